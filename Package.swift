@@ -1,0 +1,65 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "linearize",
+  products: [.executable(name: "linearize", targets: ["linearize"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "3.12.3"),
+    .package(url: "https://github.com/apple/swift-numerics", from: "1.0.3"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .target(name: "CVectorKernels"),
+
+    .target(name: "Documents"),
+    .target(name: "TensorCore", dependencies: ["CVectorKernels"]),
+    .target(
+      name: "Operations",
+      dependencies: [
+        "TensorCore", "COpenBLAS", "CVectorKernels",
+        .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .target(name: "Differentiation", dependencies: ["Operations"]),
+    .target(name: "Students", dependencies: ["Differentiation", "Documents"]),
+    .target(name: "Transformers", dependencies: ["Students"]),
+    .target(
+      name: "Checkpoints",
+      dependencies: [
+        "TensorCore", "CHDF5", "Documents", .product(name: "Crypto", package: "swift-crypto"),
+      ]),
+    .target(name: "Corpus", dependencies: ["Documents"]),
+    .target(name: "Training", dependencies: ["Differentiation", "Documents"]),
+    .target(name: "Evaluation", dependencies: ["Transformers", "Documents"]),
+    .target(
+      name: "Pipeline",
+      dependencies: ["Evaluation", "Training", "Checkpoints", "Corpus", "Transformers"]),
+    .executableTarget(
+      name: "linearize",
+      dependencies: [
+        "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "OperationBenchmarks", dependencies: ["Transformers", "Training"]),
+
+    .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
+    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
+    .testTarget(name: "OperationsTests", dependencies: ["Operations"]),
+    .testTarget(name: "DifferentiationTests", dependencies: ["Differentiation"]),
+    .testTarget(name: "StudentsTests", dependencies: ["Students"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "TransformersTests", dependencies: ["Transformers", "Checkpoints"],
+      resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Goldens")]),
+    .testTarget(name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Goldens")]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+    .testTarget(name: "PipelineTests", dependencies: ["Pipeline"]),
+    .testTarget(name: "linearizeTests", dependencies: ["linearize"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

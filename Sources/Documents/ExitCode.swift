@@ -1,0 +1,23 @@
+/// The process's exit status that an error leads to, after sysexits.h.
+public enum ExitCode: Int32, Sendable {
+  case success = 0
+  /// A threshold of the recipe was missed; everything else went well.
+  case thresholdMissed = 1
+  case usage = 64
+  /// An input is malformed, truncated or does not fit the others.
+  case badData = 65
+  case missingInput = 66
+  case internalError = 70
+  case inputOutput = 74
+  /// Stopped by a signal after saving: the same command resumes.
+  case preempted = 75
+  case recipe = 78
+}
+
+/// An error that knows the exit status it leads to.
+public protocol ExitCoded: Error {
+  var exitCode: ExitCode { get }
+}
+
+extension JSONError: ExitCoded { public var exitCode: ExitCode { .badData } }
+extension DocumentError: ExitCoded { public var exitCode: ExitCode { .recipe } }

@@ -1,0 +1,108 @@
+/// A JSON document as written: members keep their order, numbers their spelling.
+///
+/// Foundation's decoder silently keeps one of two equal keys; a recipe or a safetensors header
+/// with a repeated key is ambiguous and must be refused, hence this type and its strict parser.
+public enum JSONValue: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case array([JSONValue])
+  case object(JSONObject)
+}
+
+/// The members of a JSON object in the order of the document, looked up in constant time.
+public struct JSONObject: Sendable, Equatable {
+  public private(set) var members: [(key: String, value: JSONValue)]
+  private var positions: [String: Int]
+
+  public init(_ members: [(key: String, value: JSONValue)] = []) {
+    self.members = []
+    self.positions = [:]
+    for (key, value) in members { self[key] = value }
+  }
+
+  public var keys: [String] { members.map(\.key) }
+  public var count: Int { members.count }
+
+  /// Setting an existing key replaces its value in place; setting `nil` removes the member.
+  public subscript(key: String) -> JSONValue? {
+    get { positions[key].map { members[$0].value } }
+    set {
+      switch (positions[key], newValue) {
+      case (let position?, let value?):
+        members[position].value = value
+      case (nil, let value?):
+        positions[key] = members.count
+        members.append((key, value))
+      case (let position?, nil):
+        members.remove(at: position)
+        positions = Dictionary(
+          uniqueKeysWithValues: members.enumerated().map { ($1.key, $0) })
+      case (nil, nil):
+        break
+      }
+    }
+  }
+
+  public static func == (left: JSONObject, right: JSONObject) -> Bool {
+    left.count == right.count && left.members.allSatisfy { right[$0.key] == $0.value }
+  }
+}
+
+extension JSONValue {
+  public var stringValue: String? { if case .string(let value) = self { value } else { nil } }
+  public var boolValue: Bool? { if case .bool(let value) = self { value } else { nil } }
+  public var arrayValue: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
+  public var objectValue: JSONObject? { if case .object(let value) = self { value } else { nil } }
+  public var isNull: Bool { self == .null }
+
+  /// An integer, also when it was spelled with a fraction of zero (`1e3`, `2.0`).
+  public var intValue: Int? {
+    switch self {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    default: nil
+    }
+  }
+
+  public var doubleValue: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The member of an object; `nil` for a missing key and for every other kind of value.
+  public subscript(key: String) -> JSONValue? { objectValue?[key] }
+
+  /// What a message calls this kind of value.
+  public var kindDescription: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): "the boolean \(value)"
+    case .integer(let value): "the integer \(value)"
+    case .number(let value): "the number \(value)"
+    case .string(let value): "the string \(JSONValue.string(String(value.prefix(60))).compact)"
+    case .array(let value): "an array of \(value.count)"
+    case .object(let value): "an object of \(value.count) members"
+    }
+  }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral,
+  ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  public init(floatLiteral value: Double) { self = .number(value) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+    self = .object(JSONObject(elements.map { (key: $0.0, value: $0.1) }))
+  }
+  public init(nilLiteral: ()) { self = .null }
+}

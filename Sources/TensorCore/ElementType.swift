@@ -1,0 +1,48 @@
+/// How a checkpoint stores the elements of a tensor: plain types, and GGUF's quantised blocks.
+/// Arithmetic is done in 32-bit floats; the other types are widened block by block.
+public enum ElementType: String, Sendable, CaseIterable {
+  case float32 = "F32"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case q8_0 = "Q8_0"
+  case q4_0 = "Q4_0"
+  case q4_1 = "Q4_1"
+  case q5_0 = "Q5_0"
+  case q5_1 = "Q5_1"
+  case q4_K = "Q4_K"
+  case q5_K = "Q5_K"
+  case q6_K = "Q6_K"
+
+  /// Elements of one block; 1 for the plain types.
+  public var blockLength: Int {
+    switch self {
+    case .float32, .float16, .bfloat16: 1
+    case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1: 32
+    case .q4_K, .q5_K, .q6_K: 256
+    }
+  }
+
+  /// Bytes of one block.
+  public var blockBytes: Int {
+    switch self {
+    case .float32: 4
+    case .float16, .bfloat16: 2
+    case .q8_0: 34
+    case .q4_0: 18
+    case .q4_1: 20
+    case .q5_0: 22
+    case .q5_1: 24
+    case .q4_K: 144
+    case .q5_K: 176
+    case .q6_K: 210
+    }
+  }
+
+  public var isQuantized: Bool { blockLength > 1 }
+
+  /// Bytes of `count` elements; `count` must be a multiple of `blockLength`.
+  public func bytes(of count: Int) -> Int {
+    precondition(count % blockLength == 0, "\(count) elements do not fill blocks of \(rawValue)")
+    return count / blockLength * blockBytes
+  }
+}

@@ -1,0 +1,74 @@
+/// A tensor as a checkpoint stores it: typically a view of a memory-mapped file that is widened
+/// to 32-bit floats when, and as far as, it is used.
+///
+/// `@unchecked Sendable`: the bytes are never written after the view was made, and `owner` keeps
+/// them alive.
+public struct StoredTensor: @unchecked Sendable {
+  public let elementType: ElementType
+  /// Row-major; the last dimension is contiguous in the file.
+  public let shape: [Int]
+  /// The elements, or blocks of them, row after row.
+  public let bytes: UnsafeRawBufferPointer
+  /// Keeps `bytes` alive: the mapping of a file, or a buffer.
+  private let owner: any AnyObject & Sendable
+  /// `rowOrder[r]` is the stored row that holds row `r`; `nil` when rows stand in order.
+  /// GGUF stores the query and key rows of the llama family permuted.
+  public let rowOrder: [Int32]?
+
+  /// - Parameter bytes: exactly the bytes that `shape` and `elementType` need.
+  public init(
+    elementType: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer,
+    owner: any AnyObject & Sendable, rowOrder: [Int32]? = nil
+  ) {
+    let count = shape.reduce(1, *)
+    precondition(
+      bytes.count == elementType.bytes(of: count),
+      "\(bytes.count) bytes for \(shape) of \(elementType.rawValue)")
+    precondition(
+      (shape.last ?? 1) % elementType.blockLength == 0,
+      "rows of \(shape) do not fill blocks of \(elementType.rawValue)")
+    precondition(rowOrder == nil || (shape.count == 2 && rowOrder!.count == shape[0]))
+    self.elementType = elementType
+    self.shape = shape
+    self.bytes = bytes
+    self.owner = owner
+    self.rowOrder = rowOrder
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  /// Elements of one row: the last dimension.
+  public var rowLength: Int { shape.last ?? 1 }
+  /// Rows of `rowLength` elements.
+  public var rows: Int { rowLength == 0 ? 0 : count / rowLength }
+
+  /// The same bytes, read with other rows.
+  public func reordered(_ rowOrder: [Int32]) -> StoredTensor {
+    StoredTensor(
+      elementType: elementType, shape: shape, bytes: bytes, owner: owner, rowOrder: rowOrder)
+  }
+
+  /// Widens rows to floats, `[rows.count, rowLength]`, into `output`.
+  public func widen(rows: Range<Int>, into output: UnsafeMutablePointer<Float>) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows \(rows) of \(shape)")
+    let rowBytes = elementType.bytes(of: rowLength)
+    guard let base = bytes.baseAddress else { return }
+    if let rowOrder {
+      for (position, row) in rows.enumerated() {
+        TensorCore.widen(
+          elementType, base + Int(rowOrder[row]) * rowBytes, count: rowLength,
+          into: output + position * rowLength)
+      }
+    } else {
+      TensorCore.widen(
+        elementType, base + rows.lowerBound * rowBytes, count: rows.count * rowLength,
+        into: output)
+    }
+  }
+
+  /// The whole tensor as floats.
+  public func widened() -> Tensor {
+    var tensor = Tensor(uninitialized: Shape(shape))
+    tensor.withMutablePointer { widen(rows: 0..<rows, into: $0) }
+    return tensor
+  }
+}

@@ -1,0 +1,92 @@
+/// Dimensions of a tensor, outermost first, row-major.
+public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  public let dimensions: [Int]
+
+  public init(_ dimensions: [Int]) {
+    precondition(dimensions.allSatisfy { $0 >= 0 }, "negative dimension in \(dimensions)")
+    self.dimensions = dimensions
+  }
+
+  public init(arrayLiteral elements: Int...) { self.init(elements) }
+
+  public var count: Int { dimensions.reduce(1, *) }
+  public var rank: Int { dimensions.count }
+  public subscript(axis: Int) -> Int { dimensions[axis < 0 ? rank + axis : axis] }
+  public var description: String { "\(dimensions)" }
+}
+
+/// Dense row-major 32-bit floats with value semantics: copies share storage until one is written.
+/// Storage comes from, and returns to, `BufferPool`.
+public struct Tensor: Sendable {
+  public private(set) var shape: Shape
+  private var storage: TensorStorage
+
+  /// Contents are undefined (NaN in debug builds): for outputs that are written in full.
+  public init(uninitialized shape: Shape) {
+    self.shape = shape
+    storage = TensorStorage(count: shape.count)
+  }
+
+  public init(zeros shape: Shape) { self.init(repeating: 0, shape) }
+
+  public init(repeating value: Float, _ shape: Shape) {
+    self.init(uninitialized: shape)
+    storage.pointer.update(repeating: value, count: shape.count)
+  }
+
+  public init(_ elements: [Float], _ shape: Shape) {
+    precondition(elements.count == shape.count, "\(elements.count) elements for \(shape)")
+    self.init(uninitialized: shape)
+    elements.withUnsafeBufferPointer {
+      if let base = $0.baseAddress { storage.pointer.update(from: base, count: $0.count) }
+    }
+  }
+
+  public var count: Int { shape.count }
+
+  /// The same elements under another shape of equal count.
+  public func reshaped(_ shape: Shape) -> Tensor {
+    precondition(shape.count == count, "\(self.shape) cannot be reshaped to \(shape)")
+    var tensor = self
+    tensor.shape = shape
+    return tensor
+  }
+
+  public var elements: [Float] { withPointer { Array(UnsafeBufferPointer(start: $0, count: count)) } }
+
+  public func withPointer<Result>(
+    _ body: (UnsafePointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    defer { withExtendedLifetime(storage) {} }
+    return try body(UnsafePointer(storage.pointer))
+  }
+
+  /// Copies the storage first when another tensor shares it.
+  public mutating func withMutablePointer<Result>(
+    _ body: (UnsafeMutablePointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    if !isKnownUniquelyReferenced(&storage) { storage = storage.copy() }
+    defer { withExtendedLifetime(storage) {} }
+    return try body(storage.pointer)
+  }
+}
+
+/// `@unchecked Sendable`: written only through `Tensor.withMutablePointer`, which makes the
+/// reference unique first; shared storage is read only.
+private final class TensorStorage: @unchecked Sendable {
+  let pointer: UnsafeMutablePointer<Float>
+  let count: Int
+
+  init(count: Int) {
+    self.count = count
+    pointer = BufferPool.shared.take(count)
+  }
+
+  func copy() -> TensorStorage {
+    let copy = TensorStorage(count: count)
+    copy.pointer.update(from: pointer, count: count)
+    return copy
+  }
+
+  deinit { BufferPool.shared.give(pointer, count) }
+}
