@@ -147,7 +147,8 @@ private struct JSONParser {
       if position == exponent { throw failure("a number needs a digit in its exponent") }
     }
     let spelling = String(decoding: bytes[start..<position], as: UTF8.self)
-    if isInteger, let integer = Int(spelling) { return .integer(integer) }
+    // -0 is a number with a sign that an integer would lose.
+    if isInteger, spelling != "-0", let integer = Int(spelling) { return .integer(integer) }
     guard let double = Double(spelling), double.isFinite else {
       throw failure("the number \(spelling) does not fit a 64-bit float", at: start)
     }

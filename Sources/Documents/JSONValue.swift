@@ -15,7 +15,23 @@ public enum JSONValue: Sendable, Equatable {
 /// The members of a JSON object in the order of the document, looked up in constant time.
 public struct JSONObject: Sendable, Equatable {
   public private(set) var members: [(key: String, value: JSONValue)]
-  private var positions: [String: Int]
+  private var positions: [ExactKey: Int]
+
+  /// Keys are equal when their bytes are. Swift's strings are also equal when they only look the
+  /// same (U+00C5 and U+212B), and a vocabulary holds both as different tokens.
+  private struct ExactKey: Hashable {
+    let text: String
+
+    static func == (left: ExactKey, right: ExactKey) -> Bool {
+      left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+      var text = text
+      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+      hasher.combine(text.utf8.count)
+    }
+  }
 
   public init(_ members: [(key: String, value: JSONValue)] = []) {
     self.members = []
@@ -28,18 +44,18 @@ public struct JSONObject: Sendable, Equatable {
 
   /// Setting an existing key replaces its value in place; setting `nil` removes the member.
   public subscript(key: String) -> JSONValue? {
-    get { positions[key].map { members[$0].value } }
+    get { positions[ExactKey(text: key)].map { members[$0].value } }
     set {
-      switch (positions[key], newValue) {
+      switch (positions[ExactKey(text: key)], newValue) {
       case (let position?, let value?):
         members[position].value = value
       case (nil, let value?):
-        positions[key] = members.count
+        positions[ExactKey(text: key)] = members.count
         members.append((key, value))
       case (let position?, nil):
         members.remove(at: position)
         positions = Dictionary(
-          uniqueKeysWithValues: members.enumerated().map { ($1.key, $0) })
+          uniqueKeysWithValues: members.enumerated().map { (ExactKey(text: $1.key), $0) })
       case (nil, nil):
         break
       }

@@ -1,0 +1,17 @@
+/// One mistake in a document: where, what was found, what was expected, what to do.
+public struct Diagnostic: Sendable, Equatable, CustomStringConvertible {
+  /// JSON path from the document's root: `$.stages[1].learningRate`.
+  public let path: String
+  public let message: String
+
+  public var description: String { "\(path): \(message)" }
+}
+
+/// All mistakes of a document at once.
+public struct DocumentError: Error, Equatable, CustomStringConvertible {
+  public let diagnostics: [Diagnostic]
+
+  public init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
+
+  public var description: String { diagnostics.map(\.description).joined(separator: "\n") }
+}

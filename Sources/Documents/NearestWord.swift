@@ -1,0 +1,27 @@
+/// The candidate with the smallest edit distance, when it is close enough to be a slip of the
+/// fingers: at most a third of the word, and at most three edits.
+public func nearest(_ word: String, among candidates: some Sequence<String>) -> String? {
+  let best = candidates.map { ($0, editDistance(word.lowercased(), $0.lowercased())) }
+    .min { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 < $1.1 }
+  guard let (candidate, distance) = best, distance <= max(1, min(3, word.count / 3)) else {
+    return nil
+  }
+  return candidate
+}
+
+private func editDistance(_ left: String, _ right: String) -> Int {
+  let left = Array(left)
+  let right = Array(right)
+  var previous = Array(0...right.count)
+  for (row, character) in left.enumerated() {
+    var current = [row + 1]
+    for (column, other) in right.enumerated() {
+      current.append(
+        min(
+          previous[column + 1] + 1, current[column] + 1,
+          previous[column] + (character == other ? 0 : 1)))
+    }
+    previous = current
+  }
+  return previous[right.count]
+}
