@@ -145,7 +145,11 @@ public final class DocumentReader {
       let hint =
         nearest(key, among: declared.keys).map { "did you mean \"\($0)\"?" }
         ?? "known keys here are \(declared.keys.sorted().joined(separator: ", "))"
-      report(key, "is not a known key; \(hint)")
+      let isPlain =
+        !key.isEmpty && key.allSatisfy { $0.isLetter || $0.isNumber || "_-".contains($0) }
+      diagnostics.report(
+        isPlain ? "\(path).\(key)" : "\(path)[\(JSONValue.string(key).compact)]",
+        "is not a known key; \(hint)")
     }
   }
 }

@@ -9,19 +9,25 @@ public func nearest(_ word: String, among candidates: some Sequence<String>) -> 
   return candidate
 }
 
+/// Insertions, deletions, replacements and swaps of two neighbours that lead from one word to the
+/// other (optimal string alignment).
 private func editDistance(_ left: String, _ right: String) -> Int {
   let left = Array(left)
   let right = Array(right)
+  var beforePrevious: [Int] = []
   var previous = Array(0...right.count)
-  for (row, character) in left.enumerated() {
+  for row in left.indices {
     var current = [row + 1]
-    for (column, other) in right.enumerated() {
-      current.append(
-        min(
-          previous[column + 1] + 1, current[column] + 1,
-          previous[column] + (character == other ? 0 : 1)))
+    for column in right.indices {
+      var distance = min(
+        previous[column + 1] + 1, current[column] + 1,
+        previous[column] + (left[row] == right[column] ? 0 : 1))
+      if row > 0, column > 0, left[row] == right[column - 1], left[row - 1] == right[column] {
+        distance = min(distance, beforePrevious[column - 1] + 1)
+      }
+      current.append(distance)
     }
-    previous = current
+    (beforePrevious, previous) = (previous, current)
   }
   return previous[right.count]
 }
