@@ -25,10 +25,10 @@ extension DocumentReader {
     _ meaning: String
   ) -> Int {
     field(
-      key, schema: Self.integerSchema(range), fallback: fallback,
+      key, schema: IntegerBounds(range).schema, fallback: fallback,
       placeholder: range.lowerBound, meaning, encode: { .integer($0) },
-      expected: Self.expectation("an integer", range),
-      decode: { $0.intValue.flatMap { range.contains($0) ? $0 : nil } }
+      expected: IntegerBounds(range).expectation,
+      decode: IntegerBounds(range).decode
     )
   }
 
@@ -36,33 +36,34 @@ extension DocumentReader {
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, _ meaning: String
   ) -> Int? {
     optional(
-      key, schema: Self.integerSchema(range), meaning,
-      expected: Self.expectation("an integer", range),
-      decode: { $0.intValue.flatMap { range.contains($0) ? $0 : nil } }
+      key, schema: IntegerBounds(range).schema, meaning,
+      expected: IntegerBounds(range).expectation,
+      decode: IntegerBounds(range).decode
     )
   }
 
+  /// - Parameters:
+  ///   - above: An open lower bound: the number must be greater.
+  ///   - below: An open upper bound: the number must be less.
   public func number(
     _ key: String, in range: ClosedRange<Double> = -Double.infinity...Double.infinity,
-    default fallback: Double? = nil, _ meaning: String
+    above: Double? = nil, below: Double? = nil, default fallback: Double? = nil,
+    _ meaning: String
   ) -> Double {
-    field(
-      key, schema: Self.numberSchema(range), fallback: fallback,
+    let bounds = NumberBounds(closed: range, above: above, below: below)
+    return field(
+      key, schema: bounds.schema, fallback: fallback,
       placeholder: range.lowerBound.isFinite ? range.lowerBound : 0, meaning,
-      encode: { .number($0) }, expected: Self.expectation("a number", range),
-      decode: { $0.doubleValue.flatMap { range.contains($0) ? $0 : nil } }
-    )
+      encode: { .number($0) }, expected: bounds.expectation, decode: bounds.decode)
   }
 
   public func optionalNumber(
     _ key: String, in range: ClosedRange<Double> = -Double.infinity...Double.infinity,
-    _ meaning: String
+    above: Double? = nil, below: Double? = nil, _ meaning: String
   ) -> Double? {
-    optional(
-      key, schema: Self.numberSchema(range), meaning,
-      expected: Self.expectation("a number", range),
-      decode: { $0.doubleValue.flatMap { range.contains($0) ? $0 : nil } }
-    )
+    let bounds = NumberBounds(closed: range, above: above, below: below)
+    return optional(
+      key, schema: bounds.schema, meaning, expected: bounds.expectation, decode: bounds.decode)
   }
 
   /// One of the given words; an unknown one is answered with the list and the nearest.
@@ -104,9 +105,9 @@ extension DocumentReader {
     _ meaning: String
   ) -> [Int] {
     list(
-      key, items: Self.integerSchema(range), fallback: fallback, meaning,
-      encode: { .integer($0) }, expected: ("integers", Self.expectation("an integer", range)),
-      decode: { $0.intValue.flatMap { range.contains($0) ? $0 : nil } }
+      key, items: IntegerBounds(range).schema, fallback: fallback, meaning,
+      encode: { .integer($0) }, expected: ("integers", IntegerBounds(range).expectation),
+      decode: IntegerBounds(range).decode
     )
   }
 
@@ -114,13 +115,13 @@ extension DocumentReader {
   public func numbers(
     _ key: String, count: Int? = nil,
     in range: ClosedRange<Double> = -Double.infinity...Double.infinity,
-    default fallback: [Double]? = nil, _ meaning: String
+    above: Double? = nil, below: Double? = nil, default fallback: [Double]? = nil,
+    _ meaning: String
   ) -> [Double] {
-    list(
-      key, items: Self.numberSchema(range), count: count, fallback: fallback, meaning,
-      encode: { .number($0) }, expected: ("numbers", Self.expectation("a number", range)),
-      decode: { $0.doubleValue.flatMap { range.contains($0) ? $0 : nil } }
-    )
+    let bounds = NumberBounds(closed: range, above: above, below: below)
+    return list(
+      key, items: bounds.schema, count: count, fallback: fallback, meaning,
+      encode: { .number($0) }, expected: ("numbers", bounds.expectation), decode: bounds.decode)
   }
 
   // MARK: One declaration
@@ -202,40 +203,5 @@ extension DocumentReader {
 
   static func suggestion(for value: JSONValue, among words: [String]) -> String? {
     value.stringValue.flatMap { nearest($0, among: words) }.map { "; did you mean \"\($0)\"?" }
-  }
-
-  private static func integerSchema(_ range: ClosedRange<Int>) -> JSONObject {
-    var schema: JSONObject = ["type": "integer"]
-    if range.lowerBound > Int.min { schema["minimum"] = .integer(range.lowerBound) }
-    if range.upperBound < Int.max { schema["maximum"] = .integer(range.upperBound) }
-    return schema
-  }
-
-  private static func numberSchema(_ range: ClosedRange<Double>) -> JSONObject {
-    var schema: JSONObject = ["type": "number"]
-    if range.lowerBound.isFinite { schema["minimum"] = .number(range.lowerBound) }
-    if range.upperBound.isFinite { schema["maximum"] = .number(range.upperBound) }
-    return schema
-  }
-
-  private static func expectation(_ kind: String, _ range: ClosedRange<Int>) -> String {
-    expectation(
-      kind, lower: range.lowerBound > Int.min ? "\(range.lowerBound)" : nil,
-      upper: range.upperBound < Int.max ? "\(range.upperBound)" : nil)
-  }
-
-  private static func expectation(_ kind: String, _ range: ClosedRange<Double>) -> String {
-    expectation(
-      kind, lower: range.lowerBound.isFinite ? "\(range.lowerBound)" : nil,
-      upper: range.upperBound.isFinite ? "\(range.upperBound)" : nil)
-  }
-
-  private static func expectation(_ kind: String, lower: String?, upper: String?) -> String {
-    switch (lower, upper) {
-    case (nil, nil): kind
-    case (nil, let upper?): "\(kind) of at most \(upper)"
-    case (let lower?, nil): "\(kind) of at least \(lower)"
-    case (let lower?, let upper?): "\(kind) from \(lower) to \(upper)"
-    }
   }
 }
