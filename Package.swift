@@ -47,16 +47,21 @@ let package = Package(
 
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
-    .testTarget(name: "OperationsTests", dependencies: ["Operations"]),
-    .testTarget(name: "DifferentiationTests", dependencies: ["Differentiation"]),
-    .testTarget(name: "StudentsTests", dependencies: ["Students"], resources: [.copy("Goldens")]),
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(
-      name: "TransformersTests", dependencies: ["Transformers", "Checkpoints"],
+      name: "OperationsTests",
+      dependencies: [
+        "Operations", "TestSupport", .product(name: "RealModule", package: "swift-numerics"),
+      ]),
+    .testTarget(name: "DifferentiationTests", dependencies: ["Differentiation", "TestSupport"]),
+    .testTarget(name: "StudentsTests", dependencies: ["Students", "TestSupport"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "TransformersTests", dependencies: ["Transformers", "Checkpoints", "TestSupport"],
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Goldens")]),
     .testTarget(name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Goldens")]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline"]),
     .testTarget(name: "linearizeTests", dependencies: ["linearize"]),

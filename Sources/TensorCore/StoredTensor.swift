@@ -72,3 +72,20 @@ public struct StoredTensor: @unchecked Sendable {
     return tensor
   }
 }
+
+extension StoredTensor {
+  /// A dense tensor in the guise of a stored one: trained weights that are frozen now.
+  public init(_ tensor: Tensor) {
+    let owner = TensorOwner(tensor)
+    self.init(
+      elementType: .float32, shape: tensor.shape.dimensions,
+      bytes: tensor.withPointer { UnsafeRawBufferPointer(start: $0, count: tensor.count * 4) },
+      owner: owner)
+  }
+}
+
+/// Keeps a tensor's storage alive and shared, so that nobody writes it in place.
+private final class TensorOwner: Sendable {
+  let tensor: Tensor
+  init(_ tensor: Tensor) { self.tensor = tensor }
+}

@@ -52,7 +52,9 @@ public struct Tensor: Sendable {
     return tensor
   }
 
-  public var elements: [Float] { withPointer { Array(UnsafeBufferPointer(start: $0, count: count)) } }
+  public var elements: [Float] {
+    withPointer { Array(UnsafeBufferPointer(start: $0, count: count)) }
+  }
 
   public func withPointer<Result>(
     _ body: (UnsafePointer<Float>) throws -> Result

@@ -1,0 +1,54 @@
+import Operations
+import TensorCore
+
+extension Tape {
+  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float) -> Variable {
+    let (output, reciprocals) = Operations.rmsNorm(
+      x.value, weight: weight.value, epsilon: epsilon)
+    return record([x, weight], output) { gradient in
+      let (input, weightGradient) = rmsNormGradients(
+        gradient, x: x.value, weight: weight.value, reciprocals: reciprocals,
+        weightGradient: weight.requiresGradient)
+      return [input, weightGradient]
+    }
+  }
+
+  public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float)
+    -> Variable
+  {
+    let (output, statistics) = Operations.layerNorm(
+      x.value, weight: weight.value, bias: bias.value, epsilon: epsilon)
+    return record([x, weight, bias], output) { gradient in
+      let (input, weightGradient, biasGradient) = layerNormGradients(
+        gradient, x: x.value, weight: weight.value, statistics: statistics,
+        parameterGradients: weight.requiresGradient || bias.requiresGradient)
+      return [input, weightGradient, biasGradient]
+    }
+  }
+
+  /// See `RotaryEmbedding.rotate`.
+  public func rotate(
+    _ x: Variable, _ rotary: RotaryEmbedding, headDim: Int, positions: [Int32]
+  ) -> Variable {
+    var output = x.value
+    rotary.rotate(&output, headDim: headDim, positions: positions)
+    return record([x], output) { gradient in
+      var gradient = gradient
+      rotary.rotate(&gradient, headDim: headDim, positions: positions, inverse: true)
+      return [gradient]
+    }
+  }
+
+  public func activation(_ x: Variable, _ activation: Activation) -> Variable {
+    record([x], activated(x.value, activation)) {
+      [activationGradient($0, x: x.value, activation)]
+    }
+  }
+
+  public func siluMultiply(gate: Variable, up: Variable) -> Variable {
+    record([gate, up], Operations.siluMultiply(gate: gate.value, up: up.value)) { gradient in
+      let gradients = siluMultiplyGradients(gradient, gate: gate.value, up: up.value)
+      return [gradients.gate, gradients.up]
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import COpenBLAS
+import TensorCore
+
+/// Row-major single-precision GEMM through OpenBLAS, one thread a call: `WorkerPool` splits the
+/// work above it. OpenBLAS's own threads inside our workers halve its speed, and its thread count
+/// is a process-wide setting, so it is set once.
+enum BLAS {
+  private static let singleThreaded: Void = openblas_set_num_threads(1)
+
+  /// A matrix as stored, with the stride between its rows, read as it is or transposed.
+  struct Matrix {
+    let elements: UnsafePointer<Float>
+    let stride: Int
+    var isTransposed = false
+
+    init(_ elements: UnsafePointer<Float>, stride: Int, transposed: Bool = false) {
+      self.elements = elements
+      self.stride = stride
+      isTransposed = transposed
+    }
+
+    var transposed: Matrix { Matrix(elements, stride: stride, transposed: !isTransposed) }
+  }
+
+  /// `c[m, n] = alpha * a[m, k] * b[k, n] + beta * c`.
+  static func multiply(
+    m: Int, n: Int, k: Int, alpha: Float = 1, _ a: Matrix, _ b: Matrix, beta: Float = 0,
+    into c: UnsafeMutablePointer<Float>, stride: Int
+  ) {
+    if m == 0 || n == 0 { return }
+    _ = singleThreaded
+    cblas_sgemm(
+      CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans,
+      b.isTransposed ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), Int32(k), alpha, a.elements,
+      Int32(a.stride), b.elements, Int32(b.stride), beta, c, Int32(stride))
+  }
+
+  /// `y[m] = matrix[m, n] * x[n]`.
+  static func multiply(
+    m: Int, n: Int, _ matrix: UnsafePointer<Float>, stride: Int, _ x: UnsafePointer<Float>,
+    into y: UnsafeMutablePointer<Float>
+  ) {
+    _ = singleThreaded
+    cblas_sgemv(
+      CblasRowMajor, CblasNoTrans, Int32(m), Int32(n), 1, matrix, Int32(stride), x, 1, 0, y, 1)
+  }
+}
+
+/// What the linked OpenBLAS says of itself; results depend on it bit by bit.
+public enum OpenBLASInformation {
+  /// The kernel set in use, e.g. `SkylakeX`.
+  public static var core: String { String(cString: openblas_get_corename()) }
+  /// Version and build options.
+  public static var configuration: String { String(cString: openblas_get_config()) }
+}
+
+typealias Matrix = BLAS.Matrix

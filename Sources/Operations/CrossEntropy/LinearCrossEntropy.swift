@@ -1,0 +1,91 @@
+import CVectorKernels
+import TensorCore
+
+/// Tokens whose logits exist at one time: `[128, vocabulary]` floats.
+private let tileTokens = 128
+
+/// Target of a position that does not count.
+public let ignoredTarget: Int32 = -100
+
+/// Next-token cross-entropy of a frozen head, `−log softmax(x Wᵀ)[target]`, without ever holding
+/// the logits of all tokens.
+///
+/// - Parameters:
+///   - x: `[tokens, width]`, final hidden states.
+///   - head: `[vocabulary, width]`.
+///   - targets: `[tokens]`, `ignoredTarget` where nothing is predicted.
+///   - gradientScale: factor of the gradient of the **sum** of the losses; nil when none is needed.
+/// - Returns: the loss of every token (0 where ignored), whether the target was the largest
+///   logit, and the gradient for `x`.
+public func linearCrossEntropy(
+  _ x: Tensor, head: StoredTensor, targets: [Int32], gradientScale: Float?
+) -> (losses: [Float], isArgmax: [Bool], gradient: Tensor?) {
+  let width = head.shape[1]
+  let vocabulary = head.shape[0]
+  precondition(
+    x.shape == [targets.count, width], "\(x.shape) for \(targets.count) targets, head \(head.shape)"
+  )
+  let counted = targets.indices.filter { targets[$0] != ignoredTarget }
+  var losses = [Float](repeating: 0, count: targets.count)
+  var isArgmax = [Bool](repeating: false, count: targets.count)
+  var gradient = gradientScale.map { _ in Tensor(zeros: x.shape) }
+  for start in stride(from: 0, to: counted.count, by: tileTokens) {
+    let tokens = Array(counted[start..<min(start + tileTokens, counted.count)])
+    var logits = frozenLinear(gatherRows(x, tokens), head)
+    var tileLosses = [Float](repeating: 0, count: tokens.count)
+    var tileArgmax = [Bool](repeating: false, count: tokens.count)
+    logits.withMutablePointer { logits in
+      tileLosses.withUnsafeMutableBufferPointer { tileLosses in
+        tileArgmax.withUnsafeMutableBufferPointer { tileArgmax in
+          let tileLosses = tileLosses
+          let tileArgmax = tileArgmax
+          WorkerPool.shared.parallel(tokens.count) { row in
+            let line = logits + row * vocabulary
+            let target = Int(targets[tokens[row]])
+            let logit = line[target]
+            let maximum = vk_max(line, vocabulary)
+            let total = vk_exp_sum(line, line, vocabulary, 1, maximum)
+            tileLosses[row] = logarithm(total) + maximum - logit
+            tileArgmax[row] = logit == maximum
+            if let gradientScale {
+              vk_scale(line, line, gradientScale / total, vocabulary)
+              line[target] -= gradientScale
+            }
+          }
+        }
+      }
+    }
+    for (row, token) in tokens.enumerated() {
+      losses[token] = tileLosses[row]
+      isArgmax[token] = tileArgmax[row]
+    }
+    if gradient != nil {
+      scatterRows(frozenLinearInputGradient(logits, head), tokens, into: &gradient!)
+    }
+  }
+  return (losses, isArgmax, gradient)
+}
+
+private func gatherRows(_ x: Tensor, _ rows: [Int]) -> Tensor {
+  let width = x.shape[1]
+  var result = Tensor(uninitialized: [rows.count, width])
+  result.withMutablePointer { result in
+    x.withPointer { x in
+      for (position, row) in rows.enumerated() {
+        (result + position * width).update(from: x + row * width, count: width)
+      }
+    }
+  }
+  return result
+}
+
+private func scatterRows(_ x: Tensor, _ rows: [Int], into result: inout Tensor) {
+  let width = x.shape[1]
+  result.withMutablePointer { result in
+    x.withPointer { x in
+      for (position, row) in rows.enumerated() {
+        (result + row * width).update(from: x + position * width, count: width)
+      }
+    }
+  }
+}

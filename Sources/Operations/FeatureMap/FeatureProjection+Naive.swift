@@ -1,0 +1,28 @@
+import RealModule
+
+extension Naive {
+  /// `u[t, h] = x[t, h / group] W[h] + b[h] (+ x)`.
+  public static func featureProjection<T: Real>(
+    _ x: [T], weight: [T], bias: [T]?, shape: FeatureProjectionShape
+  ) -> [T] {
+    let (d, f) = (shape.headDim, shape.projectionDim)
+    let tokens = x.count / shape.inputWidth
+    var u = [T](repeating: 0, count: tokens * shape.outputWidth)
+    for token in 0..<tokens {
+      for head in 0..<shape.queryHeads {
+        let input = token * shape.inputWidth + head / shape.group * d
+        for feature in 0..<f {
+          var total: T = shape.skipConnection ? x[input + feature] : 0
+          if let bias {
+            total += bias.count == shape.queryHeads ? bias[head] : bias[head * f + feature]
+          }
+          for index in 0..<d {
+            total += x[input + index] * weight[(head * d + index) * f + feature]
+          }
+          u[token * shape.outputWidth + head * f + feature] = total
+        }
+      }
+    }
+    return u
+  }
+}

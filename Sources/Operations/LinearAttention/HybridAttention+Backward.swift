@@ -1,0 +1,286 @@
+import CVectorKernels
+import TensorCore
+
+/// Gradients of `hybridAttention`; those of queries, keys and values only where asked for.
+public struct HybridAttentionGradients: Sendable {
+  public var queries: Tensor?
+  public var keys: Tensor?
+  public var values: Tensor?
+  public var queryFeatures: Tensor
+  public var keyFeatures: Tensor
+  /// For the logits, `[queryHeads]`.
+  public var windowFactors: Tensor
+}
+
+/// Gradients of `hybridAttention`, chunk by chunk from the last, with the gradient of the state
+/// carried backwards. With `dN = dY / D` and `dD = −rowsum(dY ⊙ Y) / D` every weight has the
+/// gradient `dN·v + dD`; `c_i` is a function of the products too, so the gradient of a row's
+/// softmax weights, summed, is taken from its largest product.
+///
+/// - Parameter projections: whether gradients for queries, keys and values are wanted.
+public func hybridAttentionGradients(
+  _ gradient: Tensor, queries: Tensor, keys: Tensor, values: Tensor, queryFeatures: Tensor,
+  keyFeatures: Tensor, windowFactors: Tensor, output: Tensor,
+  statistics: HybridAttentionStatistics, shape: HybridAttentionShape, layout: SequenceLayout,
+  projections: Bool
+) -> HybridAttentionGradients {
+  let heads = shape.attention.queryHeads
+  let perHead: Shape = [layout.rows, shape.attention.queryWidth]
+  var queryGradient = Tensor(zeros: projections ? perHead : [0])
+  var keyGradient = Tensor(zeros: projections ? perHead : [0])
+  var valueGradient = Tensor(zeros: projections ? perHead : [0])
+  var queryFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
+  var keyFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
+  // One slot a segment and head, summed in order below.
+  var factorParts = Tensor(zeros: [layout.segments.count, heads])
+  var maxima = statistics.maxima
+  let operands = HybridOperands(
+    queries: queries, keys: keys, values: values, queryFeatures: queryFeatures,
+    keyFeatures: keyFeatures)
+  let segmentIndex = Dictionary(
+    uniqueKeysWithValues: layout.segments.enumerated().map { ($1.start, $0) })
+  withMutablePointers(&queryGradient, &keyGradient, &valueGradient) { dQ, dK, dV in
+    withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
+      dPhiQ, dPhiK, dFactors in
+      maxima.withMutablePointer { maxima in
+        withPointers(gradient, output, statistics.normalizers) { dY, y, normalizers in
+          operands.withHeads(shape: shape, layout: layout, windowFactors: windowFactors) {
+            head, slot in
+            let start = head.segment.start
+            let queryOffset = start * shape.attention.queryWidth + slot * shape.attention.headDim
+            let featureOffset = start * shape.featureWidth + slot * shape.featureDim
+            let backward = HybridBackward(
+              head: head, dY: dY + queryOffset, y: y + queryOffset,
+              maxima: maxima + start * heads + slot,
+              normalizers: normalizers + start * heads + slot,
+              dQ: projections ? dQ + queryOffset : nil, dK: projections ? dK + queryOffset : nil,
+              dV: projections ? dV + queryOffset : nil, dPhiQ: dPhiQ + featureOffset,
+              dPhiK: dPhiK + featureOffset)
+            dFactors[segmentIndex[start]! * heads + slot] = backward.run()
+          }
+        }
+      }
+    }
+  }
+  return HybridAttentionGradients(
+    queries: projections ? queryGradient : nil,
+    keys: projections ? summedOverGroups(keyGradient, shape.attention) : nil,
+    values: projections ? summedOverGroups(valueGradient, shape.attention) : nil,
+    queryFeatures: queryFeatureGradient, keyFeatures: keyFeatureGradient,
+    windowFactors: columnSums(factorParts, width: heads).reshaped(windowFactors.shape))
+}
+
+/// The backward pass of one head of one segment. Legend: `P` unnormalised weights, `N` numerator,
+/// `D` normaliser, `S` and `z` the state, `R` and `r` the gradients of later chunks for it.
+private struct HybridBackward {
+  let head: HybridHead
+  let dY, y: UnsafePointer<Float>
+  let maxima: UnsafeMutablePointer<Float>
+  let normalizers: UnsafePointer<Float>
+  /// Per query head, rows `queryWidth` apart.
+  let dQ, dK, dV: UnsafeMutablePointer<Float>?
+  /// Rows `featureWidth` apart.
+  let dPhiQ, dPhiK: UnsafeMutablePointer<Float>
+
+  /// - Returns: the gradient of the window factor's logit.
+  func run() -> Float {
+    let chunks = head.chunks
+    var states: [HybridState] = []
+    var state = HybridState(head.shape)
+    for chunk in chunks {
+      head.absorb(state.absorbed..<chunk.nearStart, into: &state)
+      states.append(state)
+    }
+    var later = HybridState(head.shape)
+    var gammaGradient: Float = 0
+    var lambdaGradient: Float = 0
+    for (index, chunk) in chunks.enumerated().reversed() {
+      chunkGradients(
+        chunk, state: states[index], later: &later, gammaGradient: &gammaGradient,
+        lambdaGradient: &lambdaGradient)
+      let absorbedBefore = index > 0 ? states[index - 1].absorbed : 0
+      absorptionGradients(absorbedBefore..<chunk.nearStart, later: later)
+    }
+    if head.shape.window == .none { return 0 }
+    let gamma = head.shape.factors(head.logit).window
+    let total = head.shape.isAffine ? gammaGradient - lambdaGradient : gammaGradient
+    return total * gamma * (1 - gamma)
+  }
+
+  private func chunkGradients(
+    _ chunk: HybridChunk, state: HybridState, later: inout HybridState,
+    gammaGradient: inout Float, lambdaGradient: inout Float
+  ) {
+    let (d, f) = (head.d, head.f)
+    let heads = head.shape.attention.queryHeads
+    let (gamma, lambda) = head.shape.factors(head.logit)
+    let count = chunk.queries.count
+    let first = chunk.queries.lowerBound
+    let columns = chunk.columns
+    let near = chunk.nearColumns
+    var scratch = Tensor(
+      uninitialized: [
+        count * (2 * columns + d + 1 + f) + (chunk.hasLinearNear ? count * near : 0)
+      ])
+    scratch.withMutablePointer { weights in
+      let dWeights = weights + count * columns
+      let dN = dWeights + count * columns
+      let dD = dN + count * d
+      let dState = dD + count
+      let dLinear = dState + count * f
+
+      head.weights(
+        chunk, into: weights, maxima: maxima + first * heads, fresh: false, totals: nil)
+      for query in 0..<count {
+        let row = (first + query) * head.queryStride
+        let reciprocal = 1 / normalizers[(first + query) * heads]
+        vk_scale(dY + row, dN + query * d, reciprocal, d)
+        dD[query] = -vk_dot(dN + query * d, y + row, d)
+      }
+      if let dV {
+        BLAS.multiply(
+          m: near, n: d, k: count, Matrix(weights + chunk.sinkColumns, stride: columns).transposed,
+          Matrix(dN, stride: d), beta: 1, into: dV + chunk.nearStart * head.queryStride,
+          stride: head.queryStride)
+        BLAS.multiply(
+          m: chunk.sinkColumns, n: d, k: count, Matrix(weights, stride: columns).transposed,
+          Matrix(dN, stride: d), beta: 1, into: dV, stride: head.queryStride)
+      }
+      BLAS.multiply(
+        m: count, n: near, k: d, Matrix(dN, stride: d),
+        Matrix(head.values(at: chunk.nearStart), stride: head.keyStride).transposed,
+        into: dWeights + chunk.sinkColumns, stride: columns)
+      BLAS.multiply(
+        m: count, n: chunk.sinkColumns, k: d, Matrix(dN, stride: d),
+        Matrix(head.sinkValues, stride: head.keyStride).transposed, into: dWeights, stride: columns)
+
+      for query in 0..<count {
+        let ends = chunk.row(first + query, head.shape)
+        let weight = weights + query * columns
+        let line = dWeights + query * columns
+        for column in 0..<ends.visible { line[column] += dD[query] }
+        if chunk.hasLinearNear {
+          let linear = dLinear + query * near
+          clear(linear, 0..<near)
+          vk_scale(
+            line + ends.sinks, linear + ends.sinks - chunk.sinkColumns, lambda,
+            ends.window - ends.sinks)
+          if head.shape.isAffine {
+            lambdaGradient +=
+              vk_dot(line + ends.sinks, weight + ends.sinks, ends.window - ends.sinks) / lambda
+          }
+        }
+        clear(line, ends.sinks..<ends.window)
+        clear(line, ends.visible..<columns)
+        guard head.shape.window != .none else { continue }
+        // From weights to products; what remains in `line` is the gradient of scale q·k.
+        var largest = ends.sinks > 0 ? 0 : ends.window
+        for column in 0..<ends.visible where column < ends.sinks || column >= ends.window {
+          if weight[column] > weight[largest] { largest = column }
+        }
+        clear(weight, ends.sinks..<ends.window)
+        vk_multiply(line, weight, line, columns)
+        let total = vk_sum(line, ends.visible)
+        gammaGradient += total / gamma
+        line[largest] -= total
+      }
+      if head.shape.window != .none, let dQ, let dK { productGradients(chunk, dWeights, dQ, dK) }
+      if chunk.hasLinearNear {
+        BLAS.multiply(
+          m: count, n: f, k: near, Matrix(dLinear, stride: near),
+          Matrix(head.features(at: chunk.nearStart), stride: head.featureStride), beta: 1,
+          into: dPhiQ + first * head.featureStride, stride: head.featureStride)
+        BLAS.multiply(
+          m: near, n: f, k: count, Matrix(dLinear, stride: near).transposed,
+          Matrix(head.queryFeatures + first * head.featureStride, stride: head.featureStride),
+          beta: 1, into: dPhiK + chunk.nearStart * head.featureStride, stride: head.featureStride)
+      }
+      stateGradients(
+        chunk, state: state, later: &later, dN: dN, dD: dD, dState: dState,
+        lambdaGradient: &lambdaGradient)
+    }
+  }
+
+  /// `dQ += scale dA K`, `dK += scale dAᵀ Q` over sinks and near keys.
+  private func productGradients(
+    _ chunk: HybridChunk, _ dA: UnsafePointer<Float>, _ dQ: UnsafeMutablePointer<Float>,
+    _ dK: UnsafeMutablePointer<Float>
+  ) {
+    let scale = head.shape.attention.scale
+    let row = chunk.queries.lowerBound * head.queryStride
+    for (column, count, keys, target) in [
+      (
+        chunk.sinkColumns, chunk.nearColumns, head.keys(at: chunk.nearStart),
+        dK + chunk.nearStart * head.queryStride
+      ),
+      (0, chunk.sinkColumns, head.sinkKeys, dK),
+    ] {
+      BLAS.multiply(
+        m: chunk.queries.count, n: head.d, k: count, alpha: scale,
+        Matrix(dA + column, stride: chunk.columns), Matrix(keys, stride: head.keyStride), beta: 1,
+        into: dQ + row, stride: head.queryStride)
+      BLAS.multiply(
+        m: count, n: head.d, k: chunk.queries.count, alpha: scale,
+        Matrix(dA + column, stride: chunk.columns).transposed,
+        Matrix(head.queries + row, stride: head.queryStride), beta: 1, into: target,
+        stride: head.queryStride)
+    }
+  }
+
+  /// `dφq += λ (dN Sᵀ + dD z)`, `R += λ φqᵀ dN`, `r += λ Σ dD φq`.
+  private func stateGradients(
+    _ chunk: HybridChunk, state: HybridState, later: inout HybridState,
+    dN: UnsafePointer<Float>, dD: UnsafePointer<Float>, dState: UnsafeMutablePointer<Float>,
+    lambdaGradient: inout Float
+  ) {
+    guard state.absorbed > head.shape.sinks else { return }
+    let (d, f) = (head.d, head.f)
+    let lambda = head.shape.factors(head.logit).linear
+    let count = chunk.queries.count
+    let offset = chunk.queries.lowerBound * head.featureStride
+    withPointers(state.sums, state.normalizer) { sums, normalizer in
+      BLAS.multiply(
+        m: count, n: f, k: d, Matrix(dN, stride: d), Matrix(sums, stride: d).transposed,
+        into: dState, stride: f)
+      for query in 0..<count {
+        let features = head.queryFeatures + offset + query * head.featureStride
+        vk_add_scaled(dState + query * f, normalizer, dD[query], f)
+        if head.shape.isAffine { lambdaGradient += vk_dot(features, dState + query * f, f) }
+        vk_add_scaled(
+          dPhiQ + offset + query * head.featureStride, dState + query * f, lambda, f)
+      }
+    }
+    withMutablePointers(&later.sums, &later.normalizer) { sums, normalizer in
+      BLAS.multiply(
+        m: f, n: d, k: count, alpha: lambda,
+        Matrix(head.queryFeatures + offset, stride: head.featureStride).transposed,
+        Matrix(dN, stride: d), beta: 1, into: sums, stride: d)
+      for query in 0..<count {
+        vk_add_scaled(
+          normalizer, head.queryFeatures + offset + query * head.featureStride,
+          lambda * dD[query], f)
+      }
+    }
+  }
+
+  /// Keys that entered the state: `dφk += V Rᵀ + r`, `dV += φk R`.
+  private func absorptionGradients(_ positions: Range<Int>, later: HybridState) {
+    let first = max(positions.lowerBound, min(head.shape.sinks, positions.upperBound))
+    let count = positions.upperBound - first
+    if count <= 0 { return }
+    let (d, f) = (head.d, head.f)
+    withPointers(later.sums, later.normalizer) { sums, normalizer in
+      let target = dPhiK + first * head.featureStride
+      BLAS.multiply(
+        m: count, n: f, k: d, Matrix(head.values(at: first), stride: head.keyStride),
+        Matrix(sums, stride: d).transposed, beta: 1, into: target, stride: head.featureStride)
+      for key in 0..<count { vk_add_scaled(target + key * head.featureStride, normalizer, 1, f) }
+      if let dV {
+        BLAS.multiply(
+          m: count, n: d, k: f, Matrix(head.features(at: first), stride: head.featureStride),
+          Matrix(sums, stride: d), beta: 1, into: dV + first * head.queryStride,
+          stride: head.queryStride)
+      }
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import CVectorKernels
+import TensorCore
+
+/// Keys, values and key features of one head, row `j − firstPosition` for the key at position `j`.
+struct HybridKeys {
+  let firstPosition: Int
+  let keys, values, features: UnsafePointer<Float>
+}
+
+/// One head of one sequence, as pointers into strided rows. Training, prefill and decoding all
+/// compute their chunks here.
+struct HybridHead {
+  let shape: HybridAttentionShape
+  let logit: Float
+  /// Rows of the sequence among the activation's, and the position of the first of them.
+  let segment: SequenceLayout.Segment
+  let firstQuery: Int
+  /// Row 0 is the query at `firstQuery`.
+  let queries, queryFeatures: UnsafePointer<Float>
+  let near: HybridKeys
+  /// Row 0 is the sequence's first token.
+  let sinkKeys, sinkValues: UnsafePointer<Float>
+
+  var d: Int { shape.attention.headDim }
+  var f: Int { shape.featureDim }
+  var queryStride: Int { shape.attention.queryWidth }
+  var keyStride: Int { shape.attention.keyWidth }
+  var featureStride: Int { shape.featureWidth }
+
+  func keys(at position: Int) -> UnsafePointer<Float> {
+    near.keys + (position - near.firstPosition) * keyStride
+  }
+  func values(at position: Int) -> UnsafePointer<Float> {
+    near.values + (position - near.firstPosition) * keyStride
+  }
+  func features(at position: Int) -> UnsafePointer<Float> {
+    near.features + (position - near.firstPosition) * featureStride
+  }
+
+  var chunks: [HybridChunk] {
+    let length = shape.window.chunkLength
+    return stride(from: 0, to: segment.count, by: length).map {
+      HybridChunk($0..<min(segment.count, $0 + length), shape)
+    }
+  }
+}
+
+/// A chunk of queries and the columns its weights have: sinks that lie before the near keys, then
+/// every key from `nearStart` to the chunk's end.
+struct HybridChunk {
+  /// Positions in the sequence.
+  let queries: Range<Int>
+  /// Keys before this position have left the window of every query of the chunk.
+  let nearStart: Int
+  let sinkColumns: Int
+  /// Some near key has left the window of some query of the chunk.
+  let hasLinearNear: Bool
+
+  init(_ queries: Range<Int>, _ shape: HybridAttentionShape) {
+    self.queries = queries
+    let firstWindow = shape.window.start(of: queries.lowerBound)
+    nearStart = min(firstWindow, queries.lowerBound)
+    sinkColumns = min(shape.sinks, nearStart)
+    hasLinearNear = shape.window.start(of: queries.upperBound - 1) > nearStart
+  }
+
+  var nearColumns: Int { queries.upperBound - nearStart }
+  var columns: Int { sinkColumns + nearColumns }
+
+  /// Ends of the columns of one query's row: sinks `[0, sinks)` and window
+  /// `[window, visible)` are softmax, `[sinks, window)` is linear, the rest is the future.
+  func row(_ query: Int, _ shape: HybridAttentionShape) -> (sinks: Int, window: Int, visible: Int) {
+    let visible = sinkColumns + query + 1 - nearStart
+    let sinks = min(visible, sinkColumns + max(0, shape.sinks - nearStart))
+    let window = max(sinks, sinkColumns + shape.window.start(of: query) - nearStart)
+    return (sinks, min(window, visible), visible)
+  }
+}
+
+extension HybridHead {
+  /// Adds the keys of a range of positions to the state, sinks left out.
+  func absorb(_ positions: Range<Int>, into state: inout HybridState) {
+    if positions.isEmpty { return }
+    let first = max(positions.lowerBound, min(shape.sinks, positions.upperBound))
+    let count = positions.upperBound - first
+    if count > 0 {
+      let (d, f) = (d, f)
+      withMutablePointers(&state.sums, &state.normalizer) { sums, normalizer in
+        BLAS.multiply(
+          m: f, n: d, k: count, Matrix(features(at: first), stride: featureStride).transposed,
+          Matrix(values(at: first), stride: keyStride), beta: 1, into: sums, stride: d)
+        for key in 0..<count {
+          vk_add_scaled(normalizer, features(at: first + key), 1, f)
+        }
+      }
+    }
+    state.absorbed = positions.upperBound
+  }
+
+  /// Unnormalised weights of a chunk's sink and near columns, `[queries, columns]`.
+  ///
+  /// - Parameters:
+  ///   - maxima: written when `fresh`, else read: `c_i`, one a query, `queryHeads` apart.
+  ///   - totals: sums of the rows, or nil.
+  func weights(
+    _ chunk: HybridChunk, into weights: UnsafeMutablePointer<Float>,
+    maxima: UnsafeMutablePointer<Float>, fresh: Bool, totals: UnsafeMutablePointer<Float>?
+  ) {
+    let (gamma, lambda) = shape.factors(logit)
+    let scale = shape.attention.scale
+    let count = chunk.queries.count
+    let stride = chunk.columns
+    let local = chunk.queries.lowerBound - firstQuery
+    let hasWindow = shape.window != .none
+    if hasWindow {
+      BLAS.multiply(
+        m: count, n: chunk.sinkColumns, k: d,
+        Matrix(queries + local * queryStride, stride: queryStride),
+        Matrix(sinkKeys, stride: keyStride).transposed, into: weights, stride: stride)
+      BLAS.multiply(
+        m: count, n: chunk.nearColumns, k: d,
+        Matrix(queries + local * queryStride, stride: queryStride),
+        Matrix(keys(at: chunk.nearStart), stride: keyStride).transposed,
+        into: weights + chunk.sinkColumns, stride: stride)
+    }
+    var linear = Tensor(uninitialized: [chunk.hasLinearNear ? count : 0, chunk.nearColumns])
+    linear.withMutablePointer { linear in
+      if chunk.hasLinearNear {
+        BLAS.multiply(
+          m: count, n: chunk.nearColumns, k: f, alpha: lambda,
+          Matrix(queryFeatures + local * featureStride, stride: featureStride),
+          Matrix(features(at: chunk.nearStart), stride: featureStride).transposed, into: linear,
+          stride: chunk.nearColumns)
+      }
+      for query in 0..<count {
+        let line = weights + query * stride
+        let ends = chunk.row(chunk.queries.lowerBound + query, shape)
+        let recent = line + ends.window
+        let recentCount = ends.visible - ends.window
+        var total: Float = 0
+        if hasWindow {
+          let maximum = maxima + query * shape.attention.queryHeads
+          if fresh {
+            maximum.pointee = scale * max(vk_max(line, ends.sinks), vk_max(recent, recentCount))
+          }
+          let shift = maximum.pointee - logarithm(gamma)
+          total += vk_exp_sum(line, line, ends.sinks, scale, shift)
+          total += vk_exp_sum(recent, recent, recentCount, scale, shift)
+        }
+        let linearCount = ends.window - ends.sinks
+        if linearCount > 0 {
+          let source = linear + query * chunk.nearColumns + ends.sinks - chunk.sinkColumns
+          (line + ends.sinks).update(from: source, count: linearCount)
+          total += vk_sum(source, linearCount)
+        }
+        clear(line, ends.visible..<stride)
+        totals?[query] = total
+      }
+    }
+  }
+
+  /// Outputs and statistics of a chunk; rows are `queryWidth` and `queryHeads` apart.
+  func forward(
+    _ chunk: HybridChunk, state: HybridState, output: UnsafeMutablePointer<Float>,
+    maxima: UnsafeMutablePointer<Float>, normalizers: UnsafeMutablePointer<Float>
+  ) {
+    let (_, lambda) = shape.factors(logit)
+    let count = chunk.queries.count
+    let local = chunk.queries.lowerBound - firstQuery
+    let heads = shape.attention.queryHeads
+    var scratch = Tensor(uninitialized: [count * (chunk.columns + 1)])
+    scratch.withMutablePointer { weights in
+      let totals = weights + count * chunk.columns
+      self.weights(chunk, into: weights, maxima: maxima, fresh: true, totals: totals)
+      BLAS.multiply(
+        m: count, n: d, k: chunk.nearColumns,
+        Matrix(weights + chunk.sinkColumns, stride: chunk.columns),
+        Matrix(values(at: chunk.nearStart), stride: keyStride), into: output, stride: queryStride)
+      if chunk.sinkColumns > 0 {
+        BLAS.multiply(
+          m: count, n: d, k: chunk.sinkColumns, Matrix(weights, stride: chunk.columns),
+          Matrix(sinkValues, stride: keyStride), beta: 1, into: output, stride: queryStride)
+      }
+      if state.absorbed > shape.sinks {
+        state.sums.withPointer {
+          BLAS.multiply(
+            m: count, n: d, k: f, alpha: lambda,
+            Matrix(queryFeatures + local * featureStride, stride: featureStride),
+            Matrix($0, stride: d), beta: 1, into: output, stride: queryStride)
+        }
+        state.normalizer.withPointer {
+          for query in 0..<count {
+            totals[query] +=
+              lambda * vk_dot(queryFeatures + (local + query) * featureStride, $0, f)
+          }
+        }
+      }
+      for query in 0..<count {
+        let normalizer = totals[query] + shape.epsilon
+        normalizers[query * heads] = normalizer
+        vk_scale(output + query * queryStride, output + query * queryStride, 1 / normalizer, d)
+      }
+    }
+  }
+}

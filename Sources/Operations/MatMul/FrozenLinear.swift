@@ -1,0 +1,90 @@
+import TensorCore
+
+/// Rows of weights widened at a time: what a worker multiplies with before it leaves the cache.
+private let forwardBlockRows = 512
+/// Weights of one pass of the backward product, in elements: bounds its scratch to 16 MiB.
+private let backwardBlockElements = 4 << 20
+
+/// `x Wᵀ` with weights in their stored type: `[tokens, inputs] x [outputs, inputs]`. Rows of the
+/// weights are widened to floats block by block, each by the worker that multiplies with it.
+public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
+  let inputs = weight.shape[1]
+  let outputs = weight.shape[0]
+  let tokens = x.count / inputs
+  precondition(x.shape[-1] == inputs, "\(x.shape) cannot enter weights of \(weight.shape)")
+  var y = Tensor(uninitialized: [tokens, outputs])
+  let pool = WorkerPool.shared
+  // A multiple of the workers, so that all finish together.
+  let waves = max(
+    1, (outputs + forwardBlockRows * pool.workers - 1) / (forwardBlockRows * pool.workers))
+  let blocks = min(outputs, waves * pool.workers)
+  y.withMutablePointer { y in
+    x.withPointer { x in
+      pool.parallel(blocks) { block in
+        let rows = outputs * block / blocks..<outputs * (block + 1) / blocks
+        withWidenedRows(of: weight, rows) { weights in
+          if tokens == 1 {
+            BLAS.multiply(
+              m: rows.count, n: inputs, weights, stride: inputs, x, into: y + rows.lowerBound)
+          } else {
+            BLAS.multiply(
+              m: tokens, n: rows.count, k: inputs, Matrix(x, stride: inputs),
+              Matrix(weights, stride: inputs).transposed, into: y + rows.lowerBound, stride: outputs
+            )
+          }
+        }
+      }
+    }
+  }
+  return y
+}
+
+/// Gradient of `frozenLinear` for its input: `dY W`, `[tokens, outputs] x [outputs, inputs]`.
+/// Each block of weights is widened once, by all workers, then multiplied with by all.
+public func frozenLinearInputGradient(_ gradient: Tensor, _ weight: StoredTensor) -> Tensor {
+  let inputs = weight.shape[1]
+  let outputs = weight.shape[0]
+  let tokens = gradient.count / outputs
+  var inputGradient = Tensor(uninitialized: [tokens, inputs])
+  let blockRows = min(outputs, max(1, backwardBlockElements / inputs))
+  var scratch = Tensor(uninitialized: [blockRows, inputs])
+  inputGradient.withMutablePointer { inputGradient in
+    gradient.withPointer { gradient in
+      scratch.withMutablePointer { scratch in
+        for start in stride(from: 0, to: outputs, by: blockRows) {
+          let rows = start..<min(outputs, start + blockRows)
+          WorkerPool.shared.parallelRanges(rows.count, minimum: 8) { part in
+            weight.widen(
+              rows: rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound,
+              into: scratch + part.lowerBound * inputs)
+          }
+          WorkerPool.shared.parallelRanges(tokens, minimum: 16) { tokens in
+            BLAS.multiply(
+              m: tokens.count, n: inputs, k: rows.count,
+              Matrix(gradient + tokens.lowerBound * outputs + rows.lowerBound, stride: outputs),
+              Matrix(scratch, stride: inputs), beta: start == 0 ? 0 : 1,
+              into: inputGradient + tokens.lowerBound * inputs, stride: inputs)
+          }
+        }
+      }
+    }
+  }
+  return inputGradient
+}
+
+/// Floats stored in order are used where they lie; everything else is widened into scratch.
+private func withWidenedRows(
+  of weight: StoredTensor, _ rows: Range<Int>, _ body: (UnsafePointer<Float>) -> Void
+) {
+  if weight.elementType == .float32, weight.rowOrder == nil,
+    let base = weight.bytes.baseAddress, UInt(bitPattern: base) % 4 == 0
+  {
+    body(base.assumingMemoryBound(to: Float.self) + rows.lowerBound * weight.rowLength)
+    return
+  }
+  var scratch = Tensor(uninitialized: [rows.count, weight.rowLength])
+  scratch.withMutablePointer {
+    weight.widen(rows: rows, into: $0)
+    body($0)
+  }
+}

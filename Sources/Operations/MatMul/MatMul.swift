@@ -1,0 +1,32 @@
+import TensorCore
+
+/// `op(left) * op(right)` of matrices, `[m, k] x [k, n] -> [m, n]`; the rows of the result are
+/// split over the workers.
+public func matrixProduct(
+  _ left: Tensor, _ right: Tensor, leftTransposed: Bool = false, rightTransposed: Bool = false
+) -> Tensor {
+  let (m, k) = leftTransposed ? (left.shape[1], left.shape[0]) : (left.shape[0], left.shape[1])
+  let n = rightTransposed ? right.shape[0] : right.shape[1]
+  precondition(
+    (rightTransposed ? right.shape[1] : right.shape[0]) == k,
+    "cannot multiply \(left.shape) by \(right.shape)")
+  var product = Tensor(uninitialized: [m, n])
+  let leftStride = left.shape[1]
+  let rightStride = right.shape[1]
+  product.withMutablePointer { product in
+    left.withPointer { left in
+      right.withPointer { right in
+        WorkerPool.shared.parallelRanges(m, minimum: 16) { rows in
+          BLAS.multiply(
+            m: rows.count, n: n, k: k,
+            Matrix(
+              left + (leftTransposed ? rows.lowerBound : rows.lowerBound * leftStride),
+              stride: leftStride, transposed: leftTransposed),
+            Matrix(right, stride: rightStride, transposed: rightTransposed),
+            into: product + rows.lowerBound * n, stride: n)
+        }
+      }
+    }
+  }
+  return product
+}

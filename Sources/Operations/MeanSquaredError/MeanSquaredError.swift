@@ -1,0 +1,41 @@
+import CVectorKernels
+import TensorCore
+
+/// Rows per partial sum; partial sums are added in order, so that the result does not depend on
+/// the number of workers.
+private let blockRows = 64
+
+/// `mean((prediction − target)²)` over every element of the layout's rows (padding left out), and
+/// its gradient for the prediction times `weight`.
+///
+/// - Parameters:
+///   - prediction, target: `[tokens, width]`.
+public func meanSquaredError(
+  _ prediction: Tensor, _ target: Tensor, layout: SequenceLayout, weight: Float
+) -> (value: Double, gradient: Tensor) {
+  precondition(prediction.shape == target.shape, "\(prediction.shape) against \(target.shape)")
+  let width = prediction.shape[1]
+  let blocks = layout.segments.flatMap { segment in
+    stride(from: segment.start, to: segment.start + segment.count, by: blockRows).map {
+      $0..<min($0 + blockRows, segment.start + segment.count)
+    }
+  }
+  let elements = layout.segments.reduce(0) { $0 + $1.count } * width
+  var gradient = Tensor(uninitialized: prediction.shape)
+  var partial = Tensor(zeros: [blocks.count])
+  let factor = 2 * weight / Float(max(1, elements))
+  withMutablePointers(&gradient, &partial) { gradient, partial in
+    zeroPadding(layout, gradient, width: width)
+    withPointers(prediction, target) { prediction, target in
+      WorkerPool.shared.parallel(blocks.count) { block in
+        let offset = blocks[block].lowerBound * width
+        let count = blocks[block].count * width
+        partial[block] = vk_squared_distance(prediction + offset, target + offset, count)
+        vk_scale(prediction + offset, gradient + offset, factor, count)
+        vk_add_scaled(gradient + offset, target + offset, -factor, count)
+      }
+    }
+  }
+  let total = partial.elements.reduce(0) { $0 + Double($1) }
+  return (total / Double(max(1, elements)), gradient)
+}

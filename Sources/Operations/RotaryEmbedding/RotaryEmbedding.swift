@@ -1,0 +1,102 @@
+import Foundation
+import TensorCore
+
+/// Rotary position embedding (Su et al. 2021, arXiv 2104.09864) in the layout of the Hugging Face
+/// models: coordinate `i` of a head is paired with `i + rotaryDim/2`.
+public struct RotaryEmbedding: Sendable, Equatable {
+  /// How angular frequencies are stretched for contexts longer than the pretraining's.
+  public enum Scaling: Sendable, Equatable {
+    case none
+    /// All frequencies divided by the factor.
+    case linear(factor: Double)
+    /// Llama 3: long wavelengths divided by the factor, short ones kept, a ramp between.
+    case llama3(
+      factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
+      originalContext: Double)
+  }
+
+  /// Leading coordinates of each head that are rotated; even, at most the head dimension.
+  public let rotaryDim: Int
+  /// Radians per position of each pair, `[rotaryDim / 2]`.
+  public let frequencies: [Double]
+
+  public init(rotaryDim: Int, theta: Double, scaling: Scaling = .none) {
+    precondition(rotaryDim % 2 == 0, "rotary dimension \(rotaryDim) is odd")
+    self.rotaryDim = rotaryDim
+    frequencies = (0..<rotaryDim / 2).map { pair in
+      // transformers computes these in 32-bit floats; the tables follow it to the last bit that
+      // matters at long positions.
+      let frequency = Double(
+        1 / Float(pow(theta, Double(Float(2 * pair) / Float(rotaryDim)))))
+      switch scaling {
+      case .none:
+        return frequency
+      case .linear(let factor):
+        return frequency / factor
+      case .llama3(let factor, let low, let high, let originalContext):
+        let wavelength = 2 * Double.pi / frequency
+        if wavelength < originalContext / high { return frequency }
+        if wavelength > originalContext / low { return frequency / factor }
+        let smooth = (originalContext / wavelength - low) / (high - low)
+        return (1 - smooth) * frequency / factor + smooth * frequency
+      }
+    }
+  }
+
+  /// Rotates every head of `x` in place; `inverse` rotates back, which is also the gradient.
+  ///
+  /// - Parameters:
+  ///   - x: `[tokens, heads * headDim]`.
+  ///   - positions: `[tokens]`.
+  public func rotate(_ x: inout Tensor, headDim: Int, positions: [Int32], inverse: Bool = false) {
+    let width = x.shape[1]
+    let heads = width / headDim
+    let half = rotaryDim / 2
+    let (cosines, sines) = tables(positions, inverse: inverse)
+    x.withMutablePointer { x in
+      cosines.withUnsafeBufferPointer { cosines in
+        sines.withUnsafeBufferPointer { sines in
+          WorkerPool.shared.parallelRanges(positions.count, minimum: 32) { tokens in
+            for token in tokens {
+              let cosine = cosines.baseAddress! + (token &* half)
+              let sine = sines.baseAddress! + (token &* half)
+              for head in 0..<heads {
+                let low = x + (token &* width &+ head &* headDim)
+                let high = low + half
+                for pair in 0..<half {
+                  let (a, b) = (low[pair], high[pair])
+                  low[pair] = a * cosine[pair] - b * sine[pair]
+                  high[pair] = b * cosine[pair] + a * sine[pair]
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Cosines and sines, `[tokens, rotaryDim / 2]` each. Consecutive tokens mostly have consecutive
+  /// positions, but documents and decoding restart them, so each token carries its own row.
+  private func tables(_ positions: [Int32], inverse: Bool) -> ([Float], [Float]) {
+    let half = frequencies.count
+    var cosines = [Float](repeating: 0, count: positions.count * half)
+    var sines = cosines
+    cosines.withUnsafeMutableBufferPointer { cosines in
+      sines.withUnsafeMutableBufferPointer { sines in
+        let cosines = cosines
+        let sines = sines
+        WorkerPool.shared.parallelRanges(positions.count, minimum: 64) { tokens in
+          for token in tokens {
+            for pair in 0..<half {
+              let angle = Float(positions[token]) * Float(frequencies[pair])
+              cosines[token * half + pair] = Float(cos(Double(angle)))
+              sines[token * half + pair] = Float(sin(Double(angle))) * (inverse ? -1 : 1)
+            }
+          }
+        }
+      }
+    }
+    return (cosines, sines)
+  }
+}

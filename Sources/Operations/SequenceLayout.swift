@@ -1,0 +1,71 @@
+/// Which rows of a `[rows, …]` activation belong together.
+///
+/// Sequences of a batch, documents packed into one sequence, and padding on either side are all
+/// the same to attention: rows of one segment see each other, rows outside every segment are
+/// padding, take part in nothing and come out as zeros. No mask can leak what no loop visits.
+public struct SequenceLayout: Sendable, Equatable {
+  public struct Segment: Sendable, Equatable {
+    /// First row.
+    public let start: Int
+    /// Rows, in order of position.
+    public let count: Int
+    /// Position of the first row, for rotary and learned positions.
+    public let firstPosition: Int
+
+    public init(start: Int, count: Int, firstPosition: Int = 0) {
+      self.start = start
+      self.count = count
+      self.firstPosition = firstPosition
+    }
+
+    public var rows: Range<Int> { start..<start + count }
+  }
+
+  public let rows: Int
+  /// Disjoint, ascending.
+  public let segments: [Segment]
+
+  public init(rows: Int, segments: [Segment]) {
+    var end = 0
+    for segment in segments {
+      precondition(
+        segment.start >= end && segment.count > 0, "segments overlap or descend: \(segments)")
+      end = segment.start + segment.count
+    }
+    precondition(end <= rows, "segments reach row \(end) of \(rows)")
+    self.rows = rows
+    self.segments = segments
+  }
+
+  /// `sequences` of equal length, one after another, without padding.
+  public init(sequences: Int = 1, length: Int) {
+    self.init(
+      rows: sequences * length,
+      segments: (0..<sequences).map { Segment(start: $0 * length, count: length) })
+  }
+
+  /// Position of every row; 0 for padding.
+  public var positions: [Int32] {
+    var positions = [Int32](repeating: 0, count: rows)
+    for segment in segments {
+      for offset in 0..<segment.count {
+        positions[segment.start + offset] = Int32(segment.firstPosition + offset)
+      }
+    }
+    return positions
+  }
+
+  public var hasPadding: Bool { segments.reduce(0) { $0 + $1.count } < rows }
+
+  /// Rows outside every segment.
+  public var padding: [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    var end = 0
+    for segment in segments {
+      if segment.start > end { ranges.append(end..<segment.start) }
+      end = segment.start + segment.count
+    }
+    if end < rows { ranges.append(end..<rows) }
+    return ranges
+  }
+}

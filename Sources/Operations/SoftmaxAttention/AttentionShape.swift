@@ -1,0 +1,58 @@
+import TensorCore
+
+/// Heads of an attention: queries are `[tokens, queryHeads * headDim]`, keys and values
+/// `[tokens, keyValueHeads * headDim]`; query head `h` reads key and value head
+/// `h / (queryHeads / keyValueHeads)`.
+public struct AttentionShape: Sendable, Equatable {
+  public let queryHeads: Int
+  public let keyValueHeads: Int
+  public let headDim: Int
+  /// Factor of the query-key products; `1/sqrt(headDim)` unless given.
+  public let scale: Float
+
+  public init(queryHeads: Int, keyValueHeads: Int, headDim: Int, scale: Float? = nil) {
+    precondition(
+      keyValueHeads > 0 && queryHeads % keyValueHeads == 0,
+      "\(queryHeads) query heads cannot share \(keyValueHeads) key-value heads")
+    self.queryHeads = queryHeads
+    self.keyValueHeads = keyValueHeads
+    self.headDim = headDim
+    self.scale = scale ?? 1 / Float(headDim).squareRoot()
+  }
+
+  /// Query heads that share one key-value head.
+  public var group: Int { queryHeads / keyValueHeads }
+  public var queryWidth: Int { queryHeads * headDim }
+  public var keyWidth: Int { keyValueHeads * headDim }
+
+  func check(queries: Tensor, keys: Tensor, values: Tensor, rows: Int) {
+    precondition(
+      queries.shape == [rows, queryWidth] && keys.shape == [rows, keyWidth]
+        && values.shape == [rows, keyWidth],
+      "queries \(queries.shape), keys \(keys.shape), values \(values.shape) for \(self), \(rows) rows"
+    )
+  }
+}
+
+/// Sums per-query-head gradients, `[tokens, queryHeads * headDim]`, over each group:
+/// `[tokens, keyValueHeads * headDim]`.
+func summedOverGroups(_ x: Tensor, _ shape: AttentionShape) -> Tensor {
+  if shape.group == 1 { return x }
+  let tokens = x.shape[0]
+  var result = Tensor(zeros: [tokens, shape.keyWidth])
+  result.withMutablePointer { result in
+    x.withPointer { x in
+      WorkerPool.shared.parallelRanges(tokens, minimum: 32) { range in
+        for token in range {
+          for head in 0..<shape.queryHeads {
+            let source = x + (token * shape.queryWidth + head * shape.headDim)
+            let target =
+              result + (token * shape.keyWidth + head / shape.group * shape.headDim)
+            for index in 0..<shape.headDim { target[index] += source[index] }
+          }
+        }
+      }
+    }
+  }
+  return result
+}

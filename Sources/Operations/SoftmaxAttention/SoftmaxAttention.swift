@@ -1,0 +1,244 @@
+import CVectorKernels
+import TensorCore
+
+/// Queries of one tile: scores of a tile stay in the cache, memory is linear in the length.
+private let tileRows = 64
+
+/// Causal softmax attention, `y_i = Σ_j softmax_j(scale q_i·k_j) v_j` over the keys `j ≤ i` of the
+/// same segment, or over the last `window` of them (self included, as in Mistral).
+///
+/// - Returns: outputs `[tokens, queryHeads * headDim]`, zero on padding, and the log of the
+///   normaliser of every row and head, `[tokens, queryHeads]`.
+public func softmaxAttention(
+  queries: Tensor, keys: Tensor, values: Tensor, shape: AttentionShape, layout: SequenceLayout,
+  window: Int? = nil
+) -> (output: Tensor, logNormalizers: Tensor) {
+  shape.check(queries: queries, keys: keys, values: values, rows: layout.rows)
+  let d = shape.headDim
+  var output = Tensor(uninitialized: [layout.rows, shape.queryWidth])
+  var logNormalizers = Tensor(uninitialized: [layout.rows, shape.queryHeads])
+  let tiles = attentionTiles(layout)
+  output.withMutablePointer { output in
+    logNormalizers.withMutablePointer { logNormalizers in
+      queries.withPointer { queries in
+        keys.withPointer { keys in
+          values.withPointer { values in
+            zeroPadding(layout, output, width: shape.queryWidth)
+            zeroPadding(layout, logNormalizers, width: shape.queryHeads)
+            WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
+              let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
+              let keyHead = head / shape.group
+              withScores(
+                tile, queries + head * d, shape.queryWidth, keys + keyHead * d, shape.keyWidth, d,
+                window: window
+              ) { scores, firstKey, stride in
+                for row in 0..<tile.rows.count {
+                  let line = scores + row * stride
+                  let visible = visibleKeys(tile, row, firstKey, window)
+                  let maximum = shape.scale * vk_max(line + visible.lowerBound, visible.count)
+                  let total = vk_exp_sum(
+                    line + visible.lowerBound, line + visible.lowerBound, visible.count,
+                    shape.scale, maximum)
+                  vk_scale(
+                    line + visible.lowerBound, line + visible.lowerBound, 1 / total, visible.count)
+                  clear(line, 0..<visible.lowerBound)
+                  clear(line, visible.upperBound..<stride)
+                  logNormalizers[(tile.rows.lowerBound + row) * shape.queryHeads + head] =
+                    maximum + logarithm(total)
+                }
+                BLAS.multiply(
+                  m: tile.rows.count, n: d, k: stride, Matrix(scores, stride: stride),
+                  Matrix(
+                    values + (tile.segmentStart + firstKey) * shape.keyWidth + keyHead * d,
+                    stride: shape.keyWidth),
+                  into: output + tile.rows.lowerBound * shape.queryWidth + head * d,
+                  stride: shape.queryWidth)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  return (output, logNormalizers)
+}
+
+/// Gradients of `softmaxAttention`. With `P = exp(scale q·k − logNormalizer)`:
+/// `dP = dY Vᵀ`, `dS = P ⊙ (dP − rowsum(dY ⊙ Y))`, `dQ = scale dS K`, `dK = scale dSᵀ Q`,
+/// `dV = Pᵀ dY`. The weights are formed again tile by tile.
+public func softmaxAttentionGradients(
+  _ gradient: Tensor, queries: Tensor, keys: Tensor, values: Tensor, output: Tensor,
+  logNormalizers: Tensor, shape: AttentionShape, layout: SequenceLayout, window: Int? = nil
+) -> (queries: Tensor, keys: Tensor, values: Tensor) {
+  let d = shape.headDim
+  let width = shape.queryWidth
+  var queryGradient = Tensor(zeros: [layout.rows, width])
+  // Per query head first: heads of a group would otherwise write one gradient from two workers.
+  var keyGradient = Tensor(zeros: [layout.rows, width])
+  var valueGradient = Tensor(zeros: [layout.rows, width])
+  let tiles = attentionTiles(layout)
+  queryGradient.withMutablePointer { queryGradient in
+    keyGradient.withMutablePointer { keyGradient in
+      valueGradient.withMutablePointer { valueGradient in
+        gradient.withPointer { gradient in
+          queries.withPointer { queries in
+            keys.withPointer { keys in
+              values.withPointer { values in
+                output.withPointer { output in
+                  logNormalizers.withPointer { logNormalizers in
+                    WorkerPool.shared.parallel(shape.queryHeads) { head in
+                      let keyHead = head / shape.group
+                      for tile in tiles {
+                        withScores(
+                          tile, queries + head * d, width, keys + keyHead * d, shape.keyWidth, d,
+                          window: window
+                        ) { weights, firstKey, stride in
+                          let rows = tile.rows.count
+                          let start = tile.rows.lowerBound * width + head * d
+                          let keyRow = tile.segmentStart + firstKey
+                          for row in 0..<rows {
+                            let line = weights + row * stride
+                            let visible = visibleKeys(tile, row, firstKey, window)
+                            _ = vk_exp_sum(
+                              line + visible.lowerBound, line + visible.lowerBound, visible.count,
+                              shape.scale,
+                              logNormalizers[
+                                (tile.rows.lowerBound + row) * shape.queryHeads + head])
+                            clear(line, 0..<visible.lowerBound)
+                            clear(line, visible.upperBound..<stride)
+                          }
+                          BLAS.multiply(
+                            m: stride, n: d, k: rows, Matrix(weights, stride: stride).transposed,
+                            Matrix(gradient + start, stride: width), beta: 1,
+                            into: valueGradient + keyRow * width + head * d, stride: width)
+                          var scratch = Tensor(uninitialized: [rows, stride])
+                          scratch.withMutablePointer { scores in
+                            BLAS.multiply(
+                              m: rows, n: stride, k: d, Matrix(gradient + start, stride: width),
+                              Matrix(
+                                values + keyRow * shape.keyWidth + keyHead * d,
+                                stride: shape.keyWidth
+                              ).transposed, into: scores, stride: stride)
+                            for row in 0..<rows {
+                              let offset = start + row * width
+                              let projection = vk_dot(gradient + offset, output + offset, d)
+                              let line = scores + row * stride
+                              let weightLine = weights + row * stride
+                              for key in 0..<stride {
+                                line[key] = weightLine[key] * (line[key] - projection)
+                              }
+                            }
+                            BLAS.multiply(
+                              m: rows, n: d, k: stride, alpha: shape.scale,
+                              Matrix(scores, stride: stride),
+                              Matrix(
+                                keys + keyRow * shape.keyWidth + keyHead * d, stride: shape.keyWidth
+                              ), into: queryGradient + start, stride: width)
+                            BLAS.multiply(
+                              m: stride, n: d, k: rows, alpha: shape.scale,
+                              Matrix(scores, stride: stride).transposed,
+                              Matrix(queries + start, stride: width), beta: 1,
+                              into: keyGradient + keyRow * width + head * d, stride: width)
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  return (
+    queryGradient, summedOverGroups(keyGradient, shape), summedOverGroups(valueGradient, shape)
+  )
+}
+
+/// Rows of attention weights in full, `[queryHeads, count, count]` of one segment: for inspection,
+/// quadratic in memory.
+public func softmaxAttentionWeights(
+  queries: Tensor, keys: Tensor, shape: AttentionShape, segment: SequenceLayout.Segment,
+  window: Int? = nil
+) -> Tensor {
+  let d = shape.headDim
+  let count = segment.count
+  var weights = Tensor(zeros: [shape.queryHeads, count, count])
+  let layout = SequenceLayout(rows: segment.start + count, segments: [segment])
+  let tiles = attentionTiles(layout)
+  weights.withMutablePointer { weights in
+    queries.withPointer { queries in
+      keys.withPointer { keys in
+        WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
+          let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
+          withScores(
+            tile, queries + head * d, shape.queryWidth, keys + head / shape.group * d,
+            shape.keyWidth, d, window: window
+          ) { scores, firstKey, stride in
+            for row in 0..<tile.rows.count {
+              let visible = visibleKeys(tile, row, firstKey, window)
+              let line = scores + row * stride + visible.lowerBound
+              let query = tile.rows.lowerBound - segment.start + row
+              let target = weights + (head * count + query) * count + firstKey + visible.lowerBound
+              let maximum = shape.scale * vk_max(line, visible.count)
+              let total = vk_exp_sum(line, target, visible.count, shape.scale, maximum)
+              vk_scale(target, target, 1 / total, visible.count)
+            }
+          }
+        }
+      }
+    }
+  }
+  return weights
+}
+
+/// Rows of queries that are worked on together.
+struct AttentionTile {
+  /// First row of the segment.
+  let segmentStart: Int
+  /// Rows of the activation.
+  let rows: Range<Int>
+  /// The same, counted from the segment's start.
+  var local: Range<Int> { rows.lowerBound - segmentStart..<rows.upperBound - segmentStart }
+}
+
+/// Longest first: the last tiles of a segment read the most keys.
+func attentionTiles(_ layout: SequenceLayout) -> [AttentionTile] {
+  layout.segments.flatMap { segment in
+    stride(from: 0, to: segment.count, by: tileRows).reversed().map { start in
+      AttentionTile(
+        segmentStart: segment.start,
+        rows: segment.start + start..<segment.start + min(segment.count, start + tileRows))
+    }
+  }
+}
+
+/// `q·k` of a tile against every key that any of its rows sees: `[rows, stride]`.
+private func withScores(
+  _ tile: AttentionTile, _ queries: UnsafePointer<Float>, _ queryStride: Int,
+  _ keys: UnsafePointer<Float>, _ keyStride: Int, _ d: Int, window: Int?,
+  _ body: (_ scores: UnsafeMutablePointer<Float>, _ firstKey: Int, _ stride: Int) -> Void
+) {
+  let firstKey = window.map { max(0, tile.local.lowerBound - $0 + 1) } ?? 0
+  let stride = tile.local.upperBound - firstKey
+  var scratch = Tensor(uninitialized: [tile.rows.count, stride])
+  scratch.withMutablePointer { scores in
+    BLAS.multiply(
+      m: tile.rows.count, n: stride, k: d,
+      Matrix(queries + tile.rows.lowerBound * queryStride, stride: queryStride),
+      Matrix(keys + (tile.segmentStart + firstKey) * keyStride, stride: keyStride).transposed,
+      into: scores, stride: stride)
+    body(scores, firstKey, stride)
+  }
+}
+
+/// Columns of the tile's scores that a row sees.
+private func visibleKeys(_ tile: AttentionTile, _ row: Int, _ firstKey: Int, _ window: Int?)
+  -> Range<Int>
+{
+  let query = tile.local.lowerBound + row
+  let first = window.map { max(0, query - $0 + 1) } ?? 0
+  return first - firstKey..<query + 1 - firstKey
+}

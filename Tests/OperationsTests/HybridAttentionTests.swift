@@ -1,0 +1,215 @@
+import RealModule
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Operations
+
+struct HybridCase: Sendable, CustomTestStringConvertible {
+  let window: AttentionWindow
+  let sinks: Int
+  let isAffine: Bool
+  let segments: [Int]
+  var testDescription: String { "\(window), \(sinks) sinks, affine \(isAffine), \(segments)" }
+
+  /// Padding of two rows before the first segment and three after the last.
+  var layout: SequenceLayout {
+    var start = 2
+    var result: [SequenceLayout.Segment] = []
+    for count in segments {
+      result.append(.init(start: start, count: count))
+      start += count
+    }
+    return SequenceLayout(rows: start + 3, segments: result)
+  }
+
+  static let all: [HybridCase] = {
+    var cases: [HybridCase] = []
+    for window in [AttentionWindow.none, .sliding(5), .sliding(64), .terrace(4), .terrace(64)] {
+      for sinks in window == .none ? [0] : [0, 3] {
+        for (index, segments) in [[1], [3, 70], [129]].enumerated() {
+          cases.append(
+            HybridCase(
+              window: window, sinks: sinks, isAffine: index == 1 && window != .none,
+              segments: segments))
+        }
+      }
+    }
+    return cases
+  }()
+}
+
+/// Random operands of a hybrid attention with 4 query and 2 key heads.
+struct HybridOperandsFixture {
+  let shape: HybridAttentionShape
+  let layout: SequenceLayout
+  var queries, keys, values, queryFeatures, keyFeatures, factors: [Double]
+
+  init(_ testCase: HybridCase) {
+    layout = testCase.layout
+    shape = HybridAttentionShape(
+      attention: AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6), featureDim: 5,
+      window: testCase.window, sinks: testCase.sinks, isAffine: testCase.isAffine)
+    var draw = TestValues(7)
+    queries = draw.normal(layout.rows * 24)
+    keys = draw.normal(layout.rows * 12)
+    values = draw.normal(layout.rows * 12)
+    queryFeatures = draw.normal(layout.rows * 20).map { Double(Float(abs($0) + 0.01)) }
+    keyFeatures = draw.normal(layout.rows * 20).map { Double(Float(abs($0) + 0.01)) }
+    factors = draw.normal(4).map { Double(Float($0 - 1)) }
+  }
+
+  /// The naive twin, head by head and segment by segment.
+  func naive() -> (output: [Double], weights: [[Double]]) {
+    var output = [Double](repeating: 0, count: layout.rows * 24)
+    var weights: [[Double]] = []
+    for segment in layout.segments {
+      for head in 0..<4 {
+        let result = Naive.hybridAttention(
+          queries: slice(queries, rows: segment.rows, width: 6, heads: 4, head: head),
+          keys: slice(keys, rows: segment.rows, width: 6, heads: 2, head: head / 2),
+          values: slice(values, rows: segment.rows, width: 6, heads: 2, head: head / 2),
+          queryFeatures: slice(queryFeatures, rows: segment.rows, width: 5, heads: 4, head: head),
+          keyFeatures: slice(keyFeatures, rows: segment.rows, width: 5, heads: 4, head: head),
+          factor: factors[head], headDim: 6, featureDim: 5, scale: Double(shape.attention.scale),
+          window: shape.window, sinks: shape.sinks, isAffine: shape.isAffine)
+        weights.append(result.weights)
+        for (row, index) in segment.rows.enumerated() {
+          for column in 0..<6 {
+            output[index * 24 + head * 6 + column] = result.output[row * 6 + column]
+          }
+        }
+      }
+    }
+    return (output, weights)
+  }
+
+  func fast() -> (output: Tensor, statistics: HybridAttentionStatistics) {
+    let rows = layout.rows
+    return hybridAttention(
+      queries: tensor(queries, [rows, 24]), keys: tensor(keys, [rows, 12]),
+      values: tensor(values, [rows, 12]), queryFeatures: tensor(queryFeatures, [rows, 20]),
+      keyFeatures: tensor(keyFeatures, [rows, 20]), windowFactors: tensor(factors, [4]),
+      shape: shape, layout: layout)
+  }
+
+  func gradients(_ outputGradient: [Double]) -> HybridAttentionGradients {
+    let rows = layout.rows
+    let (output, statistics) = fast()
+    return hybridAttentionGradients(
+      tensor(outputGradient, [rows, 24]), queries: tensor(queries, [rows, 24]),
+      keys: tensor(keys, [rows, 12]), values: tensor(values, [rows, 12]),
+      queryFeatures: tensor(queryFeatures, [rows, 20]),
+      keyFeatures: tensor(keyFeatures, [rows, 20]), windowFactors: tensor(factors, [4]),
+      output: output, statistics: statistics, shape: shape, layout: layout, projections: true)
+  }
+}
+
+@Suite struct HybridAttentionTests {
+  @Test(
+    "the chunked form equals the definition, and padding comes out as zeros",
+    arguments: HybridCase.all)
+  func outputs(testCase: HybridCase) {
+    let fixture = HybridOperandsFixture(testCase)
+    #expect(relativeRMS(fixture.fast().output.elements, fixture.naive().output) < 2e-6)
+  }
+
+  @Test(
+    "every gradient equals the numerical derivative of the definition",
+    arguments: HybridCase.all.filter { $0.segments != [129] } + [
+      HybridCase(window: .sliding(5), sinks: 3, isAffine: true, segments: [129])
+    ])
+  func gradients(testCase: HybridCase) {
+    let fixture = HybridOperandsFixture(testCase)
+    var draw = TestValues(11)
+    let outputGradient = draw.normal(fixture.layout.rows * 24)
+    let gradients = fixture.gradients(outputGradient)
+    let check = { (path: WritableKeyPath<HybridOperandsFixture, [Double]>, found: Tensor) in
+      // Every coordinate of a long sequence would take minutes; a fixed spread of them does not.
+      let all = fixture[keyPath: path]
+      let picked = Array(stride(from: 0, to: all.count, by: max(1, all.count / 24)))
+      let expected = numericalGradient(at: picked.map { all[$0] }) { point in
+        var moved = fixture
+        for (index, value) in zip(picked, point) { moved[keyPath: path][index] = value }
+        return dot(moved.naive().output, outputGradient)
+      }
+      let values = found.elements
+      #expect(relativeRMS(picked.map { values[$0] }, expected, floor: 1e-3) < 3e-5)
+    }
+    check(\.queryFeatures, gradients.queryFeatures)
+    check(\.keyFeatures, gradients.keyFeatures)
+    check(\.values, gradients.values!)
+    if testCase.window != .none {
+      check(\.queries, gradients.queries!)
+      check(\.keys, gradients.keys!)
+      check(\.factors, gradients.windowFactors)
+    }
+  }
+
+  @Test("a token's output does not change when later tokens do", arguments: HybridCase.all)
+  func causality(testCase: HybridCase) {
+    let fixture = HybridOperandsFixture(testCase)
+    let segment = fixture.layout.segments.last!
+    let last = segment.rows.upperBound - 1
+    var changed = fixture
+    for column in 0..<24 { changed.queries[last * 24 + column] += 1 }
+    for column in 0..<12 {
+      changed.keys[last * 12 + column] += 1
+      changed.values[last * 12 + column] -= 2
+    }
+    for column in 0..<20 { changed.keyFeatures[last * 20 + column] += 1 }
+    let before = fixture.fast().output.elements
+    let after = changed.fast().output.elements
+    #expect(before[..<(last * 24)] == after[..<(last * 24)])
+    #expect(before[(last * 24)..<(last * 24 + 24)] != after[(last * 24)..<(last * 24 + 24)])
+  }
+
+  @Test(
+    "the cross-entropy of attention weights and its gradients equal the definition",
+    arguments: HybridCase.all.filter { $0.segments != [129] })
+  func weightCrossEntropy(testCase: HybridCase) {
+    let fixture = HybridOperandsFixture(testCase)
+    let naiveLoss = { (fixture: HybridOperandsFixture) -> Double in
+      var loss = 0.0
+      let weights = fixture.naive().weights
+      for (position, segment) in fixture.layout.segments.enumerated() {
+        for head in 0..<4 {
+          let truth = Naive.softmaxAttention(
+            queries: slice(fixture.queries, rows: segment.rows, width: 6, heads: 4, head: head),
+            keys: slice(fixture.keys, rows: segment.rows, width: 6, heads: 2, head: head / 2),
+            values: slice(fixture.values, rows: segment.rows, width: 6, heads: 2, head: head / 2),
+            headDim: 6, scale: Double(fixture.shape.attention.scale)
+          ).weights
+          for (a, b) in zip(truth, weights[position * 4 + head]) where a > 0 {
+            loss -= a * logarithmOfClamped(b)
+          }
+        }
+      }
+      return loss / Double(4 * fixture.layout.segments.reduce(0) { $0 + $1.count })
+    }
+    let rows = fixture.layout.rows
+    let (value, gradients) = attentionWeightCrossEntropy(
+      queries: tensor(fixture.queries, [rows, 24]), keys: tensor(fixture.keys, [rows, 12]),
+      queryFeatures: tensor(fixture.queryFeatures, [rows, 20]),
+      keyFeatures: tensor(fixture.keyFeatures, [rows, 20]),
+      windowFactors: tensor(fixture.factors, [4]), shape: fixture.shape, layout: fixture.layout,
+      weight: 3)
+    #expect(relativeRMS([Float(value)], [naiveLoss(fixture)], floor: 1e-10) < 1e-5)
+    let check = { (path: WritableKeyPath<HybridOperandsFixture, [Double]>, found: Tensor) in
+      let all = fixture[keyPath: path]
+      let picked = Array(stride(from: 0, to: all.count, by: max(1, all.count / 24)))
+      let expected = numericalGradient(at: picked.map { all[$0] }) { point in
+        var moved = fixture
+        for (index, value) in zip(picked, point) { moved[keyPath: path][index] = value }
+        return 3 * naiveLoss(moved)
+      }
+      let values = found.elements
+      #expect(relativeRMS(picked.map { values[$0] }, expected, floor: 1e-3) < 5e-5)
+    }
+    check(\.queryFeatures, gradients.queryFeatures)
+    check(\.keyFeatures, gradients.keyFeatures)
+    if testCase.window != .none { check(\.factors, gradients.windowFactors) }
+  }
+}
+
+private func logarithmOfClamped(_ x: Double) -> Double { Double.log(max(x, 1e-12)) }
