@@ -1,0 +1,203 @@
+/// Runs the statements of one template once.
+///
+/// A template comes with a model, hence from strangers: the text it makes, the statements it runs
+/// and the depth of its calls are bounded.
+final class TemplateInterpreter {
+  static let maximumOutput = 1 << 26
+  static let maximumSteps = 1_000_000
+  static let maximumDepth = 400
+  static let maximumMacroDepth = 50
+
+  /// How a statement ended.
+  enum Flow { case onward, leavesLoop, nextTurn }
+
+  /// Line of what runs now, for errors.
+  private(set) var line = 1
+  private var output = ""
+  private var outputLength = 0
+  private var steps = 0
+  private var depth = 0
+  private var macroDepth = 0
+
+  func render(
+    _ statements: [TemplateStatement], with variables: [(String, TemplateValue)]
+  ) throws -> String {
+    let scope = TemplateScope(parent: nil)
+    for (name, value) in variables { scope[name] = value }
+    let (text, _) = try captured(statements, in: scope)
+    return text
+  }
+
+  private func captured(
+    _ statements: [TemplateStatement], in scope: TemplateScope
+  ) throws -> (text: String, flow: Flow) {
+    let outer = output
+    output = ""
+    defer { output = outer }
+    let flow = try run(statements, in: scope)
+    return (output, flow)
+  }
+
+  private func print(_ text: String) throws {
+    output += text
+    outputLength += text.utf8.count
+    if outputLength > Self.maximumOutput {
+      throw TemplateFailure("the template prints more than \(Self.maximumOutput) bytes")
+    }
+  }
+
+  // MARK: Statements
+
+  private func run(_ statements: [TemplateStatement], in scope: TemplateScope) throws -> Flow {
+    for statement in statements {
+      steps += 1
+      if steps > Self.maximumSteps {
+        throw TemplateFailure("the template runs more than \(Self.maximumSteps) statements")
+      }
+      line = statement.line
+      let flow = try run(statement, in: scope)
+      if flow != .onward { return flow }
+    }
+    return .onward
+  }
+
+  private func run(_ statement: TemplateStatement, in scope: TemplateScope) throws -> Flow {
+    switch statement.kind {
+    case .text(let text): try print(text)
+    case .output(let expression): try print(try evaluate(expression, in: scope).text())
+    case .conditional(let branches, let otherwise):
+      for branch in branches where try evaluate(branch.condition, in: scope).isTrue {
+        return try run(branch.body, in: scope)
+      }
+      return try run(otherwise, in: scope)
+    case .loop(let loop): try run(loop, in: scope)
+    case .assignment(let target, let expression):
+      try assign(try evaluate(expression, in: scope), to: target, in: scope)
+    case .blockAssignment(let target, let filters, let body):
+      let text = try captured(body, in: TemplateScope(parent: scope)).text
+      try assign(try filtered(.string(text), filters, in: scope), to: target, in: scope)
+    case .macro(let macro): scope[macro.name] = .macro(macro, scope)
+    case .scope(let values, let body):
+      let inner = TemplateScope(parent: scope)
+      // Values see the names outside, not those set beside them.
+      let evaluated = try values.map { try evaluate($0.value, in: scope) }
+      for (assignment, value) in zip(values, evaluated) {
+        try assign(value, to: assignment.target, in: inner)
+      }
+      return try run(body, in: inner)
+    case .filtered(let filters, let body):
+      let (text, flow) = try captured(body, in: TemplateScope(parent: scope))
+      try print(try filtered(.string(text), filters, in: scope).text())
+      return flow
+    case .generation(let body): return try run(body, in: TemplateScope(parent: scope))
+    case .breakLoop: return .leavesLoop
+    case .continueLoop: return .nextTurn
+    }
+    return .onward
+  }
+
+  private func run(_ loop: TemplateLoop, in scope: TemplateScope) throws {
+    var elements = try evaluate(loop.source, in: scope).iterated()
+    if let condition = loop.condition {
+      elements = try elements.filter { element in
+        let inner = TemplateScope(parent: scope)
+        try assign(element, to: loop.target, in: inner)
+        return try evaluate(condition, in: inner).isTrue
+      }
+    }
+    if elements.isEmpty { _ = try run(loop.otherwise, in: TemplateScope(parent: scope)) }
+    for (index, element) in elements.enumerated() {
+      let inner = TemplateScope(parent: scope)
+      try assign(element, to: loop.target, in: inner)
+      inner["loop"] = loopValue(elements, index)
+      if try run(loop.body, in: inner) == .leavesLoop { break }
+    }
+  }
+
+  private func loopValue(_ elements: [TemplateValue], _ index: Int) -> TemplateValue {
+    let count = elements.count
+    var fields = TemplateFields([
+      ("index", .integer(index + 1)), ("index0", .integer(index)),
+      ("revindex", .integer(count - index)), ("revindex0", .integer(count - index - 1)),
+      ("first", .boolean(index == 0)), ("last", .boolean(index == count - 1)),
+      ("length", .integer(count)),
+    ])
+    fields["previtem"] =
+      index > 0 ? elements[index - 1] : .undefined(hint: "the first turn has no previtem")
+    fields["nextitem"] =
+      index + 1 < count
+      ? elements[index + 1] : .undefined(hint: "the last turn has no nextitem")
+    return .dictionary(fields)
+  }
+
+  private func assign(
+    _ value: TemplateValue, to target: TemplateTarget, in scope: TemplateScope
+  ) throws {
+    switch target {
+    case .name(let name): scope[name] = value
+    case .attribute(let name, let attribute):
+      guard case .namespace(let namespace) = scope[name] else {
+        throw TemplateFailure(
+          "cannot set \(name).\(attribute): only the members of a namespace can be set")
+      }
+      namespace.fields[attribute] = value
+    case .tuple(let parts):
+      let elements = try value.iterated()
+      if elements.count != parts.count {
+        throw TemplateFailure("cannot give \(elements.count) values to \(parts.count) names")
+      }
+      for (part, element) in zip(parts, elements) { try assign(element, to: part, in: scope) }
+    }
+  }
+
+  // MARK: Calls
+
+  func filtered(
+    _ value: TemplateValue, _ filters: [TemplateFilterUse], in scope: TemplateScope
+  ) throws -> TemplateValue {
+    try filters.reduce(value) { value, use in
+      let call = try call(use.name, use.arguments, in: scope)
+      line = use.line
+      return try TemplateFilters.known[use.name]!(value, call, self)
+    }
+  }
+
+  func call(
+    _ name: String, _ arguments: TemplateArguments, in scope: TemplateScope
+  ) throws -> TemplateCall {
+    TemplateCall(
+      name: name, positional: try arguments.positional.map { try evaluate($0, in: scope) },
+      named: try arguments.named.map { ($0.name, try evaluate($0.value, in: scope)) })
+  }
+
+  func call(
+    _ macro: TemplateMacro, definedIn outer: TemplateScope, _ call: TemplateCall
+  ) throws -> TemplateValue {
+    let bound = try call.bound(to: macro.parameters.map(\.name))
+    macroDepth += 1
+    defer { macroDepth -= 1 }
+    if macroDepth > Self.maximumMacroDepth {
+      throw TemplateFailure("macros call each other more than \(Self.maximumMacroDepth) deep")
+    }
+    let inner = TemplateScope(parent: outer)
+    for (parameter, value) in zip(macro.parameters, bound) {
+      inner[parameter.name] =
+        try value ?? parameter.fallback.map { try evaluate($0, in: inner) }
+        ?? .undefined(hint: "\"\(parameter.name)\" was not given to the macro \(macro.name)")
+    }
+    return .string(try captured(macro.body, in: inner).text)
+  }
+
+  /// Evaluates with the line of the expression at hand, within the bound on depth.
+  func at<Result>(_ expression: TemplateExpression, _ body: () throws -> Result) throws -> Result {
+    depth += 1
+    defer { depth -= 1 }
+    line = expression.line
+    if depth > Self.maximumDepth {
+      throw TemplateFailure("expressions nest deeper than \(Self.maximumDepth) levels")
+    }
+    return try body()
+  }
+
+  func returnTo(_ line: Int) { self.line = line }
+}
