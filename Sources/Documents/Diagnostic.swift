@@ -4,6 +4,11 @@ public struct Diagnostic: Sendable, Equatable, CustomStringConvertible {
   public let path: String
   public let message: String
 
+  public init(path: String, message: String) {
+    self.path = path
+    self.message = message
+  }
+
   public var description: String { "\(path): \(message)" }
 }
 

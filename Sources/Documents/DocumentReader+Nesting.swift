@@ -24,7 +24,7 @@ extension DocumentReader {
   public func optionalObject<Result>(
     _ key: String, _ meaning: String, _ body: (DocumentReader) -> Result
   ) -> Result? {
-    guard isDescribing || !(object[key]?.isNull ?? true) else {
+    guard isDescribing || isGiven(key) else {
       declare(key, ["type": ["object", "null"]], meaning, required: false)
       resolved[key] = .null
       return nil

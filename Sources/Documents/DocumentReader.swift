@@ -96,6 +96,9 @@ public final class DocumentReader {
   /// Whether the document gives this key (also as null).
   public func has(_ key: String) -> Bool { object[key] != nil }
 
+  /// Whether the document gives this key a value other than null.
+  public func isGiven(_ key: String) -> Bool { !(object[key]?.isNull ?? true) }
+
   // MARK: Declaration
 
   func declare(_ key: String, _ schema: JSONObject, _ meaning: String, required: Bool) {

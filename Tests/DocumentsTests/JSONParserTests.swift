@@ -117,7 +117,7 @@ import Testing
       ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
       ("9223372036854775808", .number(9_223_372_036_854_775_808)),
       ("-9223372036854775809", .number(-9_223_372_036_854_775_808)),
-      ("1E3", .number(1000)), ("1e-5", .number(1e-5)), ("5e-324", .number(5e-324)),
+      ("1E3", .number(1000)), ("1e-5", .number(1e-5)), ("5e-324", .number(.leastNonzeroMagnitude)),
       ("1e-400", .number(0)), ("1.7976931348623157e308", .number(.greatestFiniteMagnitude)),
     ] as [(String, JSONValue)])
   func numbers(_ text: String, _ expected: JSONValue) throws {

@@ -1,0 +1,109 @@
+import Foundation
+
+/// A small text file on disk that is replaced as a whole or not at all.
+public struct DocumentFile: Sendable {
+  public let path: String
+
+  public init(_ path: String) { self.path = path }
+
+  public var exists: Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// Why a file could not be read or replaced.
+  public struct Failure: ExitCoded, Equatable, CustomStringConvertible {
+    public let path: String
+    public let operation: String
+    public let errorNumber: Int32
+
+    public init(path: String, operation: String, errorNumber: Int32) {
+      self.path = path
+      self.operation = operation
+      self.errorNumber = errorNumber
+    }
+
+    public var exitCode: ExitCode { errorNumber == ENOENT ? .missingInput : .inputOutput }
+    public var description: String {
+      "\(path): cannot \(operation): \(String(cString: strerror(errorNumber)))"
+    }
+  }
+
+  /// Not JSON, with the file's name before the place.
+  public struct Malformed: ExitCoded, Equatable, CustomStringConvertible {
+    public let path: String
+    public let error: JSONError
+
+    public var exitCode: ExitCode { .badData }
+    public var description: String { "\(path): \(error)" }
+  }
+
+  /// - Throws: `Failure` when the file cannot be read, `Malformed` when it is not strict JSON.
+  public func read() throws -> JSONValue {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw Failure(path: path, operation: "open it", errorNumber: errno) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = Foundation.read(descriptor, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { throw Failure(path: path, operation: "read it", errorNumber: errno) }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+    }
+    do {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw Malformed(path: path, error: error)
+    }
+  }
+
+  /// Writes beside the file, makes that durable, and renames it over the file: a reader, and a
+  /// machine that loses power, sees the old text or the new.
+  ///
+  /// - Throws: `Failure`; the file is then as it was, and nothing is left beside it.
+  public func replace(with text: String) throws(Failure) {
+    let temporary = "\(path).\(ProcessInfo.processInfo.globallyUniqueString).tmp"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    if descriptor < 0 { throw failure("create a file beside it") }
+    do throws(Failure) {
+      try Self.write(Array(text.utf8), to: descriptor, path: path)
+      if fsync(descriptor) != 0 { throw failure("make it durable") }
+    } catch {
+      close(descriptor)
+      unlink(temporary)
+      throw error
+    }
+    if close(descriptor) != 0 || rename(temporary, path) != 0 {
+      let failure = failure("replace it")
+      unlink(temporary)
+      throw failure
+    }
+    try synchronizeFolder()
+  }
+
+  /// Writes all bytes, whatever portions the system takes them in.
+  public static func write(
+    _ bytes: [UInt8], to descriptor: Int32, path: String
+  ) throws(Failure) {
+    var written = 0
+    while written < bytes.count {
+      let count = bytes[written...].withUnsafeBytes {
+        Foundation.write(descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { throw Failure(path: path, operation: "write it", errorNumber: errno) }
+      written += count
+    }
+  }
+
+  private func synchronizeFolder() throws(Failure) {
+    let folder = (path as NSString).deletingLastPathComponent
+    let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw failure("open its folder") }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw failure("make its folder durable") }
+  }
+
+  private func failure(_ operation: String) -> Failure {
+    Failure(path: path, operation: operation, errorNumber: errno)
+  }
+}

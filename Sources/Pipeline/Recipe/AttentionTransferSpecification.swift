@@ -1,0 +1,62 @@
+import Documents
+
+/// Stage 1 of LoLCATs (arXiv 2410.10254, section 3.2): the student's attention in every layer
+/// learns to give the teacher's per-head outputs on the teacher's own inputs.
+public struct AttentionTransferSpecification: StageSpecification, Equatable {
+  public static let name = "attention-transfer"
+  public static let summary =
+    "Trains every layer's new attention to give the outputs of the teacher's, layer by layer."
+  public static let phase = StagePhase.transfer
+
+  /// Numbers that the original's runs use.
+  public static let defaultLearningRate = 1e-2
+
+  private var trainingSpecification: TrainingSpecification
+  public var training: TrainingSpecification? { trainingSpecification }
+  public var meanSquaredErrorWeight: Double
+  /// Weight of the cross-entropy between rows of teacher's and student's attention weights; above
+  /// 0 the stage forms both matrices, quadratic in the sequence.
+  public var attentionWeightCrossEntropyWeight: Double
+  /// Training from stored attention inputs; `nil` trains while the teacher passes.
+  public var activations: StoredActivationsSpecification?
+
+  public init(_ reader: DocumentReader) {
+    trainingSpecification = TrainingSpecification(
+      reader, learningRate: Self.defaultLearningRate)
+    meanSquaredErrorWeight = reader.number(
+      "meanSquaredErrorWeight", in: 0...Double.infinity, default: 1000,
+      "Weight of the mean squared error between per-head outputs, before the output projection.")
+    attentionWeightCrossEntropyWeight = reader.number(
+      "attentionWeightCrossEntropyWeight", in: 0...Double.infinity, default: 0,
+      "Weight of the cross-entropy between rows of attention weights; above 0 costs memory "
+        + "quadratic in the sequence length.")
+    activations = reader.optionalObject(
+      "activations",
+      "Train from stored attention inputs, a block of layers at a time, for a teacher larger than "
+        + "memory; null trains while the teacher passes.", StoredActivationsSpecification.init)
+    if meanSquaredErrorWeight == 0, attentionWeightCrossEntropyWeight == 0 {
+      reader.report(
+        "meanSquaredErrorWeight",
+        "found 0 beside attentionWeightCrossEntropyWeight 0; one of the two must be above 0, or "
+          + "there is no loss")
+    }
+  }
+}
+
+/// How attention inputs are stored for training layer by layer.
+public struct StoredActivationsSpecification: Sendable, Equatable {
+  public enum Storage: String, CaseIterable, Sendable { case float32, bfloat16 }
+
+  public var storage: Storage
+  /// Layers whose inputs are captured, trained and deleted together.
+  public var layersPerBlock: Int
+
+  public init(_ reader: DocumentReader) {
+    storage = reader.choice(
+      "storage", default: .float32,
+      "Type of the stored activations; bfloat16 halves the file and rounds.")
+    layersPerBlock = reader.integer(
+      "layersPerBlock", in: 1...Int.max, default: 1,
+      "Layers whose inputs are captured and trained together.")
+  }
+}

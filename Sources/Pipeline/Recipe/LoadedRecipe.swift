@@ -1,0 +1,75 @@
+import Documents
+import Foundation
+
+/// A recipe read from a file, with the overrides of the command line and every default in place.
+public struct LoadedRecipe: Sendable {
+  /// Where it was read from, as the user gave it.
+  public let path: String
+  public let recipe: Recipe
+  /// The recipe as it will run: reading it again gives the same run.
+  public let resolved: JSONValue
+
+  /// Overrides win over the file, the file over defaults.
+  ///
+  /// - Throws: `RecipeError`, with every mistake at once.
+  public init(path: String, overrides: [RecipeOverride] = []) throws(RecipeError) {
+    try self.init(
+      document: Self.document(at: path), path: path, overrides: overrides)
+  }
+
+  public init(
+    document: JSONValue, path: String, overrides: [RecipeOverride] = []
+  ) throws(RecipeError) {
+    do {
+      let changed = try RecipeOverride.apply(overrides, to: document)
+      (recipe, resolved) = try DocumentReader.resolve(changed) { Recipe($0) }
+      self.path = path
+    } catch {
+      throw .mistaken(path: path, error)
+    }
+  }
+
+  private static func document(at path: String) throws(RecipeError) -> JSONValue {
+    let bytes: Data
+    do {
+      bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      let reason =
+        !exists
+        ? "does not exist"
+        : isFolder.boolValue ? "is a folder, expected a recipe" : "cannot be read"
+      throw .unreadable(path: path, absolutePath: absolute(path), reason: reason)
+    }
+    do {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw .malformed(path: path, error)
+    }
+  }
+
+  /// Looks for every file that the recipe names.
+  ///
+  /// - Throws: `RecipeError.missingInputs` with all that are not there.
+  public func checkInputs() throws(RecipeError) {
+    var inputs = [("$.teacher.path", recipe.teacher.path)]
+    let data = recipe.data
+    for (section, datasets) in [
+      ("train", data.train), ("validation", data.validation), ("test", data.test),
+    ] {
+      inputs += datasets.enumerated().map { ("$.data.\(section)[\($0)].path", $1.path) }
+    }
+    let missing = inputs.filter { !FileManager.default.fileExists(atPath: $0.1) }
+    if missing.isEmpty { return }
+    throw .missingInputs(
+      recipe: path,
+      missing.map {
+        RecipeError.MissingInput(field: $0, path: $1, absolutePath: Self.absolute($1))
+      })
+  }
+
+  private static func absolute(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.path
+  }
+}

@@ -1,0 +1,48 @@
+import Documents
+
+/// Why a recipe cannot be run.
+public enum RecipeError: ExitCoded, Equatable, CustomStringConvertible {
+  case unreadable(path: String, absolutePath: String, reason: String)
+  case malformed(path: String, JSONError)
+  case mistaken(path: String, DocumentError)
+  case malformedOverride(String)
+  /// Files that the recipe names and that are not there: JSON path, path as written and tried.
+  case missingInputs(recipe: String, [MissingInput])
+
+  public struct MissingInput: Sendable, Equatable {
+    public var field: String
+    public var path: String
+    public var absolutePath: String
+  }
+
+  public var exitCode: ExitCode {
+    switch self {
+    case .unreadable, .missingInputs: .missingInput
+    case .malformed, .mistaken: .recipe
+    case .malformedOverride: .usage
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .unreadable(let path, let absolutePath, let reason):
+      return "\(path): \(reason) (tried \(absolutePath)); "
+        + "a recipe's path is relative to the current directory"
+    case .malformed(let path, let error):
+      return "\(path): \(error)"
+    case .mistaken(let path, let error):
+      let count = error.diagnostics.count
+      let lines = error.diagnostics.map { "\n  \($0)" }.joined()
+      return "\(path): \(count) \(count == 1 ? "mistake" : "mistakes")\(lines)"
+    case .malformedOverride(let text):
+      return "--set \(text): expected path=value or ~path, such as stages[0].steps=30, "
+        + "output=runs/trial or ~data.test"
+    case .missingInputs(let recipe, let inputs):
+      let lines = inputs.map {
+        "\n  \($0.field): \"\($0.path)\" does not exist (tried \($0.absolutePath))"
+      }.joined()
+      return "\(recipe): \(inputs.count) missing \(inputs.count == 1 ? "input" : "inputs"); "
+        + "paths in a recipe are relative to the current directory\(lines)"
+    }
+  }
+}

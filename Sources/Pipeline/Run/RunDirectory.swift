@@ -1,0 +1,149 @@
+import Documents
+import Foundation
+
+/// The folder of one run, owned by this process as long as the value lives.
+///
+///     recipe.json     the resolved recipe: every default spelled, so it can be run again
+///     inputs.json     hashes of teacher and data
+///     env.json        machine, libraries, program version
+///     status.json     running, finished, failed or preempted; replaced atomically
+///     metrics.jsonl   a line a step, without clock values: a resumed run writes the same bytes
+///     timings.jsonl   wall clock, tokens/s, memory
+///     checkpoints/STAGE/step-00000050/
+///     artefacts/*.h5
+///     results.json, report.md
+public final class RunDirectory: Sendable {
+  public let path: String
+  /// True when the folder held this run before, so that checkpoints are to be looked for.
+  public let isResumed: Bool
+  private let lock: RunLock
+
+  private static let ownNames = [
+    "inputs.json", "env.json", "status.json", "metrics.jsonl", "timings.jsonl", "checkpoints",
+    "artefacts", "results.json", "report.md",
+  ]
+
+  /// Takes the folder for a run, making it when it is not there.
+  ///
+  /// - Parameters:
+  ///   - recipe: The resolved recipe.
+  ///   - inputs: Hashes of teacher and data; a resumed run must have the same.
+  ///   - resume: Continue the folder's run. Without a run in it, one is started, so that the same
+  ///     command can be queued again and again.
+  /// - Throws: `RunError`, `DocumentFile.Failure`, `DocumentFile.Malformed`.
+  public init(
+    _ path: String, recipe: JSONValue, inputs: JSONValue, environment: JSONValue, resume: Bool
+  ) throws {
+    self.path = path
+    try Self.createFolder(path)
+    lock = try RunLock(folder: path)
+    let recipeFile = DocumentFile(path + "/recipe.json")
+    isResumed = recipeFile.exists
+    if isResumed {
+      guard resume else {
+        throw RunError.occupied(path: path, state: Self.storedState(path))
+      }
+      try Self.requireSame(path, recipe: recipe, inputs: inputs)
+    } else {
+      let names = Self.ownNames.filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
+      // A run killed before its recipe was written leaves these two and nothing of value.
+      let foreign = names.filter { $0 != "inputs.json" && $0 != "env.json" }
+      if !foreign.isEmpty { throw RunError.foreignFiles(path: path, names: foreign) }
+    }
+    try Self.createFolder(checkpointsPath)
+    try Self.createFolder(artefactsPath)
+    try DocumentFile(path + "/env.json").replace(with: environment.pretty)
+    if !isResumed {
+      try DocumentFile(path + "/inputs.json").replace(with: inputs.pretty)
+      try recipeFile.replace(with: recipe.pretty)
+    }
+  }
+
+  // MARK: Places
+
+  public var checkpointsPath: String { path + "/checkpoints" }
+  public var artefactsPath: String { path + "/artefacts" }
+  public var metricsPath: String { path + "/metrics.jsonl" }
+  public var timingsPath: String { path + "/timings.jsonl" }
+  public var resultsPath: String { path + "/results.json" }
+  public var reportPath: String { path + "/report.md" }
+
+  /// Folder of a stage's checkpoints, made when it is not there.
+  public func checkpointsPath(stage: String) throws -> String {
+    let folder = "\(checkpointsPath)/\(stage)"
+    try Self.createFolder(folder)
+    return folder
+  }
+
+  /// `step-00000050`: names sort as steps do.
+  public static func checkpointName(step: Int) -> String {
+    let digits = String(step)
+    return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+  }
+
+  // MARK: Status
+
+  /// - Throws: `DocumentFile.Failure`.
+  public func setStatus(_ status: RunStatus) throws {
+    try DocumentFile(path + "/status.json").replace(with: status.document.pretty)
+  }
+
+  /// - Returns: `nil` when no status was written yet.
+  /// - Throws: `DocumentFile.Failure`, `DocumentFile.Malformed`, `DocumentError`.
+  public func status() throws -> RunStatus? { try Self.status(in: path) }
+
+  /// Of any folder, also one that another process owns.
+  public static func status(in path: String) throws -> RunStatus? {
+    let file = DocumentFile(path + "/status.json")
+    return file.exists ? try DocumentReader.read(try file.read(), RunStatus.init) : nil
+  }
+
+  // MARK: Opening
+
+  private static func storedState(_ path: String) -> String {
+    do {
+      guard let status = try status(in: path) else { return "not begun" }
+      let place = status.stage.map { " in \($0), step \(status.step)" } ?? ""
+      return status.state.rawValue + place
+    } catch {
+      return "its status cannot be read"
+    }
+  }
+
+  private static func requireSame(
+    _ path: String, recipe: JSONValue, inputs: JSONValue
+  ) throws {
+    var stored = try DocumentFile(path + "/recipe.json").read()
+    var given = recipe
+    // A folder may be moved between two parts of its run.
+    stored.removeMember("output")
+    given.removeMember("output")
+    let storedInputs = try DocumentFile(path + "/inputs.json").read()
+    let differences =
+      given.differences(from: stored)
+      + inputs.differences(from: storedInputs, at: "inputs")
+    if !differences.isEmpty { throw RunError.changed(path: path, differences: differences) }
+  }
+
+  private static func createFolder(_ path: String) throws {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
+      if !isFolder.boolValue { throw RunError.notAFolder(path: path) }
+      return
+    }
+    let parent = (path as NSString).deletingLastPathComponent
+    if !parent.isEmpty, parent != path { try createFolder(parent) }
+    // Another process may make it between the look and this.
+    if mkdir(path, 0o755) != 0, errno != EEXIST {
+      throw DocumentFile.Failure(path: path, operation: "create the folder", errorNumber: errno)
+    }
+  }
+}
+
+extension JSONValue {
+  fileprivate mutating func removeMember(_ key: String) {
+    guard var object = objectValue else { return }
+    object[key] = nil
+    self = .object(object)
+  }
+}

@@ -1,0 +1,41 @@
+import Documents
+
+/// Where a run is: the content of `status.json`.
+public struct RunStatus: Sendable, Equatable {
+  public enum State: String, CaseIterable, Sendable { case running, finished, failed, preempted }
+
+  public var state: State
+  /// Name of the stage in progress, or the last one.
+  public var stage: String?
+  /// Optimizer steps of that stage that are done.
+  public var step: Int
+  public var message: String?
+  /// The process's exit status, once it is known.
+  public var exitCode: Int?
+
+  public init(
+    state: State, stage: String? = nil, step: Int = 0, message: String? = nil, exitCode: Int? = nil
+  ) {
+    self.state = state
+    self.stage = stage
+    self.step = step
+    self.message = message
+    self.exitCode = exitCode
+  }
+
+  init(_ reader: DocumentReader) {
+    state = reader.choice("state", "What became of the run.")
+    stage = reader.optionalString("stage", "Stage in progress.")
+    step = reader.integer("step", "Optimizer steps done.")
+    message = reader.optionalString("message", "What happened last.")
+    exitCode = reader.optionalInteger("exitCode", "Exit status.")
+  }
+
+  var document: JSONValue {
+    [
+      "state": .string(state.rawValue), "stage": stage.map { .string($0) } ?? .null,
+      "step": .integer(step), "message": message.map { .string($0) } ?? .null,
+      "exitCode": exitCode.map { .integer($0) } ?? .null,
+    ]
+  }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Documents
+import Foundation
+import Pipeline
+
+/// The root of the command line.
+@main
+struct Linearize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "linearize",
+    abstract: "Converts softmax transformers to linear attention.",
+    discussion: """
+      EXIT STATUS
+        0   done
+        1   a threshold of the recipe was missed
+        64  wrong usage
+        65  an input is malformed
+        66  an input is missing
+        70  a mistake of this program
+        74  a file could not be read or written
+        75  stopped by a signal after saving
+        78  the recipe is wrong
+      """,
+    version: EnvironmentReport.version,
+    subcommands: [
+      ValidateCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
+    ])
+
+  /// The one place where errors become messages and exit statuses.
+  static func main() {
+    // A reader that closes the pipe is an error of the write, not the end of a training run.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as any ExitCoded {
+      fail("\(error)", error.exitCode)
+    } catch  where exitCode(for: error) == .failure && !(error is ArgumentParser.ExitCode) {
+      fail("\(error)", .internalError)
+    } catch {
+      // Help, version and usage errors: the parser knows how to say them.
+      exit(withError: error)
+    }
+  }
+
+  private static func fail(_ message: String, _ code: Documents.ExitCode) -> Never {
+    Console.log("error: " + message)
+    Foundation.exit(code.rawValue)
+  }
+}

@@ -1,0 +1,44 @@
+import Documents
+import Foundation
+import Testing
+
+@testable import Pipeline
+
+@Suite struct RecipeFilesTests {
+  private static let folder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("recipes").path
+
+  @Test("The committed schema is the one that the recipe's declaration gives")
+  func schemaIsCurrent() throws {
+    let committed = try String(
+      contentsOfFile: Self.folder + "/recipe.schema.json", encoding: .utf8)
+    #expect(
+      committed == Recipe.schema.pretty,
+      "run `swift run linearize schema > recipes/recipe.schema.json`")
+  }
+
+  @Test("Every committed recipe is read without a mistake and names the schema beside it")
+  func recipes() throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder)
+      .filter { $0.hasSuffix(".json") && $0 != "recipe.schema.json" }.sorted()
+    #expect(names.contains("lolcats.json"))
+    for name in names {
+      let path = "\(Self.folder)/\(name)"
+      let loaded = try LoadedRecipe(path: path)
+      #expect(loaded.recipe.name + ".json" == name)
+      #expect(try DocumentFile(path).read()["$schema"] == "recipe.schema.json")
+    }
+  }
+
+  @Test("The schema has one form for each stage, with the keys that it needs")
+  func stageForms() throws {
+    let forms = try #require(Recipe.schema["properties"]?["stages"]?["items"]?["oneOf"]?.arrayValue)
+    #expect(forms.map { $0["title"]?.stringValue } == StageRegistry.all.map { $0.name })
+    for form in forms {
+      #expect(form["required"] == ["stage"])
+      #expect(form["additionalProperties"] == false)
+    }
+    #expect(forms[1]["properties"]?["rank"]?["default"] == 8)
+  }
+}

@@ -1,0 +1,254 @@
+import Documents
+import Testing
+import Training
+
+@testable import Pipeline
+
+@Suite struct RecipeTests {
+  @Test("The stages of a recipe come with the paper's numbers for what it leaves out")
+  func defaults() throws {
+    let recipe = try SampleRecipe.load().recipe
+    #expect(recipe.seed == 42)
+    #expect(recipe.output == "runs/sample")
+    let transfer = try #require(recipe.stages[0] as? AttentionTransferSpecification)
+    #expect(transfer.meanSquaredErrorWeight == 1000)
+    #expect(transfer.attentionWeightCrossEntropyWeight == 0)
+    #expect(transfer.activations == nil)
+    let training = try #require(transfer.training)
+    #expect(training.length == .steps(6))
+    #expect(training.sequencesPerStep == 8)
+    #expect(training.optimizer == OptimizerSpecification(learningRate: 1e-2))
+    #expect(training.schedule == .constant(warmupSteps: 0))
+    let adaptation = try #require(recipe.stages[1] as? LowRankAdaptationSpecification)
+    #expect(adaptation.training?.length == .epochs(2))
+    #expect(adaptation.training?.optimizer.learningRate == 1e-4)
+    #expect(adaptation.scale == 2)
+    #expect(adaptation.targets == [.queries, .keys, .values, .output])
+    #expect(recipe.stages[2].training == nil)
+  }
+
+  @Test("The resolved recipe spells every default and reads to itself")
+  func resolved() throws {
+    let resolved = try SampleRecipe.load().resolved
+    #expect(
+      resolved["stages"]?.arrayValue?[0].compact
+        == #"{"stage":"attention-transfer","steps":6,"epochs":null,"batchSize":1,"#
+        + #""gradientAccumulation":8,"optimizer":{"learningRate":0.01,"betas":[0.9,0.999],"#
+        + #""epsilon":1e-08,"weightDecay":0.0,"clipGradientNorm":null},"#
+        + #""schedule":{"kind":"constant","warmupSteps":0},"evaluateEvery":null,"#
+        + #""checkpointEvery":50,"keepBest":true,"meanSquaredErrorWeight":1000.0,"#
+        + #""attentionWeightCrossEntropyWeight":0.0,"activations":null}"#)
+    #expect(
+      resolved["stages"]?.arrayValue?[2]["thresholds"]?.objectValue?.keys
+        == EvaluationSpecification.measures.map(\.name))
+    let again = try LoadedRecipe(document: resolved, path: "resolved.json")
+    #expect(again.resolved == resolved)
+    #expect(again.resolved.pretty == resolved.pretty)
+  }
+
+  @Test("Epochs become optimizer steps without a last step that is not full")
+  func steps() {
+    #expect(TrainingLength.epochs(2).steps(sequences: 100, sequencesPerStep: 8) == 25)
+    #expect(TrainingLength.epochs(1).steps(sequences: 15, sequencesPerStep: 8) == 1)
+    #expect(TrainingLength.steps(7).steps(sequences: 15, sequencesPerStep: 8) == 7)
+  }
+
+  @Test("A threshold admits its bounds, and never a value that is not a number")
+  func thresholds() throws {
+    let recipe = try SampleRecipe.load([
+      #"stages.evaluate.thresholds.perplexityRatio={"maximum": 2}"#,
+      #"stages.evaluate.thresholds.studentPerplexity={"minimum": 1, "maximum": 40}"#,
+    ]).recipe
+    let evaluation = try #require(recipe.stages[2] as? EvaluationSpecification)
+    #expect(evaluation.thresholds.map(\.measure) == ["studentPerplexity", "perplexityRatio"])
+    let ratio = evaluation.thresholds[1]
+    #expect(ratio.admits(2) && ratio.admits(-1) && !ratio.admits(2.001) && !ratio.admits(.nan))
+    let perplexity = evaluation.thresholds[0]
+    #expect(perplexity.admits(1) && !perplexity.admits(0.5) && !perplexity.admits(.infinity))
+  }
+
+  @Test(
+    "A mistake inside a section or between sections is named with its path",
+    arguments: [
+      (
+        ["~stages"],
+        "$.stages: is missing; expected an array of at least 1 (What is done to the student, in order.)"
+      ),
+      (
+        ["stages=[]"],
+        "$.stages: found an array of 0, expected at least 1 (What is done to the student, in order.)"
+      ),
+      (
+        ["~name"], "$.name: is missing; expected a string (What the run and its report are called.)"
+      ),
+      (["seed=-1"], "$.seed: found the integer -1, expected an integer of at least 0"),
+      (["seed=1.5"], "$.seed: found the number 1.5, expected an integer of at least 0"),
+      (["output="], "$.output: is empty; expected the folder of the run"),
+      (["student=3"], "$.student: found the integer 3, expected an object"),
+      (
+        ["~student"],
+        "$.student.mixer: is missing; expected one of \"linear\", \"sliding-window\", \"terrace-window\" (Token mixer that replaces softmax attention)"
+      ),
+      (["teacher.path="], "$.teacher.path: is empty; expected a path"),
+      (
+        ["teacher.sha256=abc"],
+        "$.teacher.sha256: found 3 characters, expected 64 hexadecimal digits"
+      ),
+      (["teacher.sha265=abc"], "$.teacher.sha265: is not a known key; did you mean \"sha256\"?"),
+      (
+        ["data.order=random"],
+        "$.data.order: found the string \"random\", expected one of \"shuffled\", \"sequential\""
+      ),
+      (
+        ["data.train=[]"],
+        "$.data.train: is empty; the stage \"attention-transfer\" needs text to train on"
+      ),
+      (
+        ["data.validation=[]"],
+        "$.data.validation: is empty; the stage \"attention-transfer\" needs text for its validation loss (or \"keepBest\": false and no \"evaluateEvery\")"
+      ),
+      (["data.test=[]"], "$.data.test: is empty; the stage \"evaluate\" needs text to measure on"),
+      (
+        ["stages[2].sequences=20", "data.testSequences=10"],
+        "$.data.testSequences: found 10, expected at least the 20 that the stage \"evaluate\" measures on"
+      ),
+      (
+        ["data.validationSequences=0"],
+        "$.data.validationSequences: found the integer 0, expected an integer of at least 1"
+      ),
+      (
+        ["stages[0].stage=attention-transfr"],
+        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\"; did you mean \"attention-transfer\"?"
+      ),
+      (
+        ["~stages[0].stage"],
+        "$.stages[0].stage: is missing; expected one of \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\" (What this stage does.)"
+      ),
+      (
+        ["stages[0].stage=low-rank-adaptation"],
+        "$.stages[1]: is a second \"low-rank-adaptation\"; expected each stage once"
+      ),
+      (
+        [#"stages=[{"stage": "evaluate"}, {"stage": "attention-transfer", "steps": 1}]"#],
+        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order attention-transfer, low-rank-adaptation, evaluate"
+      ),
+      (["~stages[0].steps"], "$.stages[0].steps: is missing; give either \"steps\" or \"epochs\""),
+      (
+        ["stages[0].epochs=1"],
+        "$.stages[0].epochs: is given beside \"steps\"; give one of the two and remove the other"
+      ),
+      (
+        ["stages[0].steps=0"],
+        "$.stages[0].steps: found the integer 0, expected an integer of at least 1"
+      ),
+      (
+        ["stages[0].steps=many"],
+        "$.stages[0].steps: found the string \"many\", expected an integer of at least 1"
+      ),
+      (["stages[0].stpes=3"], "$.stages[0].stpes: is not a known key; did you mean \"steps\"?"),
+      (
+        ["stages[0].optimzer.learningRate=3"],
+        "$.stages[0].optimzer: is not a known key; did you mean \"optimizer\"?"
+      ),
+      (
+        ["stages[0].optimizer.learningrate=3"],
+        "$.stages[0].optimizer.learningrate: is not a known key; did you mean \"learningRate\"?"
+      ),
+      (
+        ["stages[0].batchSize=0"],
+        "$.stages[0].batchSize: found the integer 0, expected an integer from 1 to 65536"
+      ),
+      (
+        [#"stages[0].schedule={"kind": "cosine", "warmupSteps": 6}"#],
+        "$.stages[0].schedule.warmupSteps: found 6, expected fewer than the stage's 6 steps"
+      ),
+      (
+        [#"stages[0].schedule={"kind": "linear", "finalLearningRate": 0.1}"#],
+        "$.stages[0].schedule.finalLearningRate: found 0.1, expected at most optimizer.learningRate, 0.01"
+      ),
+      (
+        [#"stages[0].schedule={"kind": "plateau"}"#],
+        "$.stages[0].evaluateEvery: is missing; a plateau schedule reads the validation loss, so say how often to take it"
+      ),
+      (
+        [
+          #"stages[0].schedule={"kind": "plateau", "minimumLearningRate": 0.1}"#,
+          "stages[0].evaluateEvery=1",
+        ],
+        "$.stages[0].schedule.minimumLearningRate: found 0.1, expected at most optimizer.learningRate, 0.01"
+      ),
+      (
+        ["stages[0].meanSquaredErrorWeight=0"],
+        "$.stages[0].meanSquaredErrorWeight: found 0 beside attentionWeightCrossEntropyWeight 0; one of the two must be above 0, or there is no loss"
+      ),
+      (
+        ["stages[0].activations.storage=float16"],
+        "$.stages[0].activations.storage: found the string \"float16\", expected one of \"float32\", \"bfloat16\"; did you mean \"bfloat16\"?"
+      ),
+      (
+        ["stages[0].activations.layersPerBlock=0"],
+        "$.stages[0].activations.layersPerBlock: found the integer 0, expected an integer of at least 1"
+      ),
+      (
+        ["stages[1].rank=0"],
+        "$.stages[1].rank: found the integer 0, expected an integer from 1 to 16384"
+      ),
+      (
+        ["stages[1].alpha=0"], "$.stages[1].alpha: found the integer 0, expected a number above 0.0"
+      ),
+      (
+        ["stages[1].dropout=1"],
+        "$.stages[1].dropout: found the integer 1, expected a number of at least 0.0 and below 1.0"
+      ),
+      (
+        [#"stages[1].targets=["q_proj"]"#],
+        "$.stages[1].targets[0]: found the string \"q_proj\", expected one of \"queries\", \"keys\", \"values\", \"output\""
+      ),
+      (
+        [#"stages[1].targets=["keys", "keys"]"#],
+        "$.stages[1].targets: names a projection twice; expected each at most once"
+      ),
+      (
+        ["stages[1].targets=[]"],
+        "$.stages[1].targets: is empty; expected at least one of queries, keys, values, output"
+      ),
+      (
+        ["stages[2].steps=3"],
+        "$.stages[2].steps: is not a known key; known keys here are sequences, stage, thresholds"
+      ),
+      (
+        ["stages[2].thresholds.perplexityRato.maximum=2"],
+        "$.stages[2].thresholds.perplexityRato: is not a known key; did you mean \"perplexityRatio\"?"
+      ),
+      (
+        ["stages[2].thresholds.perplexityRatio={}"],
+        "$.stages[2].thresholds.perplexityRatio: bounds nothing; give \"minimum\", \"maximum\" or both"
+      ),
+      (
+        [#"stages[2].thresholds.transferLoss={"minimum": 3, "maximum": 1}"#],
+        "$.stages[2].thresholds.transferLoss.minimum: found 3.0, expected at most the maximum, 1.0"
+      ),
+    ] as [([String], String)])
+  func mistake(_ overrides: [String], _ expected: String) throws {
+    #expect(try SampleRecipe.mistakes(overrides).first == expected)
+  }
+
+  @Test("Five mistakes are five lines of one message, and the exit status is 78")
+  func allAtOnce() throws {
+    let error = #expect(throws: RecipeError.self) {
+      try SampleRecipe.load([
+        "seed=x", "teacher.pth=1", "stages[0].steps=0", "stages[1].rank=0", "stges=1",
+      ])
+    }
+    #expect(error?.exitCode == .recipe)
+    #expect(
+      error?.description == """
+        sample.json: 5 mistakes
+          $.seed: found the string "x", expected an integer of at least 0
+          $.teacher.pth: is not a known key; did you mean "path"?
+          $.stages[0].steps: found the integer 0, expected an integer of at least 1
+          $.stages[1].rank: found the integer 0, expected an integer from 1 to 16384
+          $.stges: is not a known key; did you mean "stages"?
+        """)
+  }
+}
