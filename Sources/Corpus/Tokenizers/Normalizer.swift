@@ -125,7 +125,8 @@ extension Normalizer.UnicodeForm {
     var normalized: [UInt8] = []
     normalized.reserveCapacity(bytes.count)
     var pending = String.UnicodeScalarView()
-    // The `tokenizers` package normalises after Unicode 12.0; later scalars pass unchanged.
+    // The `tokenizers` package normalises after Unicode 9.0; later scalars pass unchanged, and
+    // marks do not move across them.
     for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
       if isOlder(scalar) {
         pending.append(scalar)
@@ -141,17 +142,38 @@ extension Normalizer.UnicodeForm {
 
   private func isOlder(_ scalar: Unicode.Scalar) -> Bool {
     if scalar.value < 0x300 { return true }
-    guard let age = scalar.properties.age else { return false }
-    return age.major < 12 || age.major == 12 && age.minor == 0
+    return scalar.properties.age.map { $0.major <= 9 } ?? false
   }
 
   private func form(of text: String) -> String {
     switch self {
-    case .composed: text.precomposedStringWithCanonicalMapping
+    case .composed: composingHangul(text.precomposedStringWithCanonicalMapping)
     case .decomposed: text.decomposedStringWithCanonicalMapping
-    case .compatiblyComposed: text.precomposedStringWithCompatibilityMapping
+    case .compatiblyComposed: composingHangul(text.precomposedStringWithCompatibilityMapping)
     case .compatiblyDecomposed: text.decomposedStringWithCompatibilityMapping
     }
+  }
+
+  /// Joins a Hangul syllable without a final and a final consonant that follows it, which the
+  /// system's composition leaves apart.
+  private func composingHangul(_ text: String) -> String {
+    let finals: ClosedRange<UInt32> = 0x11A8...0x11C2
+    let syllables: ClosedRange<UInt32> = 0xAC00...0xD7A3
+    guard text.unicodeScalars.contains(where: { finals.contains($0.value) }) else { return text }
+    var composed: [Unicode.Scalar] = []
+    for scalar in text.unicodeScalars {
+      if finals.contains(scalar.value), let last = composed.last,
+        syllables.contains(last.value), (last.value - syllables.lowerBound) % 28 == 0,
+        let joined = Unicode.Scalar(last.value + scalar.value - 0x11A7)
+      {
+        composed[composed.count - 1] = joined
+      } else {
+        composed.append(scalar)
+      }
+    }
+    var view = String.UnicodeScalarView()
+    view.append(contentsOf: composed)
+    return String(view)
   }
 }
 

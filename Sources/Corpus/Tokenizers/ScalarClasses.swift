@@ -1,8 +1,8 @@
 /// What the split patterns distinguish about a Unicode scalar, one byte of flags each.
 ///
 /// The classes are those of the `tokenizers` package, whose parts follow different versions of
-/// Unicode: its patterns (Oniguruma) know 16.0, its digits (Rust) 17.0, its punctuation 8.0. Scalars
-/// assigned later have no class, so the system's newer tables cannot change a tokenisation.
+/// Unicode: its patterns (Oniguruma, regex) know 16.0, its digits (Rust) 17.0, its punctuation 8.0.
+/// Scalars assigned later have no class, so the system's newer tables cannot change a tokenisation.
 enum ScalarClasses {
   /// `\p{L}` of a pattern.
   static let letter: UInt8 = 1
@@ -34,25 +34,26 @@ enum ScalarClasses {
     let properties = scalar.properties
     var flags: UInt8 = properties.isWhitespace ? whitespace : 0
     guard let age = properties.age, age.major <= 17 else { return flags }
-    let isInPatterns = age.major <= 16
-    if properties.isAlphabetic || properties.isJoinControl { flags |= word }
     switch properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
-      if isInPatterns { flags |= letter }
+      flags |= letter
     case .decimalNumber:
-      flags |= isInPatterns ? number | digit | word : digit | word
+      flags |= number | digit | word
     case .letterNumber, .otherNumber:
-      flags |= isInPatterns ? number | digit : digit
+      flags |= number | digit
     case .nonspacingMark, .spacingMark, .enclosingMark:
       flags |= word
     case .connectorPunctuation:
-      flags |= age.major <= 8 ? punctuation | word : word
+      flags |= punctuation | word
     case .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
       .finalPunctuation, .otherPunctuation:
-      if age.major <= 8 { flags |= punctuation }
+      flags |= punctuation
     default:
       break
     }
+    if properties.isAlphabetic || properties.isJoinControl { flags |= word }
+    if age.major > 16 { flags &= ~(letter | number | word) }
+    if age.major > 8 { flags &= ~punctuation }
     switch scalar.value {
     case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: flags |= punctuation
     // Punctuation in Unicode 8 that was later reclassified.

@@ -40,7 +40,8 @@ struct TokenizerComponent {
 
   /// The member, unless it is missing or null.
   func value(_ key: String) -> JSONValue? {
-    object[key].flatMap { $0.isNull ? nil : $0 }
+    guard let value = object[key], !value.isNull else { return Optional.none }
+    return value
   }
 
   func string(_ key: String) throws -> String {

@@ -1,0 +1,130 @@
+import Documents
+import Testing
+
+@testable import Corpus
+
+@Suite("What a tokenizer.json may ask for")
+struct TokenizerErrorTests {
+  struct Refusal: Sendable {
+    let key: String
+    let value: JSONValue
+    let message: String
+
+    init(_ key: String, _ value: JSONValue, _ message: String) {
+      self.key = key
+      self.value = value
+      self.message = message
+    }
+  }
+
+  static let refusals = [
+    Refusal(
+      "normalizer", ["type": "BertNormalizer"],
+      "t.json: $.normalizer.type: the normaliser \"BertNormalizer\" is not supported; supported are "
+        + "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, Sequence"
+    ),
+    Refusal(
+      "pre_tokenizer",
+      ["type": "Sequence", "pretokenizers": [["type": "Digits"], ["type": "UnicodeScripts"]]],
+      "t.json: $.pre_tokenizer.pretokenizers[1].type: the pre-tokeniser \"UnicodeScripts\" is not "
+        + "supported; supported are ByteLevel, Split, Digits, Whitespace, WhitespaceSplit, "
+        + "Punctuation, Metaspace, Sequence"
+    ),
+    Refusal(
+      "post_processor", ["type": "Other"],
+      "t.json: $.post_processor.type: the post-processor \"Other\" is not supported; supported are "
+        + "TemplateProcessing, ByteLevel, BertProcessing, RobertaProcessing, Sequence"
+    ),
+    Refusal(
+      "decoder", ["type": "CTC"],
+      "t.json: $.decoder.type: the decoder \"CTC\" is not supported; supported are ByteLevel, "
+        + "ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, Sequence"
+    ),
+    Refusal(
+      "model", ["type": "Unigram", "vocab": []],
+      "t.json: $.model.type: the model \"Unigram\" is not supported; supported are BPE"
+    ),
+    Refusal(
+      "model", ["type": "BPE", "dropout": 0.1, "vocab": [:], "merges": []],
+      "t.json: $.model.dropout: found the number 0.1; dropout makes encoding random and is refused"
+    ),
+    Refusal(
+      "model", ["type": "BPE", "vocab": ["a": 0], "merges": ["a a"]],
+      "t.json: $.model.merges[0]: \"aa\" is not in the vocabulary"
+    ),
+    Refusal(
+      "model", ["type": "BPE", "vocab": ["a": 0, "b": 0], "merges": []],
+      "t.json: $.model.vocab.b: the id 0 is given to two tokens"
+    ),
+    Refusal(
+      "normalizer", ["type": "Replace", "pattern": ["Regex": " {2,}"], "content": "x"],
+      "t.json: $.normalizer.pattern: found {\"Regex\":\" {2,}\"}, expected {\"String\": …}; "
+        + "regular expressions are not supported here"
+    ),
+    Refusal(
+      "pre_tokenizer", ["type": "Metaspace", "replacement": "ab"],
+      "t.json: $.pre_tokenizer.replacement: found 2 characters, expected exactly one"
+    ),
+    Refusal(
+      "added_tokens", [["content": "x"]],
+      "t.json: $.added_tokens[0].id: is missing; expected an integer from 0 to 2147483646"
+    ),
+  ]
+
+  @Test(
+    "A component that is not supported is refused by name, with the supported ones",
+    arguments: refusals)
+  func refuses(refusal: Refusal) {
+    var json = Self.minimal
+    json[refusal.key] = refusal.value
+    let error = #expect(throws: TokenizerError.self) {
+      try Tokenizer(tokenizerJSON: .object(json), configuration: nil, location: "t.json")
+    }
+    #expect(error?.description == refusal.message)
+    #expect(error?.exitCode == .badData)
+  }
+
+  @Test("An unknown pattern is refused with the pattern and the supported ones")
+  func unknownPattern() {
+    var json = Self.minimal
+    json["pre_tokenizer"] = [
+      "type": "Split", "pattern": ["Regex": "[a-z]+"], "behavior": "Isolated", "invert": false,
+    ]
+    let error = #expect(throws: TokenizerError.self) {
+      try Tokenizer(tokenizerJSON: .object(json), configuration: nil, location: "t.json")
+    }
+    #expect(error?.reason.hasPrefix("the pattern [a-z]+ is not one of the supported ones:") == true)
+    #expect(error?.reason.contains(#"\p{N}{1,3}"#) == true)
+  }
+
+  @Test("The configuration names the ends of a text and, for Llama classes, which are added")
+  func configuration() throws {
+    func tokenizer(_ configuration: JSONValue) throws -> Tokenizer {
+      try Tokenizer(
+        tokenizerJSON: .object(Self.minimal), configuration: configuration, location: "t.json")
+    }
+    let plain = try tokenizer(["bos_token": ["content": "<s>"], "eos_token": "</s>"])
+    #expect(plain.beginningOfText == 1)
+    #expect(plain.endOfText == 2)
+    #expect(plain.encode("a", addSpecialTokens: true) == [0])
+    let llama = try tokenizer([
+      "bos_token": "<s>", "eos_token": "</s>", "tokenizer_class": "LlamaTokenizerFast",
+      "add_bos_token": true, "add_eos_token": false,
+      "added_tokens_decoder": ["9": ["content": "<|x|>", "special": true]],
+    ])
+    #expect(llama.encode("a<|x|>", addSpecialTokens: true) == [1, 0, 9])
+    #expect(llama.vocabularySize == 10)
+    #expect(llama.isSpecial(9))
+    let error = #expect(throws: TokenizerError.self) {
+      try tokenizer(["tokenizer_class": "LlamaTokenizer", "add_bos_token": true])
+    }
+    #expect(
+      error?.description
+        == "t.json: tokenizer_config.add_bos_token: is true, but the token it adds "
+        + "is not in the vocabulary")
+  }
+
+  private static let minimal: JSONObject = [
+    "model": ["type": "BPE", "vocab": ["a": 0, "<s>": 1, "</s>": 2], "merges": []]
+  ]
+}
