@@ -21,13 +21,20 @@ public struct StoredTensor: @unchecked Sendable {
     owner: any AnyObject & Sendable, rowOrder: [Int32]? = nil
   ) {
     let count = shape.reduce(1, *)
-    precondition(
-      bytes.count == elementType.bytes(of: count),
-      "\(bytes.count) bytes for \(shape) of \(elementType.rawValue)")
+    if let rowOrder {
+      let stored = bytes.count / max(1, elementType.bytes(of: shape.last ?? 1))
+      precondition(
+        shape.count == 2 && rowOrder.count == shape[0]
+          && rowOrder.allSatisfy { (0..<stored).contains(Int($0)) },
+        "rows of \(shape) out of \(stored) stored ones")
+    } else {
+      precondition(
+        bytes.count == elementType.bytes(of: count),
+        "\(bytes.count) bytes for \(shape) of \(elementType.rawValue)")
+    }
     precondition(
       (shape.last ?? 1) % elementType.blockLength == 0,
       "rows of \(shape) do not fill blocks of \(elementType.rawValue)")
-    precondition(rowOrder == nil || (shape.count == 2 && rowOrder!.count == shape[0]))
     self.elementType = elementType
     self.shape = shape
     self.bytes = bytes
@@ -41,10 +48,11 @@ public struct StoredTensor: @unchecked Sendable {
   /// Rows of `rowLength` elements.
   public var rows: Int { rowLength == 0 ? 0 : count / rowLength }
 
-  /// The same bytes, read with other rows.
-  public func reordered(_ rowOrder: [Int32]) -> StoredTensor {
+  /// Some rows of a matrix, in the given order, as a view of the same bytes.
+  public func selectingRows(_ selected: [Int32]) -> StoredTensor {
     StoredTensor(
-      elementType: elementType, shape: shape, bytes: bytes, owner: owner, rowOrder: rowOrder)
+      elementType: elementType, shape: [selected.count, rowLength], bytes: bytes, owner: owner,
+      rowOrder: selected.map { row in rowOrder.map { $0[Int(row)] } ?? row })
   }
 
   /// Widens rows to floats, `[rows.count, rowLength]`, into `output`.

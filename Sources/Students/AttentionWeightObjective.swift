@@ -1,0 +1,35 @@
+import Differentiation
+import Operations
+import TensorCore
+
+/// A mixer that has attention weights to speak of, so that they can be compared with the
+/// teacher's.
+public protocol AttentionWeightMixer: TokenMixer {
+  /// Per-head outputs and, when `weight` is not 0, the cross-entropy of attention weights (see
+  /// `attentionWeightCrossEntropy`) with the seeds of its gradient times `weight`.
+  func mixWithWeightLoss(
+    _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
+  ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)])
+}
+
+extension FeatureMapAttention: AttentionWeightMixer {
+  func mixWithWeightLoss(
+    _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
+  ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)]) {
+    let features = features(input, on: tape)
+    let output = tape.hybridAttention(
+      queries: input.queries, keys: input.keys, values: input.values,
+      queryFeatures: features.queries, keyFeatures: features.keys,
+      windowFactors: features.windowFactors, shape: shape, layout: input.layout)
+    let (value, gradients) = attentionWeightCrossEntropy(
+      queries: input.queries.value, keys: input.keys.value,
+      queryFeatures: features.queries.value, keyFeatures: features.keys.value,
+      windowFactors: features.windowFactors?.value ?? Tensor(zeros: [0]), shape: shape,
+      layout: input.layout, teacherWindow: teacherWindow, weight: weight)
+    var seeds = [
+      (features.queries, gradients.queryFeatures), (features.keys, gradients.keyFeatures),
+    ]
+    if let factors = features.windowFactors { seeds.append((factors, gradients.windowFactors)) }
+    return (output, value, seeds)
+  }
+}

@@ -1,0 +1,100 @@
+import Differentiation
+import Foundation
+import Operations
+import TensorCore
+
+/// What a feature-map mixer's specification says beyond its feature map.
+struct FeatureMapAttentionOptions: Sendable {
+  var window: AttentionWindow
+  var sinks = 0
+  var isAffine = false
+  /// γ at the start.
+  var initialWindowFactor = 0.1
+  var trainsWindowFactor = true
+}
+
+/// Linear attention over learned features, alone or under a softmax window: the mixers of
+/// Hedgehog, T2R and LoLCATs. The attention itself is `Operations.hybridAttention`.
+final class FeatureMapAttention: TokenMixer {
+  private let featureMap: LearnedFeatureMap
+  /// Logits of γ, `[1, queryHeads, 1, 1]`; nil without a window.
+  private let windowFactors: Parameter?
+  let shape: HybridAttentionShape
+
+  init(
+    _ options: FeatureMapAttentionOptions, _ map: FeatureMapSpecification,
+    _ geometry: LayerGeometry, seed: UInt64
+  ) {
+    featureMap = LearnedFeatureMap(map, geometry, seed: seed)
+    shape = HybridAttentionShape(
+      attention: geometry.attention, featureDim: featureMap.featureDim, window: options.window,
+      sinks: options.sinks, isAffine: options.isAffine)
+    if options.window == .none {
+      windowFactors = nil
+    } else {
+      let gamma = options.initialWindowFactor
+      let factors = Parameter(
+        name: "window_factors",
+        value: Tensor(
+          repeating: Float(log(gamma / (1 - gamma))), [1, geometry.attention.queryHeads, 1, 1]))
+      factors.isTrainable = options.trainsWindowFactor
+      windowFactors = factors
+    }
+  }
+
+  var parameters: [Parameter] {
+    featureMap.parameters + [windowFactors].compactMap { $0 }
+  }
+
+  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
+    let features = self.features(input, on: tape)
+    return tape.hybridAttention(
+      queries: input.queries, keys: input.keys, values: input.values,
+      queryFeatures: features.queries, keyFeatures: features.keys,
+      windowFactors: features.windowFactors, shape: shape, layout: input.layout)
+  }
+
+  func makeState() -> any MixerState { FeatureMapAttentionState(self) }
+
+  /// The variables that the mixer's weights are made of, for losses on attention weights.
+  func features(_ input: MixerInput, on tape: Tape) -> (
+    queries: Variable, keys: Variable, windowFactors: Variable?
+  ) {
+    (
+      featureMap.queryFeatures(input.queries, on: tape),
+      featureMap.keyFeatures(input.keys, on: tape), windowFactors.map(tape.parameter)
+    )
+  }
+
+  /// Features of new queries and keys, for decoding.
+  fileprivate func features(queries: Tensor, keys: Tensor) -> (queries: Tensor, keys: Tensor) {
+    let tape = Tape(isRecording: false)
+    return (
+      featureMap.queryFeatures(tape.constant(queries), on: tape).value,
+      featureMap.keyFeatures(tape.constant(keys), on: tape).value
+    )
+  }
+
+  fileprivate var windowFactorValues: Tensor { windowFactors?.value ?? Tensor(zeros: [0]) }
+}
+
+/// The recurrent form: state of linear attention, the window's keys, the sinks.
+private final class FeatureMapAttentionState: MixerState {
+  private let mixer: FeatureMapAttention
+  private var state: HybridAttentionState
+
+  init(_ mixer: FeatureMapAttention) {
+    self.mixer = mixer
+    state = HybridAttentionState(mixer.shape)
+  }
+
+  var position: Int { state.position }
+  var bytes: Int { state.bytes }
+
+  func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
+    let features = mixer.features(queries: queries, keys: keys)
+    return state.advance(
+      queries: queries, keys: keys, values: values, queryFeatures: features.queries,
+      keyFeatures: features.keys, windowFactors: mixer.windowFactorValues)
+  }
+}

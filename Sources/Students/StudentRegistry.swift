@@ -1,0 +1,58 @@
+import Differentiation
+import Documents
+
+/// The only place where mixers and feature maps are registered: one line each.
+public enum StudentRegistry {
+  public static let mixers: [any MixerSpecification.Type] = [
+    LinearAttention.self,
+    SlidingWindowAttention.self,
+    TerraceWindowAttention.self,
+  ]
+
+  public static let featureMaps: [any FeatureMap.Type] = [
+    SoftmaxFeatureMap.self,
+    ExponentialFeatureMap.self,
+    ShiftedExponentialFeatureMap.self,
+    JointSoftmaxFeatureMap.self,
+    OnePlusELUFeatureMap.self,
+    ReLUFeatureMap.self,
+  ]
+}
+
+/// A mixer as a recipe describes it.
+public protocol MixerSpecification: Sendable {
+  /// What recipes call it.
+  static var name: String { get }
+  /// One line for `linearize list`.
+  static var summary: String { get }
+
+  /// Reads the mixer's own keys of the recipe's `student` object.
+  init(_ reader: DocumentReader)
+
+  /// Why this student cannot stand on a layer; one sentence a reason.
+  func conflicts(with geometry: LayerGeometry) -> [String]
+
+  /// A fresh mixer; its initial values are a function of the seed and the layer alone.
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer
+}
+
+/// The recipe's `student` object: a mixer, and the layers that keep softmax attention.
+public struct StudentSpecification: Sendable {
+  public let mixer: any MixerSpecification
+  /// Layers that stay as the teacher's, frozen, counted from 0.
+  public let softmaxLayers: [Int]
+
+  public init(_ reader: DocumentReader) {
+    let names = StudentRegistry.mixers.map { $0.name }
+    let name = reader.word("mixer", of: names, "Token mixer that replaces softmax attention")
+    softmaxLayers = reader.integers(
+      "softmaxLayers", default: [], "Layers, counted from 0, that keep softmax attention, frozen")
+    if reader.isDescribing {
+      // The schema shows the keys of every mixer.
+      mixer = StudentRegistry.mixers.map { $0.init(reader) }.last!
+    } else {
+      let type = StudentRegistry.mixers.first { $0.name == name } ?? StudentRegistry.mixers[0]
+      mixer = type.init(reader)
+    }
+  }
+}

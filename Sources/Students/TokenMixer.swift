@@ -1,0 +1,57 @@
+import Differentiation
+import Operations
+import TensorCore
+
+/// What a mixer is given of one layer: the teacher's projections after positions were applied.
+public struct MixerInput {
+  /// `[tokens, queryHeads * headDim]`.
+  public let queries: Variable
+  /// `[tokens, keyValueHeads * headDim]`.
+  public let keys, values: Variable
+  public let layout: SequenceLayout
+
+  public init(queries: Variable, keys: Variable, values: Variable, layout: SequenceLayout) {
+    self.queries = queries
+    self.keys = keys
+    self.values = values
+    self.layout = layout
+  }
+}
+
+/// The part of an attention layer between its projections and its output projection: softmax
+/// attention in a teacher, its replacement in a student.
+public protocol TokenMixer: AnyObject {
+  /// Everything trained, named as checkpoints name it below `self_attn.`.
+  var parameters: [Parameter] { get }
+
+  /// Whole sequences at once: per-head outputs, `[tokens, queryHeads * headDim]`, zero on padding.
+  func mix(_ input: MixerInput, on tape: Tape) -> Variable
+
+  /// The state of an empty context, for prefill and decoding.
+  func makeState() -> any MixerState
+}
+
+/// What a mixer remembers of one sequence. Advancing it over a text in pieces of any size gives
+/// what `TokenMixer.mix` gives for the whole.
+public protocol MixerState: AnyObject {
+  /// Tokens seen.
+  var position: Int { get }
+  /// Bytes held now; constant for a student, growing for a key-value cache.
+  var bytes: Int { get }
+
+  /// Outputs of the next tokens, shapes as in `MixerInput`.
+  func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor
+}
+
+/// Where a mixer stands.
+public struct LayerGeometry: Sendable, Equatable {
+  public let layer: Int
+  public let attention: AttentionShape
+  public let hiddenSize: Int
+
+  public init(layer: Int, attention: AttentionShape, hiddenSize: Int) {
+    self.layer = layer
+    self.attention = attention
+    self.hiddenSize = hiddenSize
+  }
+}

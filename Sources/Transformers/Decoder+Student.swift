@@ -1,0 +1,40 @@
+import Students
+
+extension Decoder {
+  /// Gives every layer the student's mixer, but for those that keep softmax.
+  ///
+  /// - Throws: `ModelError` with every reason why the student cannot stand on this teacher.
+  public func install(_ student: StudentSpecification, seed: UInt64, location: String) throws {
+    var problems = student.softmaxLayers.filter { !layers.indices.contains($0) }.map {
+      "student.softmaxLayers names layer \($0), the teacher has layers 0 to \(layers.count - 1)"
+    }
+    if let geometry = layers.first?.geometry {
+      problems += student.mixer.conflicts(with: geometry).map { "student.\($0)" }
+    }
+    if !problems.isEmpty { throw ModelError(location: location, problems: problems) }
+    for layer in layers where !student.softmaxLayers.contains(layer.index) {
+      layer.mixer = student.mixer.makeMixer(layer.geometry, seed: seed)
+    }
+  }
+
+  /// Puts adapters on the given projections of every layer whose attention was replaced.
+  public func addAdapters(
+    _ projections: [AttentionProjection], rank: Int, alpha: Float, dropout: Float, seed: UInt64
+  ) {
+    let hidden = configuration.hiddenSize
+    let attention = configuration.attention
+    for layer in layers where !(layer.mixer is SoftmaxAttentionMixer) {
+      for projection in projections {
+        let (inputs, outputs) =
+          switch projection {
+          case .queries: (hidden, attention.queryWidth)
+          case .keys, .values: (hidden, attention.keyWidth)
+          case .output: (attention.queryWidth, hidden)
+          }
+        layer.adapters[projection] = LowRankAdapter(
+          projection, layer: layer.index, inputs: inputs, outputs: outputs, rank: rank,
+          alpha: alpha, dropout: dropout, seed: seed)
+      }
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import Differentiation
+import Operations
+import Students
+import TensorCore
+
+/// One sequence being read and continued: a state a layer, constant in size where the mixer is a
+/// student's.
+public final class DecodingSession {
+  public let decoder: Decoder
+  private let states: [any MixerState]
+  /// Tokens read.
+  public private(set) var position = 0
+
+  public init(_ decoder: Decoder) {
+    self.decoder = decoder
+    states = decoder.layers.map { $0.mixer.makeState() }
+  }
+
+  /// Bytes of all states.
+  public var stateBytes: Int { states.reduce(0) { $0 + $1.bytes } }
+
+  /// Reads tokens and returns the hidden states after the final norm, `[tokens, hiddenSize]`.
+  /// Long prompts are read in pieces, so that memory does not grow with their length.
+  ///
+  /// - Precondition: `position + tokens.count` is within learned positions.
+  public func advance(_ tokens: [Int32], pieceLength: Int = 512) -> Tensor {
+    var last = Tensor(zeros: [0, decoder.configuration.hiddenSize])
+    var start = 0
+    while start < tokens.count {
+      let end = min(tokens.count, start + pieceLength)
+      last = read(Array(tokens[start..<end]))
+      start = end
+    }
+    return last
+  }
+
+  /// Logits of the token after the last one read, `[1, vocabularySize]`.
+  public func logits(after tokens: [Int32]) -> Tensor {
+    let hidden = advance(tokens)
+    let width = decoder.configuration.hiddenSize
+    let rows = hidden.shape[0]
+    let last = Tensor(Array(hidden.elements[((rows - 1) * width)...]), [1, width])
+    return decoder.logits(last)
+  }
+
+  private func read(_ tokens: [Int32]) -> Tensor {
+    let layout = SequenceLayout(
+      rows: tokens.count,
+      segments: [.init(start: 0, count: tokens.count, firstPosition: position)])
+    let positions = layout.positions
+    let tape = Tape(isRecording: false)
+    var x = tape.constant(decoder.embed(tokens, layout: layout))
+    for (layer, state) in zip(decoder.layers, states) {
+      let input = layer.projections(
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+      let attention = state.advance(
+        queries: input.queries.value, keys: input.keys.value, values: input.values.value)
+      x = layer.finish(x, attention: tape.constant(attention), on: tape)
+    }
+    position += tokens.count
+    return decoder.finalNorm(x, on: tape).value
+  }
+}

@@ -1,0 +1,111 @@
+import Documents
+import Operations
+import TensorCore
+
+/// GPT-2: learned positions, layer norm, one fused projection for queries, keys and values, weights
+/// stored `[inputs, outputs]` (its Conv1D).
+public enum GPT2: TeacherFamily {
+  public static let modelType = "gpt2"
+
+  public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
+    let hiddenSize = reader.integer("n_embd")
+    let layers = reader.integer("n_layer")
+    let heads = reader.integer("n_head")
+    if hiddenSize % heads != 0 {
+      reader.report("n_embd \(hiddenSize) is not a multiple of n_head \(heads)")
+    }
+    for key in ["scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn"]
+    where reader.boolean(key, default: false) {
+      reader.report("\(key) is not supported")
+    }
+    return DecoderConfiguration(
+      family: modelType, hiddenSize: hiddenSize, layers: layers,
+      attention: AttentionShape(
+        queryHeads: heads, keyValueHeads: heads, headDim: max(1, hiddenSize / heads)),
+      intermediateSize: reader.integer("n_inner", default: 4 * hiddenSize),
+      vocabularySize: reader.integer("vocab_size"),
+      maximumPositions: reader.integer("n_positions"),
+      normalization: .layer(epsilon: Float(reader.number("layer_norm_epsilon", default: 1e-5))),
+      positions: .learned,
+      activation: reader.activation("activation_function", default: "gelu_new"), isGated: false,
+      slidingWindows: Array(repeating: nil, count: min(layers, 1 << 16)),
+      tiesHead: reader.boolean("tie_word_embeddings", default: true))
+  }
+
+  public static func weights(
+    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
+  ) -> DecoderWeights {
+    let hidden = configuration.hiddenSize
+    let intermediate = configuration.intermediateSize
+    // GGUF files hold the weights transposed already.
+    let isTransposed = document["linearize_conv1d_transposed"]?.boolValue ?? false
+    // Some checkpoints were saved without the `transformer.` prefix.
+    let root =
+      source.has("transformer.wte.weight")
+      ? "transformer." : (source.has("wte.weight") ? "" : "transformer.")
+    let matrix = { (name: String, outputs: Int, inputs: Int) in
+      isTransposed
+        ? source.stored("\(name).weight", [outputs, inputs])
+        : transposed(source.stored("\(name).weight", [inputs, outputs]))
+    }
+    let norm = { (name: String) in
+      NormWeights(
+        source.dense("\(name).weight", [hidden]), bias: source.dense("\(name).bias", [hidden]))
+    }
+    let projection = { (name: String, outputs: Int, inputs: Int) in
+      Projection(
+        matrix(name, outputs, inputs), bias: source.dense("\(name).bias", [outputs]))
+    }
+    let blocks = (0..<configuration.layers).map { layer in
+      let prefix = "\(root)h.\(layer)"
+      let fused = matrix("\(prefix).attn.c_attn", 3 * hidden, hidden)
+      let bias = source.dense("\(prefix).attn.c_attn.bias", [3 * hidden])
+      let third = { (index: Int) in
+        fusedPart(fused, bias, rows: (0..<hidden).map { Int32(index * hidden + $0) })
+      }
+      return BlockWeights(
+        attentionNorm: norm("\(prefix).ln_1"), feedForwardNorm: norm("\(prefix).ln_2"),
+        queries: third(0), keys: third(1), values: third(2),
+        output: projection("\(prefix).attn.c_proj", hidden, hidden), gate: nil,
+        up: projection("\(prefix).mlp.c_fc", intermediate, hidden),
+        down: projection("\(prefix).mlp.c_proj", hidden, intermediate))
+    }
+    let embedding = source.stored(
+      "\(root)wte.weight", [configuration.vocabularySize, hidden])
+    if configuration.tiesHead { _ = source.optionalStored("lm_head.weight", embedding.shape) }
+    let head =
+      configuration.tiesHead
+      ? embedding : source.stored("lm_head.weight", [configuration.vocabularySize, hidden])
+    return DecoderWeights(
+      embedding: embedding,
+      positions: source.stored("\(root)wpe.weight", [configuration.maximumPositions, hidden]),
+      blocks: blocks, finalNorm: norm("\(root)ln_f"), head: head)
+  }
+
+  public static func isIgnorable(_ name: String) -> Bool {
+    name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias")
+  }
+}
+
+/// Some rows of a fused projection; nothing when the fused tensor was missing.
+func fusedPart(_ weight: StoredTensor, _ bias: Tensor, rows: [Int32]) -> Projection {
+  if weight.count == 0 || bias.count == 0 { return Projection(weight) }
+  let elements = bias.elements
+  return Projection(
+    weight.selectingRows(rows), bias: Tensor(rows.map { elements[Int($0)] }, [rows.count]))
+}
+
+private func transposed(_ weight: StoredTensor) -> StoredTensor {
+  if weight.count == 0 { return weight }
+  let (rows, columns) = (weight.shape[0], weight.shape[1])
+  let source = weight.widened()
+  var result = Tensor(uninitialized: [columns, rows])
+  result.withMutablePointer { result in
+    source.withPointer { source in
+      for row in 0..<rows {
+        for column in 0..<columns { result[column * rows + row] = source[row * columns + column] }
+      }
+    }
+  }
+  return StoredTensor(result)
+}

@@ -1,0 +1,85 @@
+import Documents
+import Operations
+import TensorCore
+
+/// Llama 1 to 3 and the models of its shape (SmolLM2, TinyLlama): RMS norm, rotary positions,
+/// grouped queries, SwiGLU.
+public enum Llama: TeacherFamily {
+  public static let modelType = "llama"
+
+  public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
+    llamaConfiguration(reader, family: modelType)
+  }
+
+  public static func weights(
+    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
+  ) -> DecoderWeights {
+    llamaWeights(source, configuration)
+  }
+
+  public static func isIgnorable(_ name: String) -> Bool { name.hasSuffix("rotary_emb.inv_freq") }
+}
+
+/// What Llama, Mistral and Qwen configurations have in common.
+func llamaConfiguration(_ reader: ConfigurationReader, family: String) -> DecoderConfiguration {
+  let hiddenSize = reader.integer("hidden_size")
+  let layers = reader.integer("num_hidden_layers")
+  let attention = reader.attentionShape(hiddenSize: hiddenSize)
+  let activation = reader.activation("hidden_act", default: "silu")
+  if activation != .silu {
+    reader.report("hidden_act is \(activation.rawValue), expected silu in a gated block")
+  }
+  return DecoderConfiguration(
+    family: family, hiddenSize: hiddenSize, layers: layers, attention: attention,
+    intermediateSize: reader.integer("intermediate_size"),
+    vocabularySize: reader.integer("vocab_size"),
+    maximumPositions: reader.integer("max_position_embeddings"),
+    normalization: .rms(epsilon: Float(reader.number("rms_norm_eps", default: 1e-6))),
+    positions: .rotary(reader.rotary(headDim: attention.headDim)),
+    activation: activation, isGated: true,
+    slidingWindows: Array(repeating: nil, count: min(layers, 1 << 16)),
+    tiesHead: reader.boolean("tie_word_embeddings", default: false))
+}
+
+/// Tensors under the names that Llama, Mistral and Qwen share; biases are read where the
+/// checkpoint has them.
+func llamaWeights(_ source: WeightSource, _ configuration: DecoderConfiguration) -> DecoderWeights {
+  let hidden = configuration.hiddenSize
+  let intermediate = configuration.intermediateSize
+  let attention = configuration.attention
+  let projection = { (name: String, outputs: Int, inputs: Int) in
+    Projection(
+      source.stored("\(name).weight", [outputs, inputs]),
+      bias: source.optionalStored("\(name).bias", [outputs])?.widened())
+  }
+  let blocks = (0..<configuration.layers).map { layer in
+    let prefix = "model.layers.\(layer)"
+    var block = BlockWeights(
+      attentionNorm: NormWeights(source.dense("\(prefix).input_layernorm.weight", [hidden])),
+      feedForwardNorm: NormWeights(
+        source.dense("\(prefix).post_attention_layernorm.weight", [hidden])),
+      queries: projection("\(prefix).self_attn.q_proj", attention.queryWidth, hidden),
+      keys: projection("\(prefix).self_attn.k_proj", attention.keyWidth, hidden),
+      values: projection("\(prefix).self_attn.v_proj", attention.keyWidth, hidden),
+      output: projection("\(prefix).self_attn.o_proj", hidden, attention.queryWidth),
+      gate: projection("\(prefix).mlp.gate_proj", intermediate, hidden),
+      up: projection("\(prefix).mlp.up_proj", intermediate, hidden),
+      down: projection("\(prefix).mlp.down_proj", hidden, intermediate))
+    if configuration.hasQueryKeyNorm {
+      let d = attention.headDim
+      block.queryNorm = source.dense("\(prefix).self_attn.q_norm.weight", [d])
+      block.keyNorm = source.dense("\(prefix).self_attn.k_norm.weight", [d])
+    }
+    return block
+  }
+  let embedding = source.stored(
+    "model.embed_tokens.weight", [configuration.vocabularySize, hidden])
+  // A tied checkpoint may still carry a copy of the head, which is then not used.
+  if configuration.tiesHead { _ = source.optionalStored("lm_head.weight", embedding.shape) }
+  let head =
+    configuration.tiesHead
+    ? embedding : source.stored("lm_head.weight", [configuration.vocabularySize, hidden])
+  return DecoderWeights(
+    embedding: embedding, positions: nil, blocks: blocks,
+    finalNorm: NormWeights(source.dense("model.norm.weight", [hidden])), head: head)
+}

@@ -1,0 +1,34 @@
+import Documents
+import TensorCore
+
+/// Qwen 2 and 2.5: Llama's blocks with biases on queries, keys and values.
+public enum Qwen2: TeacherFamily {
+  public static let modelType = "qwen2"
+
+  public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
+    var configuration = llamaConfiguration(reader, family: modelType)
+    configuration.slidingWindows = qwenWindows(reader, layers: configuration.slidingWindows.count)
+    return configuration
+  }
+
+  public static func weights(
+    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
+  ) -> DecoderWeights {
+    llamaWeights(source, configuration)
+  }
+
+  public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
+}
+
+/// `sliding_window` counts only with `use_sliding_window`, and from layer `max_window_layers` on,
+/// unless `layer_types` names the layers.
+func qwenWindows(_ reader: ConfigurationReader, layers: Int) -> [Int?] {
+  guard reader.boolean("use_sliding_window", default: false),
+    let window = reader.optionalInteger("sliding_window")
+  else { return Array(repeating: nil, count: layers) }
+  if let types = reader.strings("layer_types"), types.count == layers {
+    return types.map { $0 == "sliding_attention" ? window : nil }
+  }
+  let first = reader.integer("max_window_layers", default: layers)
+  return (0..<layers).map { $0 >= first ? window : nil }
+}

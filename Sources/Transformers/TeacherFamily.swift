@@ -1,0 +1,70 @@
+import Documents
+import TensorCore
+
+/// A family of teachers: how its `config.json` reads and what its tensors are called.
+public protocol TeacherFamily: Sendable {
+  /// `model_type` of the configurations it understands.
+  static var modelType: String { get }
+
+  static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration
+
+  /// Reads every tensor; `source` collects what is wrong.
+  static func weights(
+    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
+  )
+    -> DecoderWeights
+
+  /// Tensors of the checkpoint that hold no weights (causal masks, rotary tables).
+  static func isIgnorable(_ name: String) -> Bool
+}
+
+/// The only place where families are registered.
+public enum TeacherFamilies {
+  public static let all: [any TeacherFamily.Type] = [
+    Llama.self, Mistral.self, Qwen2.self, Qwen3.self, GPT2.self, GPTNeoX.self,
+  ]
+
+  /// Finds the family of a configuration and reads it.
+  ///
+  /// - Throws: `ModelError` for an unknown family and for everything wrong in the configuration.
+  public static func read(_ document: JSONValue, location: String) throws -> (
+    family: any TeacherFamily.Type, configuration: DecoderConfiguration
+  ) {
+    let known = all.map { $0.modelType }.joined(separator: ", ")
+    guard let type = document["model_type"]?.stringValue else {
+      throw ModelError(
+        location: location,
+        problems: ["configuration: model_type is missing, expected one of \(known)"])
+    }
+    guard let family = all.first(where: { $0.modelType == type }) else {
+      throw ModelError(
+        location: location,
+        problems: ["the model family \"\(type)\" is not known; known are \(known)"])
+    }
+    let reader = ConfigurationReader(document)
+    let configuration = family.configuration(reader)
+    if !reader.problems.isEmpty {
+      throw ModelError(location: location, problems: reader.problems)
+    }
+    return (family, configuration)
+  }
+}
+
+extension Decoder {
+  /// Builds the teacher of a checkpoint.
+  ///
+  /// - Parameters:
+  ///   - configuration: the checkpoint's `config.json`.
+  ///   - tensors: by their Hugging Face names.
+  /// - Throws: `ModelError` listing every missing, unexpected and mis-shaped tensor.
+  public convenience init(
+    configuration document: JSONValue, tensors: [String: StoredTensor], location: String
+  ) throws {
+    let (family, configuration) = try TeacherFamilies.read(document, location: location)
+    let source = WeightSource(tensors)
+    let weights = family.weights(source, configuration, document)
+    source.finish(isIgnorable: family.isIgnorable)
+    if !source.problems.isEmpty { throw ModelError(location: location, problems: source.problems) }
+    self.init(configuration: configuration, weights: weights)
+  }
+}

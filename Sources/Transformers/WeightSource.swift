@@ -1,0 +1,51 @@
+import TensorCore
+
+/// Hands out a checkpoint's tensors by name and remembers what was missing, of the wrong shape, or
+/// never asked for.
+public final class WeightSource {
+  private let tensors: [String: StoredTensor]
+  private var used: Set<String> = []
+  private(set) var problems: [String] = []
+
+  init(_ tensors: [String: StoredTensor]) { self.tensors = tensors }
+
+  /// A tensor of exactly this shape, in its stored type.
+  func stored(_ name: String, _ shape: [Int]) -> StoredTensor {
+    used.insert(name)
+    guard let tensor = tensors[name] else {
+      problems.append("\(name) is missing, expected a tensor of \(shape)")
+      return placeholder(shape)
+    }
+    guard tensor.shape == shape else {
+      problems.append("\(name) has shape \(tensor.shape), expected \(shape)")
+      return placeholder(shape)
+    }
+    return tensor
+  }
+
+  func optionalStored(_ name: String, _ shape: [Int]) -> StoredTensor? {
+    tensors[name] == nil ? nil : stored(name, shape)
+  }
+
+  /// A small tensor, widened.
+  func dense(_ name: String, _ shape: [Int]) -> Tensor { stored(name, shape).widened() }
+
+  func has(_ name: String) -> Bool { tensors[name] != nil }
+
+  /// Reports tensors that nobody asked for, but for those that hold no weights.
+  ///
+  /// - Parameter isIgnorable: masks and tables that some versions of a family save.
+  func finish(isIgnorable: (String) -> Bool) {
+    for name in tensors.keys.sorted() where !used.contains(name) && !isIgnorable(name) {
+      problems.append(
+        "\(name) of \(tensors[name]!.shape) is not a tensor of this family; it would be silently unused"
+      )
+    }
+  }
+
+  /// Loading goes on, so that one message lists every problem; a checkpoint with problems is never
+  /// used. Empty shapes keep a hostile configuration from asking for memory.
+  private func placeholder(_ shape: [Int]) -> StoredTensor {
+    StoredTensor(Tensor(zeros: Shape(shape.map { _ in 0 })))
+  }
+}
