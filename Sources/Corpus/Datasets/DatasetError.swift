@@ -1,0 +1,43 @@
+import Documents
+import Foundation
+
+/// Why data cannot be used.
+public struct DatasetError: ExitCoded, Equatable, CustomStringConvertible {
+  /// At most this many bad lines are reported at once.
+  public static let reportedLines = 20
+
+  public let exitCode: ExitCode
+  public let description: String
+
+  static func badData(_ message: String) -> DatasetError {
+    DatasetError(exitCode: .badData, description: message)
+  }
+
+  static func cannot(_ operation: String, _ path: String, _ errorNumber: Int32) -> DatasetError {
+    DatasetError(
+      exitCode: errorNumber == ENOENT ? .missingInput : .inputOutput,
+      description: "\(path): cannot \(operation): \(String(cString: strerror(errorNumber)))")
+  }
+}
+
+/// What is wrong with one line, before its place is known.
+struct LineMistake: Error {
+  let message: String
+}
+
+/// Collects bad lines, so that a user sees them together.
+struct BadLines {
+  private var found: [String] = []
+
+  mutating func report(_ path: String, line: Int, _ message: String) throws {
+    found.append("\(path), line \(line): \(message)")
+    if found.count == DatasetError.reportedLines {
+      found.append("reading stopped after \(DatasetError.reportedLines) bad lines")
+      try throwIfAny()
+    }
+  }
+
+  func throwIfAny() throws {
+    if !found.isEmpty { throw DatasetError.badData(found.joined(separator: "\n")) }
+  }
+}

@@ -1,0 +1,99 @@
+import Documents
+
+/// Which documents to read and how they become tokens, as a recipe says it.
+public struct DatasetSpecification: Sendable, Equatable {
+  public enum Format: String, Sendable, CaseIterable {
+    /// Plain text, cut into documents by `documents`.
+    case text
+    /// One JSON object a line, with a text.
+    case jsonlText = "jsonl-text"
+    /// One JSON object a line, with an instruction, an input that may be missing or empty, and an
+    /// output, put into the Alpaca prompt.
+    case jsonlInstruction = "jsonl-instruction"
+    /// One JSON object a line, with messages, put into the teacher's chat template.
+    case jsonlChat = "jsonl-chat"
+    /// One JSON document: a list of token ids, or a list of such lists.
+    case tokenIDs = "token-ids"
+  }
+
+  /// What separates documents of plain text.
+  public enum Documents: String, Sendable, CaseIterable {
+    case wholeFile, line, blankLine, formFeed, separatorLine
+  }
+
+  public enum BeginningOfText: String, Sendable, CaseIterable {
+    /// What the tokenizer adds by itself.
+    case asTokenizer
+    case always, never
+  }
+
+  public enum Labels: String, Sendable, CaseIterable {
+    /// Only what the answerer (the output, the assistant) says is learned.
+    case answers
+    case everything
+  }
+
+  public var path: String
+  public var format: Format
+  public var documents = Documents.wholeFile
+  public var documentSeparator = ""
+  public var textField = "text"
+  public var instructionField = "instruction"
+  public var inputField = "input"
+  public var outputField = "output"
+  public var messagesField = "messages"
+  public var labels = Labels.answers
+  public var beginningOfText = BeginningOfText.asTokenizer
+  public var appendEndOfText = true
+  /// Documents to pass over at the start (a validation split, say).
+  public var skippedDocuments = 0
+  public var maximumDocuments: Int?
+
+  /// With the defaults of the format.
+  public init(path: String, format: Format) {
+    self.path = path
+    self.format = format
+    // A chat template spells the tokens at its ends itself.
+    if format == .jsonlChat {
+      beginningOfText = .never
+      appendEndOfText = false
+    }
+  }
+
+  public init(_ reader: DocumentReader) {
+    self.init(
+      path: reader.string("path", "the file, or a folder whose .txt or .jsonl files are read"),
+      format: reader.choice("format", "what the file holds"))
+    documents = reader.choice(
+      "documents", default: documents, "what separates the documents of a text")
+    documentSeparator = reader.string(
+      "documentSeparator", default: documentSeparator,
+      "the line that separates documents, with documents: separatorLine")
+    textField = reader.string("textField", default: textField, "the member with the text")
+    instructionField = reader.string(
+      "instructionField", default: instructionField, "the member with the instruction")
+    inputField = reader.string("inputField", default: inputField, "the member with the input")
+    outputField = reader.string("outputField", default: outputField, "the member with the answer")
+    messagesField = reader.string(
+      "messagesField", default: messagesField, "the member with the conversation")
+    labels = reader.choice(
+      "labels", default: labels, "whether only answers are learned, or prompts too")
+    beginningOfText = reader.choice(
+      "beginningOfText", default: beginningOfText,
+      "whether a document begins with the tokenizer's beginning-of-text token")
+    appendEndOfText = reader.boolean(
+      "appendEndOfText", default: appendEndOfText,
+      "whether a document ends with the tokenizer's end-of-text token")
+    skippedDocuments = reader.integer(
+      "skippedDocuments", default: skippedDocuments, "documents passed over at the start")
+    maximumDocuments = reader.optionalInteger(
+      "maximumDocuments", in: 1...Int.max, "documents read at most")
+    if (documents == .separatorLine) != !documentSeparator.isEmpty {
+      reader.report(
+        "documentSeparator",
+        documentSeparator.isEmpty
+          ? "is empty; with documents: separatorLine it is the line that separates documents"
+          : "has no effect; it goes with documents: separatorLine")
+    }
+  }
+}

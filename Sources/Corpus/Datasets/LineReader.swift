@@ -1,0 +1,85 @@
+import Foundation
+
+/// Reads a text file line by line; what it holds in memory is bounded by the longest line.
+///
+/// A byte-order mark at the start is passed, and `\r\n` ends a line as `\n` does, so that files
+/// from every system give the same tokens.
+final class LineReader {
+  struct Line {
+    /// From 1.
+    let number: Int
+    let bytes: [UInt8]
+    /// Only the last line of a file may lack its end.
+    let hasEnd: Bool
+
+    /// - Throws: `LineMistake` naming the first byte that is no UTF-8.
+    func text() throws -> String {
+      if let text = String(validating: bytes, as: UTF8.self) { return text }
+      throw LineMistake(message: "not UTF-8 (\(firstInvalid)); convert the file to UTF-8")
+    }
+
+    private var firstInvalid: String {
+      var decoder = UTF8()
+      var position = 0
+      var iterator = bytes.makeIterator()
+      while case .scalarValue(let scalar) = decoder.decode(&iterator) {
+        position += UTF8.width(scalar)
+      }
+      let byte = String(bytes[min(position, bytes.count - 1)], radix: 16, uppercase: true)
+      return "byte \(position + 1) of the line is 0x\(byte)"
+    }
+  }
+
+  static let longestLine = 1 << 28
+
+  let path: String
+  private let descriptor: Int32
+  private var buffer: [UInt8]
+  private var start = 0
+  private var end = 0
+  private var number = 0
+
+  init(path: String, bufferSize: Int = 1 << 20) throws {
+    self.path = path
+    buffer = [UInt8](repeating: 0, count: bufferSize)
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw DatasetError.cannot("open it", path, errno) }
+  }
+
+  deinit { close(descriptor) }
+
+  func next() throws -> Line? {
+    var bytes: [UInt8] = []
+    while true {
+      if start == end, try !refill() {
+        if bytes.isEmpty { return nil }
+        return line(bytes, hasEnd: false)
+      }
+      let rest = buffer[start..<end]
+      let newline = rest.firstIndex(of: UInt8(ascii: "\n"))
+      bytes += rest[..<(newline ?? end)]
+      start = newline.map { $0 + 1 } ?? end
+      if newline != nil { return line(bytes, hasEnd: true) }
+      if bytes.count > Self.longestLine {
+        throw DatasetError.badData(
+          "\(path), line \(number + 1): longer than \(Self.longestLine) bytes; split it")
+      }
+    }
+  }
+
+  private func line(_ bytes: [UInt8], hasEnd: Bool) -> Line {
+    number += 1
+    var bytes = bytes
+    if number == 1, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
+    if hasEnd, bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+    return Line(number: number, bytes: bytes, hasEnd: hasEnd)
+  }
+
+  private func refill() throws -> Bool {
+    var count: Int
+    repeat { count = read(descriptor, &buffer, buffer.count) } while count < 0 && errno == EINTR
+    if count < 0 { throw DatasetError.cannot("read it", path, errno) }
+    (start, end) = (0, count)
+    return count > 0
+  }
+}

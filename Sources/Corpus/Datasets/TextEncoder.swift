@@ -1,0 +1,37 @@
+import Documents
+
+/// What data sets need of a tokenizer.
+public protocol TextEncoder: Sendable {
+  /// Ids of a text; with `addSpecialTokens` also those that the tokenizer puts around a text.
+  func encode(_ text: String, addSpecialTokens: Bool) -> [Int32]
+  var endOfText: Int32? { get }
+  var beginningOfText: Int32? { get }
+}
+
+extension Tokenizer: TextEncoder {}
+
+/// How a teacher spells a conversation.
+public struct ChatFormat: Sendable {
+  public var template: ChatTemplate
+  /// Spellings of the tokens that the template asks for.
+  public var beginningOfText: String
+  public var endOfText: String
+  /// More variables of the template.
+  public var extra: JSONObject
+
+  public init(
+    template: ChatTemplate, beginningOfText: String, endOfText: String,
+    extra: JSONObject = JSONObject()
+  ) {
+    self.template = template
+    self.beginningOfText = beginningOfText
+    self.endOfText = endOfText
+    self.extra = extra
+  }
+
+  func render(_ messages: [JSONValue], addGenerationPrompt: Bool) throws -> String {
+    try template.render(
+      messages: messages, addGenerationPrompt: addGenerationPrompt,
+      beginningOfText: beginningOfText, endOfText: endOfText, extra: extra)
+  }
+}
