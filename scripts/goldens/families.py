@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Goldens of the teacher families: tiny random checkpoints and what transformers makes of them.
+
+For each family, in Tests/TransformersTests/Goldens/NAME:
+
+    config.json                as transformers 5 spells it (`rope_parameters`)
+    config.transformers4.json  the same model as transformers 4 spells it (`rope_theta`,
+                               `rope_scaling`), where the family has rotary embeddings
+    model.safetensors          the weights (or shards and model.safetensors.index.json)
+    golden.safetensors         logits [2, 24, vocabulary], hidden_states.I [2, 24, hidden],
+                               attentions.I [2, heads, 24, 24], in float32 by eager attention
+
+hidden_states.0 is what enters the first block, hidden_states.I what leaves block I, and the last
+one is taken after the final norm. Weights are drawn wide enough that attention is far from
+uniform; norms and biases are random too, so that leaving one out shows. The input ids are in
+manifest.json. Weights stored in 16 bits were rounded before the forward.
+
+usage: families.py [--python PYTHON] [--output FOLDER]
+"""
+
+import json
+import shutil
+
+import environment
+
+REQUIREMENTS = ["torch==2.13.0", "transformers==5.23.0", "safetensors==0.8.0", "numpy==2.4.6"]
+LENGTH, VOCABULARY = 24, 97
+
+SHAPE = dict(
+    vocab_size=VOCABULARY,
+    hidden_size=32,
+    intermediate_size=40,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    max_position_embeddings=64,
+)
+GROUPED = SHAPE | dict(num_key_value_heads=2)
+
+FAMILIES = {
+    "llama": dict(
+        kind="Llama",
+        settings=GROUPED | dict(tie_word_embeddings=False, rope_theta=10000.0),
+        shard_bytes=30_000,
+    ),
+    "llama-linear-tied": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            num_key_value_heads=1,
+            tie_word_embeddings=True,
+            rope_theta=5000.0,
+            rope_scaling={"rope_type": "linear", "factor": 2.5},
+            rms_norm_eps=1e-5,
+        ),
+    ),
+    "llama-llama3": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=False,
+            rope_theta=500000.0,
+            rope_scaling={
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 16,
+            },
+        ),
+        stored="bfloat16",
+    ),
+    "mistral": dict(
+        kind="Mistral",
+        settings=GROUPED | dict(tie_word_embeddings=False, sliding_window=8, head_dim=8),
+    ),
+    "qwen2": dict(
+        kind="Qwen2",
+        settings=GROUPED | dict(tie_word_embeddings=True, rope_theta=1000000.0),
+        stored="float16",
+    ),
+    "qwen3": dict(
+        kind="Qwen3",
+        settings=GROUPED | dict(tie_word_embeddings=True, head_dim=16, rope_theta=1000000.0),
+    ),
+    "gpt2": dict(
+        kind="GPT2",
+        settings=dict(
+            vocab_size=VOCABULARY, n_positions=64, n_embd=32, n_layer=2, n_head=4, n_inner=40
+        ),
+    ),
+    "gpt-neox-parallel": dict(
+        kind="GPTNeoX",
+        settings=SHAPE
+        | dict(num_attention_heads=2, rotary_pct=0.25, use_parallel_residual=True),
+    ),
+    "gpt-neox-sequential": dict(
+        kind="GPTNeoX",
+        settings=SHAPE
+        | dict(num_attention_heads=2, rotary_pct=0.5, use_parallel_residual=False),
+    ),
+}
+
+
+def main():
+    folder = environment.prepare(__doc__, REQUIREMENTS, "Tests/TransformersTests/Goldens")
+    import torch
+
+    torch.set_num_threads(1)
+    facts = {}
+    for number, (name, family) in enumerate(FAMILIES.items()):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        facts[name] = make(torch, folder / name, family, seed=1000 + number)
+    size = environment.write_manifest(
+        folder, __file__, ["torch", "transformers", "safetensors", "numpy"], {"families": facts}
+    )
+    print(f"{len(FAMILIES)} families, {size:,} bytes in {folder}")
+
+
+def make(torch, folder, family, seed):
+    import transformers
+
+    torch.manual_seed(seed)
+    kind = family["kind"]
+    config = getattr(transformers, f"{kind}Config")(
+        **family["settings"],
+        attention_dropout=0.0,
+        **({"bos_token_id": 0, "eos_token_id": 0} if kind in ("GPT2", "GPTNeoX") else {}),
+    )
+    name = f"{kind}LMHeadModel" if kind == "GPT2" else f"{kind}ForCausalLM"
+    model = getattr(transformers, name)._from_config(config, attn_implementation="eager")
+    randomise(torch, model)
+    model = model.to(getattr(torch, family.get("stored", "float32")))
+    model.save_pretrained(folder, max_shard_size=family.get("shard_bytes", 10_000_000))
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    older_spelling(folder)
+
+    ids = torch.randint(0, VOCABULARY, (2, LENGTH))
+    model = model.float().eval()
+    with torch.no_grad():
+        out = model(ids, output_hidden_states=True, output_attentions=True, use_cache=False)
+    golden = {"logits": out.logits}
+    golden |= {f"hidden_states.{i}": value for i, value in enumerate(out.hidden_states)}
+    golden |= {f"attentions.{i}": value for i, value in enumerate(out.attentions)}
+    from safetensors.torch import save_file
+
+    save_file({key: value.contiguous() for key, value in golden.items()}, folder / "golden.safetensors")
+
+    spread = out.attentions[-1][:, :, LENGTH - 1].max(-1).values.mean().item()
+    deviation = out.logits.std().item()
+    assert 0.2 < spread < 0.999 and 0.3 < deviation < 30, (folder.name, spread, deviation)
+    return {
+        "inputIDs": ids.tolist(),
+        "class": name,
+        "storedAs": family.get("stored", "float32"),
+        "logitsDeviation": round(deviation, 3),
+        "meanLargestAttention": round(spread, 3),
+    }
+
+
+def randomise(torch, model):
+    for name, parameter in model.named_parameters():
+        with torch.no_grad():
+            if parameter.ndim == 1:
+                parameter.normal_(0.0, 0.3)
+                if name.endswith("weight"):
+                    # Norms of queries and keys set how sharp attention is.
+                    parameter.add_(2.0 if "q_norm" in name or "k_norm" in name else 1.0)
+            elif "wpe" in name or "wte" in name or "embed" in name:
+                parameter.normal_(0.0, 0.5)
+            else:
+                parameter.normal_(0.0, 0.3)
+
+
+def older_spelling(folder):
+    """The same configuration as transformers 4 wrote it, which most published folders have."""
+    config = json.loads((folder / "config.json").read_text())
+    parameters = config.pop("rope_parameters", None)
+    if parameters is None:
+        return
+    partial = parameters.pop("partial_rotary_factor", None)
+    theta = parameters.pop("rope_theta")
+    scaling = None if parameters.get("rope_type") == "default" else parameters
+    if config["model_type"] == "gpt_neox":
+        config |= {"rotary_emb_base": theta, "rotary_pct": partial, "rope_scaling": scaling}
+    else:
+        config |= {"rope_theta": theta, "rope_scaling": scaling}
+    config["torch_dtype"] = config.pop("dtype", "float32")
+    config.pop("layer_types", None)
+    config["transformers_version"] = "4.43.4"
+    path = folder / "config.transformers4.json"
+    path.write_text(json.dumps(dict(sorted(config.items())), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
