@@ -10,6 +10,7 @@ seed, and writes into Tests/CorpusTests/Goldens/tokenizers:
                             FNV-1a hashes of its ids, of its ids with special tokens, of its
                             decoded text and of its pieces before merging
     classes.json            ranges of scalars in each class that pre-tokenisers distinguish
+    normalizations.json     sequences of scalars in the four normal forms
     manifest.json           versions, SHA-256 of this script and of every file
 
 usage: tokenizers.py [--python PYTHON] [--output FOLDER]
@@ -18,6 +19,7 @@ Without --python a throw-away virtual environment with the pinned package is mad
 """
 
 import argparse
+import collections
 import hashlib
 import json
 import pathlib
@@ -201,14 +203,13 @@ def configurations():
         tokenizer.decoder = decoder
         trainer = trainers.BpeTrainer(
             vocab_size=1500, special_tokens=["<unk>", "<s>", "</s>"] + bytes_tokens,
-            limit_alphabet=600, show_progress=False)
+            show_progress=False)
 
         def finish():
             state = json.loads(tokenizer.to_str())
             # The byte tokens are ordinary tokens of the model, not added ones.
             state["added_tokens"] = [
                 t for t in state["added_tokens"] if not t["content"].startswith("<0x")]
-            drop_equivalents(state["model"])
             restored = Tokenizer.from_str(json.dumps(state))
             if pre_tokenizer:
                 restored.pre_tokenizer = pre_tokenizer
@@ -236,18 +237,14 @@ def configurations():
         decoders.Metaspace())
 
 
-def drop_equivalents(model):
-    """Keeps one of the tokens that are canonically equivalent, and the merges that remain."""
-    import unicodedata
-    kept, seen = {}, set()
-    for token, index in sorted(model["vocab"].items(), key=lambda item: item[1]):
-        key = unicodedata.normalize("NFD", token)
-        if key not in seen:
-            seen.add(key)
-            kept[token] = len(kept)
-    model["vocab"] = kept
-    model["merges"] = [
-        [a, b] for a, b in model["merges"] if a in kept and b in kept and a + b in kept]
+def common_lines(lines):
+    """The lines of which every character is among the 600 most frequent.
+
+    The trainer's own limit breaks ties in no particular order.
+    """
+    counts = collections.Counter("".join(lines))
+    common = {c for c, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:600]}
+    return [line for line in lines if common.issuperset(line)]
 
 
 def classes():
@@ -282,6 +279,29 @@ def classes():
                     ranges.append([c, c + 1])
         result[name] = [edge for pair in ranges for edge in pair]
     return result
+
+
+def normalizations():
+    """Sequences that reorder, decompose and compose, with their four normal forms."""
+    from tokenizers import normalizers
+
+    generator = random.Random(11)
+    ranges = [
+        (0x300, 0x370), (0x300, 0x370), (0x591, 0x5C8), (0x64B, 0x660), (0xF71, 0xF85),
+        (0x1DC0, 0x1E00), (0x1100, 0x1113), (0x1161, 0x1176), (0x11A7, 0x11C3), (0xC0, 0x250),
+        (0x1E00, 0x2000), (0xFB00, 0xFB50), (0xFF60, 0xFFDD), (0x2F800, 0x2FA1E),
+        (0xE0100, 0xE01F0), (0x10F46, 0x10F51), (0x11930, 0x11940), (0x61, 0x7B), (0x3041, 0x309B),
+    ]
+    forms = [normalizers.NFC(), normalizers.NFD(), normalizers.NFKC(), normalizers.NFKD()]
+    cases = []
+    for _ in range(600):
+        text = ""
+        for _ in range(generator.randint(1, 6)):
+            text += chr(generator.randrange(*generator.choice(ranges)))
+            if generator.random() < 0.1:
+                text += chr(0xAC00 + 28 * generator.randrange(399))
+        cases.append([text] + [form.normalize_str(text) for form in forms])
+    return cases
 
 
 def golden(tokenizer, lines):
@@ -350,13 +370,16 @@ def main():
     write(folder, "lines.json", lines)
     training = [line for line in lines if len(line) < 400] * 2
     for name, tokenizer, trainer, finish in configurations():
-        tokenizer.train_from_iterator(training, trainer)
+        is_byte_level = "ByteLevel" in str(tokenizer.pre_tokenizer)
+        text = training if is_byte_level else common_lines(training)
+        tokenizer.train_from_iterator(text, trainer)
         tokenizer = finish() or tokenizer
         state = json.loads(tokenizer.to_str())
         write(folder, name + ".tokenizer.json", state)
         write(folder, name + ".golden.json", golden(tokenizer, lines))
         print(name, tokenizer.get_vocab_size(), "tokens", len(state["model"]["merges"]), "merges")
     write(folder, "classes.json", classes())
+    write(folder, "normalizations.json", normalizations())
     digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
     write(folder, "manifest.json", {
         "script": "scripts/goldens/tokenizers.py",

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Rewrites text before it is split into words.
 indirect enum Normalizer: Sendable {
   case unicode(UnicodeForm)
@@ -54,7 +52,7 @@ indirect enum Normalizer: Sendable {
   func apply(to text: inout Text) {
     switch self {
     case .unicode(let form):
-      form.apply(to: &text.bytes)
+      text.bytes = UnicodeNormalization.normalize(text.bytes, form)
     case .lowercase:
       var lowered: [UInt8] = []
       lowered.reserveCapacity(text.bytes.count)
@@ -114,66 +112,6 @@ struct LiteralReplacement {
     }
     self.pattern = Array(pattern.utf8)
     content = Array(try component.string("content").utf8)
-  }
-}
-
-extension Normalizer.UnicodeForm {
-  func apply(to bytes: inout [UInt8]) {
-    // Below U+0300 nothing composes further; below U+0080 nothing decomposes.
-    let limit: UInt8 = self == .composed ? 0xCC : 0x80
-    if bytes.allSatisfy({ $0 < limit }) { return }
-    var normalized: [UInt8] = []
-    normalized.reserveCapacity(bytes.count)
-    var pending = String.UnicodeScalarView()
-    // The `tokenizers` package normalises after Unicode 9.0; later scalars pass unchanged, and
-    // marks do not move across them.
-    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
-      if isOlder(scalar) {
-        pending.append(scalar)
-      } else {
-        normalized.append(contentsOf: form(of: String(pending)).utf8)
-        pending.removeAll(keepingCapacity: true)
-        normalized.append(contentsOf: UTF8.encode(scalar)!)
-      }
-    }
-    normalized.append(contentsOf: form(of: String(pending)).utf8)
-    bytes = normalized
-  }
-
-  private func isOlder(_ scalar: Unicode.Scalar) -> Bool {
-    if scalar.value < 0x300 { return true }
-    return scalar.properties.age.map { $0.major <= 9 } ?? false
-  }
-
-  private func form(of text: String) -> String {
-    switch self {
-    case .composed: composingHangul(text.precomposedStringWithCanonicalMapping)
-    case .decomposed: text.decomposedStringWithCanonicalMapping
-    case .compatiblyComposed: composingHangul(text.precomposedStringWithCompatibilityMapping)
-    case .compatiblyDecomposed: text.decomposedStringWithCompatibilityMapping
-    }
-  }
-
-  /// Joins a Hangul syllable without a final and a final consonant that follows it, which the
-  /// system's composition leaves apart.
-  private func composingHangul(_ text: String) -> String {
-    let finals: ClosedRange<UInt32> = 0x11A8...0x11C2
-    let syllables: ClosedRange<UInt32> = 0xAC00...0xD7A3
-    guard text.unicodeScalars.contains(where: { finals.contains($0.value) }) else { return text }
-    var composed: [Unicode.Scalar] = []
-    for scalar in text.unicodeScalars {
-      if finals.contains(scalar.value), let last = composed.last,
-        syllables.contains(last.value), (last.value - syllables.lowerBound) % 28 == 0,
-        let joined = Unicode.Scalar(last.value + scalar.value - 0x11A7)
-      {
-        composed[composed.count - 1] = joined
-      } else {
-        composed.append(scalar)
-      }
-    }
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: composed)
-    return String(view)
   }
 }
 

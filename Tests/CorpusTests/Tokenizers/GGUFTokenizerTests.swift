@@ -131,12 +131,12 @@ struct GGUFTokenizerTests {
       return .string(try TokenizerGoldens.strings(merge).joined(separator: " "))
     }
     var scores = [Double](repeating: 0, count: tokens.count)
-    var ids: [String: Int] = [:]
-    for (id, token) in tokens { ids[token] = id }
+    var ids: [[UInt8]: Int] = [:]
+    for (id, token) in tokens { ids[Array(token.utf8)] = id }
     for (rank, merge) in merges.enumerated() {
       let merged = try merge.text().split(separator: " ").joined()
       // A token that two merges make has the score of the first.
-      if let id = ids[merged], scores[id] == 0 { scores[id] = -Double(rank + 1) }
+      if let id = ids[Array(merged.utf8)], scores[id] == 0 { scores[id] = -Double(rank + 1) }
     }
     let ordered = (0..<tokens.count).map { tokens[$0] ?? "" }
     if model == "llama" {

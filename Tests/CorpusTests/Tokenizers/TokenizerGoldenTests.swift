@@ -118,6 +118,23 @@ struct TokenizerGoldenTests {
     }
   }
 
+  @Test("Sequences of marks, syllables and composites have the package's normal forms")
+  func normalForms() throws {
+    let forms: [Normalizer.UnicodeForm] = [
+      .composed, .decomposed, .compatiblyComposed, .compatiblyDecomposed,
+    ]
+    let cases = try TokenizerGoldens.json("normalizations.json").elements()
+    #expect(cases.count == 600)
+    for element in cases {
+      let texts = try TokenizerGoldens.strings(element).map { Array($0.utf8) }
+      for (form, expected) in zip(forms, texts.dropFirst()) {
+        #expect(
+          UnicodeNormalization.normalize(texts[0], form) == expected,
+          "\(form.rawValue) of \(String(decoding: texts[0], as: UTF8.self).unicodeScalars)")
+      }
+    }
+  }
+
   private static func pieces(of line: String, _ tokenizer: Tokenizer) -> [[UInt8]] {
     var text = Normalizer.Text(bytes: Array(line.utf8), isStart: true)
     tokenizer.normalizer?.apply(to: &text)
