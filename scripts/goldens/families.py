@@ -135,7 +135,11 @@ def make(torch, folder, family, seed):
     older_spelling(folder)
 
     ids = torch.randint(0, VOCABULARY, (2, LENGTH))
-    model = model.float().eval()
+    # Loaded again rather than widened: the cast to 16 bits rounded the rotary frequencies as well,
+    # which a reader of the folder computes in float32.
+    model = getattr(transformers, name).from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
     with torch.no_grad():
         out = model(ids, output_hidden_states=True, output_attentions=True, use_cache=False)
     golden = {"logits": out.logits}
@@ -143,7 +147,8 @@ def make(torch, folder, family, seed):
     golden |= {f"attentions.{i}": value for i, value in enumerate(out.attentions)}
     from safetensors.torch import save_file
 
-    save_file({key: value.contiguous() for key, value in golden.items()}, folder / "golden.safetensors")
+    golden = {key: value.contiguous() for key, value in golden.items()}
+    save_file(golden, folder / "golden.safetensors")
 
     spread = out.attentions[-1][:, :, LENGTH - 1].max(-1).values.mean().item()
     deviation = out.logits.std().item()
