@@ -3,11 +3,10 @@
 
 usage: chat.py [--python PYTHON] [--gguf MODEL.gguf ...]
 
-Without --python a throw-away virtual environment with Jinja is made. The families' templates are
-written here in our own words: they keep the constructs and the shape of the text of the models'
-own templates. With --gguf nothing is written: the models' own templates are read from the files
-and what they render is compared with the template of the same family here where one claims to be
-the same.
+Without --python a throw-away virtual environment with Jinja is made. SmolLM2's template is the
+model's own (Apache-2.0); the other families' are written here in our own words: they keep the
+constructs, and the shape of the text, of the models' templates. With --gguf nothing is written:
+each file's own template must be one of those here, letter for letter.
 """
 import argparse
 import hashlib
