@@ -43,7 +43,7 @@ let package = Package(
       dependencies: [
         "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(name: "OperationBenchmarks", dependencies: ["Transformers", "Training"]),
+    .executableTarget(name: "OperationBenchmarks", dependencies: ["Pipeline"]),
 
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),

@@ -1,4 +1,6 @@
+import Operations
 import Students
+import TensorCore
 
 extension Decoder {
   /// Gives every layer the student's mixer, but for those that keep softmax.
@@ -35,6 +37,18 @@ extension Decoder {
           projection, layer: layer.index, inputs: inputs, outputs: outputs, rank: rank,
           alpha: alpha, dropout: dropout, seed: seed)
       }
+    }
+  }
+
+  /// Adds every adapter into its projection, as 32-bit floats, and takes the adapters off.
+  public func mergeAdapters() {
+    for layer in layers {
+      for (role, adapter) in layer.adapters {
+        var weight = (layer.mergedWeights[role] ?? layer.projection(role).weight).widened()
+        accumulate(adapter.delta, into: &weight)
+        layer.mergedWeights[role] = StoredTensor(weight)
+      }
+      layer.adapters = [:]
     }
   }
 }

@@ -14,6 +14,8 @@ public final class DecoderLayer {
   /// The teacher's softmax attention until a student's takes its place.
   public var mixer: any TokenMixer
   public var adapters: [AttentionProjection: LowRankAdapter] = [:]
+  /// Projections that adapters were merged into, in place of the teacher's.
+  public var mergedWeights: [AttentionProjection: StoredTensor] = [:]
 
   init(index: Int, weights: BlockWeights, configuration: DecoderConfiguration) {
     self.index = index
@@ -84,6 +86,16 @@ public final class DecoderLayer {
     return tape.add(attended, feedForward(normed, on: tape))
   }
 
+  /// The teacher's projection of this role.
+  public func projection(_ role: AttentionProjection) -> Projection {
+    switch role {
+    case .queries: weights.queries
+    case .keys: weights.keys
+    case .values: weights.values
+    case .output: weights.output
+    }
+  }
+
   private func feedForward(_ x: Variable, on tape: Tape) -> Variable {
     let up = tape.linear(x, weights.up.weight, bias: weights.up.bias)
     let hidden: Variable
@@ -100,7 +112,8 @@ public final class DecoderLayer {
   private func project(
     _ x: Variable, _ projection: Projection, _ role: AttentionProjection, on tape: Tape
   ) -> Variable {
-    let y = tape.linear(x, projection.weight, bias: projection.bias)
+    let weight = mergedWeights[role] ?? projection.weight
+    let y = tape.linear(x, weight, bias: projection.bias)
     return adapters[role]?.apply(x, to: y, on: tape) ?? y
   }
 }

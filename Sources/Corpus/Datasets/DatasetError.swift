@@ -9,7 +9,7 @@ public struct DatasetError: ExitCoded, Equatable, CustomStringConvertible {
   public let exitCode: ExitCode
   public let description: String
 
-  static func badData(_ message: String) -> DatasetError {
+  public static func badData(_ message: String) -> DatasetError {
     DatasetError(exitCode: .badData, description: message)
   }
 

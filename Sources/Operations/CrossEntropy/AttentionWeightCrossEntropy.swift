@@ -59,7 +59,7 @@ public func attentionWeightCrossEntropy(
     value,
     AttentionWeightGradients(
       queryFeatures: queryFeatureGradient, keyFeatures: keyFeatureGradient,
-      windowFactors: columnSums(factorParts, width: heads).reshaped(windowFactors.shape))
+      windowFactors: windowFactorGradient(factorParts, windowFactors, shape))
   )
 }
 

@@ -67,7 +67,16 @@ public func hybridAttentionGradients(
     keys: projections ? summedOverGroups(keyGradient, shape.attention) : nil,
     values: projections ? summedOverGroups(valueGradient, shape.attention) : nil,
     queryFeatures: queryFeatureGradient, keyFeatures: keyFeatureGradient,
-    windowFactors: columnSums(factorParts, width: heads).reshaped(windowFactors.shape))
+    windowFactors: windowFactorGradient(factorParts, windowFactors, shape))
+}
+
+/// Sum over the segments of `parts`, `[segments, queryHeads]`, shaped as the factors are. Without
+/// a window nothing reads them, and they may be empty.
+func windowFactorGradient(_ parts: Tensor, _ factors: Tensor, _ shape: HybridAttentionShape)
+  -> Tensor
+{
+  if shape.window == .none { return Tensor(zeros: factors.shape) }
+  return columnSums(parts, width: shape.attention.queryHeads).reshaped(factors.shape)
 }
 
 /// The backward pass of one head of one segment. Legend: `P` unnormalised weights, `N` numerator,

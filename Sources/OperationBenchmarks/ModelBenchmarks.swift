@@ -1,0 +1,142 @@
+import Corpus
+import Differentiation
+import Documents
+import Foundation
+import Operations
+import Pipeline
+import Students
+import TensorCore
+import Transformers
+
+/// Forward, transfer, adaptation, long sequences and decoding of one model.
+struct ModelBenchmarks {
+  let model: LoadedModel
+  let tokens: [Int32]
+  let isQuick: Bool
+  /// GFLOP/s of a matrix product in this run.
+  let rate: Double
+
+  private var decoder: Decoder { model.decoder }
+  private var runs: Int { isQuick ? 3 : 7 }
+
+  func run() throws {
+    let length = 1024
+    let window = Array(tokens[..<length])
+    let layout = SequenceLayout(length: length)
+    let targets = Array(window[1...]) + [ignoredTarget]
+    report("teacher forward with loss, 1024 tokens", tokens: length) {
+      let hidden = decoder.hiddenStates(window, layout: layout, on: Tape(isRecording: false))
+      _ = linearCrossEntropy(
+        hidden.value, head: decoder.weights.head, targets: targets, gradientScale: nil)
+    }
+    let student = try makeStudent()
+    report("attention transfer, 1024 tokens", tokens: length) {
+      transfer(student, window, layout)
+    }
+    BufferPool.shared.drain()
+    print("  peak memory so far \(ProcessMemory.peakBytes >> 20) MiB")
+    student.addAdapters(
+      AttentionProjection.allCases, rank: 8, alpha: 16, dropout: 0, seed: 0)
+    for layer in student.layers {
+      for parameter in layer.mixer.parameters { parameter.isTrainable = false }
+    }
+    report("low-rank adaptation, 1024 tokens", tokens: length) {
+      adapt(student, window, layout, targets)
+    }
+    print("  peak memory so far \(ProcessMemory.peakBytes >> 20) MiB")
+    studentCost(student)
+    decoding(student)
+  }
+
+  private func makeStudent() throws -> Decoder {
+    let document: JSONValue = ["mixer": "terrace-window", "windowSize": 64]
+    let specification = try DocumentReader.read(document) { StudentSpecification($0) }
+    let student = Decoder(configuration: decoder.configuration, weights: decoder.weights)
+    try student.install(specification, seed: 0, location: model.location)
+    return student
+  }
+
+  private func transfer(_ student: Decoder, _ tokens: [Int32], _ layout: SequenceLayout) {
+    let tape = Tape(isRecording: false)
+    let positions = layout.positions
+    var x = tape.constant(decoder.embed(tokens, layout: layout))
+    for (teacher, layer) in zip(decoder.layers, student.layers) {
+      let input = teacher.projections(
+        teacher.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+      let target = teacher.teacherMixer.mix(input, on: tape)
+      let graph = Tape()
+      let output = layer.mixer.mix(input, on: graph)
+      let (_, gradient) = meanSquaredError(
+        output.value, target.value, layout: layout, weight: 1000)
+      graph.backward(from: [(output, gradient)])
+      x = teacher.finish(x, attention: target, on: tape)
+    }
+    for (_, parameter) in student.parameters { parameter.gradient = nil }
+  }
+
+  private func adapt(
+    _ student: Decoder, _ tokens: [Int32], _ layout: SequenceLayout, _ targets: [Int32]
+  ) {
+    let tape = Tape()
+    let hidden = student.hiddenStates(tokens, layout: layout, on: tape)
+    let (_, _, gradient) = linearCrossEntropy(
+      hidden.value, head: student.weights.head, targets: targets, gradientScale: 1e-3)
+    tape.backward(from: [(hidden, gradient!)])
+    for (_, parameter) in student.parameters { parameter.gradient = nil }
+  }
+
+  /// Cost of a token in the student's parallel form at two lengths, in turn.
+  private func studentCost(_ student: Decoder) {
+    let cost = { (length: Int) -> Double in
+      let window = Array(tokens[..<length])
+      let start = ProcessInfo.processInfo.systemUptime
+      _ = student.hiddenStates(
+        window, layout: SequenceLayout(length: length), on: Tape(isRecording: false))
+      return (ProcessInfo.processInfo.systemUptime - start) / Double(length)
+    }
+    _ = cost(512)
+    let ratios = (0..<runs).map { _ in
+      let short = (0..<8).map { _ in cost(512) }.reduce(0, +) / 8
+      return cost(4096) / short
+    }
+    print(
+      String(
+        format: "student's cost a token, 4096 over 512   %8.3f (median of %d pairs)",
+        ratios.sorted()[runs / 2], runs))
+  }
+
+  /// Tokens a second of decoding at two depths of context, in turn.
+  private func decoding(_ student: Decoder) {
+    for (name, model) in [("student", student), ("teacher", decoder)] {
+      let contexts = [512, 7000]
+      let sessions = contexts.map { context in
+        let session = DecodingSession(model)
+        _ = session.advance(Array(tokens[..<context]))
+        return session
+      }
+      let count = isQuick ? 8 : 32
+      var seconds = [0.0, 0.0]
+      for index in 0..<count {
+        for (position, session) in sessions.enumerated() {
+          let start = ProcessInfo.processInfo.systemUptime
+          _ = session.logits(after: [tokens[contexts[position] + index]])
+          seconds[position] += ProcessInfo.processInfo.systemUptime - start
+        }
+      }
+      let speed = seconds.map { Double(count) / $0 }
+      print(
+        String(
+          format:
+            "%@ decoding at 512 / 7000 tokens   %6.1f / %6.1f tokens/s, ratio %.3f, state %d / %d KiB",
+          name, speed[0], speed[1], speed[1] / speed[0], sessions[0].stateBytes >> 10,
+          sessions[1].stateBytes >> 10))
+    }
+  }
+
+  private func report(_ name: String, tokens: Int, _ body: () -> Void) {
+    let seconds = Benchmarks.median(runs, body)
+    print(
+      name.padding(toLength: 38, withPad: " ", startingAt: 0)
+        + String(format: "  %8.1f tokens/s", Double(tokens) / seconds))
+  }
+}

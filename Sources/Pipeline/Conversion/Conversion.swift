@@ -1,0 +1,148 @@
+import Checkpoints
+import Documents
+import Foundation
+import Operations
+import Students
+import TensorCore
+import Transformers
+
+/// A recipe being carried out in its folder.
+public struct Conversion {
+  public let loaded: LoadedRecipe
+  public var resume: Bool
+  public var interruption = Interruption.none
+  public var progress: ProgressReporter
+  public var environment: JSONValue
+  public var clock: () -> Double
+
+  public init(
+    _ loaded: LoadedRecipe, resume: Bool, interruption: Interruption, progress: ProgressReporter,
+    environment: JSONValue,
+    clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime }
+  ) {
+    self.loaded = loaded
+    self.resume = resume
+    self.interruption = interruption
+    self.progress = progress
+    self.environment = environment
+    self.clock = clock
+  }
+
+  /// Runs every stage that is not done yet.
+  ///
+  /// - Returns: what to print, and whether every threshold was kept.
+  /// - Throws: errors that conform to `ExitCoded`; what was published before stays valid.
+  public func run() throws -> (summary: String, code: ExitCode) {
+    try loaded.checkInputs()
+    let recipe = loaded.recipe
+    let teacher = try LoadedModel.open(recipe.teacher.path)
+    if teacher.student != nil {
+      throw ModelError(
+        location: recipe.teacher.path,
+        problems: ["is a student already; expected a checkpoint with softmax attention"])
+    }
+    let digest = try teacher.source.contentDigest()
+    try requireDigest(digest)
+    let inputs = try RunInputs.document(recipe, teacherDigest: digest)
+    let run = try RunDirectory(
+      recipe.output, recipe: loaded.resolved, inputs: inputs, environment: environment,
+      resume: resume)
+    var summary = ""
+    let code = try run.supervise {
+      let result = try runStages(run, teacher: teacher, digest: digest)
+      summary = result.summary
+      return result.code
+    }
+    return (summary, code)
+  }
+
+  private func requireDigest(_ digest: String) throws {
+    guard let expected = loaded.recipe.teacher.sha256, expected.lowercased() != digest else {
+      return
+    }
+    throw ModelError(
+      location: loaded.recipe.teacher.path,
+      problems: [
+        "its weights have SHA-256 \(digest), expected \(expected.lowercased()) as $.teacher.sha256 says"
+      ])
+  }
+
+  private func runStages(_ run: RunDirectory, teacher: LoadedModel, digest: String) throws -> (
+    summary: String, code: ExitCode
+  ) {
+    let recipe = loaded.recipe
+    let student = Decoder(
+      configuration: teacher.decoder.configuration, weights: teacher.decoder.weights)
+    try student.install(recipe.student, seed: UInt64(recipe.seed), location: loaded.path)
+    let data = try RecipeData(recipe.data, model: teacher, seed: UInt64(recipe.seed))
+    let context = StageContext(
+      recipe: recipe, run: run, teacher: teacher, student: student, data: data,
+      metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
+      timings: try LineLog(run.timingsPath), interruption: interruption, progress: progress,
+      clock: clock)
+    for stage in recipe.stages {
+      if let evaluation = stage as? EvaluationSpecification {
+        return try EvaluationStage(
+          specification: evaluation, context: context, teacherDigest: digest,
+          resolved: loaded.resolved, environment: environment
+        ).run()
+      }
+      try train(stage, context, digest: digest)
+    }
+    return ("The run is in \(run.path); the recipe has no evaluate stage.\n", .success)
+  }
+
+  /// Runs a training stage, or takes its artefact when it is there.
+  private func train(_ stage: any StageSpecification, _ context: StageContext, digest: String)
+    throws
+  {
+    let path = "\(context.run.artefactsPath)/\(stage.name).h5"
+    if FileManager.default.fileExists(atPath: path) {
+      let artefact = try StudentArtefact.read(path)
+      for layer in context.student.layers { layer.adapters = [:] }
+      try artefact.install(on: context.student, location: path)
+      context.progress.log("\(stage.name): done before, taken from \(path)")
+      return
+    }
+    if interruption.isRequested {
+      throw Preempted(
+        stage: stage.name, step: 0, signalName: interruption.signalName ?? "a signal")
+    }
+    let start = clock()
+    var adapters: StudentArtefact.Adapters?
+    switch stage {
+    case let transfer as AttentionTransferSpecification:
+      try AttentionTransferStage(specification: transfer, context: context).run()
+    case let adaptation as LowRankAdaptationSpecification:
+      try LowRankAdaptationStage(specification: adaptation, context: context).run()
+      if !adaptation.merge {
+        adapters = StudentArtefact.Adapters(
+          rank: adaptation.rank, alpha: adaptation.alpha,
+          targets: LowRankAdaptationStage.projections(adaptation.targets))
+      }
+    default:
+      preconditionFailure("the stage \(stage.name) is registered and not run here")
+    }
+    try StudentArtefact(
+      student: loaded.resolved["student"] ?? .null, seed: context.seed,
+      teacherPath: context.teacher.source.location, teacherDigest: digest, adapters: adapters,
+      stage: stage.name, program: "linearize \(EnvironmentReport.version)",
+      recipe: loaded.resolved, tensors: StudentArtefact.tensors(of: context.student)
+    ).write(to: path)
+    context.progress.log(
+      "\(stage.name): \(path), \(Int((clock() - start).rounded())) s")
+    BufferPool.shared.drain()
+  }
+
+  /// Where the metrics stood when the newest checkpoint of the run was made: lines after it belong
+  /// to steps that will be done again.
+  private func metricsPosition(_ run: RunDirectory) throws -> Int? {
+    guard run.isResumed else { return nil }
+    var position = 0
+    for path in try RunInputs.checkpointFolders(in: run.checkpointsPath) {
+      position = max(
+        position, try StageCheckpoints(folder: path, log: { _ in }).metricsPosition() ?? 0)
+    }
+    return position
+  }
+}

@@ -1,0 +1,220 @@
+import Documents
+import Foundation
+import Operations
+import TensorCore
+import Transformers
+
+/// What a recipe will do and need, from the headers of its checkpoint and the sizes of its texts
+/// alone: no weight is read, nothing is written.
+public struct ConversionPlan {
+  public struct Stage {
+    public let name: String
+    public let steps: Int
+    public let tokens: Int
+    public let trainedParameters: Int
+    /// Bytes beside the mapped weights, at the peak.
+    public let memoryBytes: Int
+    /// Checkpoints, artefact and stored activations, at the peak.
+    public let diskBytes: Int
+    public let seconds: Double
+  }
+
+  public let configuration: DecoderConfiguration
+  public let teacherBytes: Int
+  public let convertedLayers: Int
+  /// Estimated from bytes of text where a stage counts epochs.
+  public let trainingSequences: Int
+  public let stages: [Stage]
+  /// Floating-point operations a second of a matrix product, measured for the estimate.
+  public let measuredRate: Double
+
+  /// Bytes of English text that make a token, for estimates from file sizes.
+  private static let bytesPerToken = 4.4
+  /// What share of the matrix rate whole stages reach, seen on SmolLM2-135M.
+  private static let efficiency = 0.6
+
+  /// - Throws: what opening the teacher throws, and missing inputs.
+  public init(_ loaded: LoadedRecipe) throws {
+    try loaded.checkInputs()
+    let recipe = loaded.recipe
+    let model = try LoadedModel.open(recipe.teacher.path)
+    let decoder = model.decoder
+    try decoder.install(recipe.student, seed: UInt64(recipe.seed), location: loaded.path)
+    configuration = decoder.configuration
+    teacherBytes = model.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
+    convertedLayers = decoder.layers.count - Set(recipe.student.softmaxLayers).count
+    let textBytes = recipe.data.train.reduce(0) { $0 + Self.size(of: $1.path) }
+    let length = recipe.data.packing.sequenceLength
+    trainingSequences = max(1, Int(Double(textBytes) / Self.bytesPerToken) / length)
+    measuredRate = Self.measureRate()
+    let costs = StageCosts(
+      configuration: decoder.configuration, sequenceLength: length,
+      convertedLayers: convertedLayers,
+      mixerParameters: decoder.parameters.reduce(0) { $0 + $1.parameter.value.count })
+    var stages: [Stage] = []
+    for stage in recipe.stages {
+      guard let training = stage.training else { continue }
+      let steps = training.length.steps(
+        sequences: trainingSequences, sequencesPerStep: training.sequencesPerStep)
+      let tokens = steps * training.sequencesPerStep * length
+      let rows = training.batchSize * length
+      let cost: (parameters: Int, memory: Int, disk: Int, flops: Double)
+      switch stage {
+      case let transfer as AttentionTransferSpecification:
+        cost = costs.transfer(transfer, rows: rows, tokens: tokens)
+      case let adaptation as LowRankAdaptationSpecification:
+        cost = costs.adaptation(adaptation, rows: rows)
+      default:
+        continue
+      }
+      stages.append(
+        Stage(
+          name: stage.name, steps: steps, tokens: tokens, trainedParameters: cost.parameters,
+          memoryBytes: cost.memory, diskBytes: cost.disk,
+          seconds: cost.flops * Double(tokens) / (measuredRate * Self.efficiency)))
+    }
+    self.stages = stages
+  }
+
+  private static func size(of path: String) -> Int {
+    let attributes = FileManager.default.enumerator(atPath: path)?.compactMap {
+      "\(path)/\($0)"
+    }
+    return (attributes ?? [path]).reduce(0) { total, file in
+      var status = stat()
+      return stat(file, &status) == 0 ? total + Int(status.st_size) : total
+    }
+  }
+
+  /// A few products of the size that a stage is made of.
+  private static func measureRate() -> Double {
+    let size = 768
+    let matrix = Tensor(repeating: 0.5, [size, size])
+    _ = matrixProduct(matrix, matrix)
+    let start = ProcessInfo.processInfo.systemUptime
+    for _ in 0..<10 { _ = matrixProduct(matrix, matrix, rightTransposed: true) }
+    let seconds = ProcessInfo.processInfo.systemUptime - start
+    return 10 * 2 * pow(Double(size), 3) / max(seconds, 1e-9)
+  }
+}
+
+/// Parameters, memory, disk and work of the stages, from sizes.
+private struct StageCosts {
+  let configuration: DecoderConfiguration
+  let sequenceLength: Int
+  let convertedLayers: Int
+  let mixerParameters: Int
+
+  private var hidden: Int { configuration.hiddenSize }
+  private var heads: Int { configuration.attention.queryWidth }
+  private var layerParameters: Int {
+    let head = configuration.vocabularySize * hidden * (configuration.tiesHead ? 1 : 2)
+    return (configuration.approximateParameters - head) / configuration.layers
+  }
+  private var bodyFlops: Double { 2 * Double(layerParameters * configuration.layers) }
+  private var headFlops: Double { 2 * Double(configuration.vocabularySize * hidden) }
+  /// Causal softmax: half of two products of every pair.
+  private var softmaxFlops: Double {
+    Double(2 * sequenceLength * heads * configuration.layers)
+  }
+  /// Features, window and state of the replaced attention, forward.
+  private var mixerFlops: Double { Double(12 * 64 * heads * convertedLayers) * 2 }
+  /// Scratch that every stage has: widened weights and one layer's tensors, bytes.
+  private func scratch(_ rows: Int) -> Int {
+    4 * (rows * (6 * hidden + 8 * heads + 3 * configuration.intermediateSize) + (4 << 20))
+  }
+
+  func transfer(_ stage: AttentionTransferSpecification, rows: Int, tokens: Int) -> (
+    parameters: Int, memory: Int, disk: Int, flops: Double
+  ) {
+    var disk = 4 * mixerParameters * (3 + 4 * 2 + 1)
+    if let activations = stage.activations {
+      let bytes = activations.storage == .bfloat16 ? 2 : 4
+      disk += tokens * hidden * (bytes * activations.layersPerBlock + 4) * 2
+    }
+    return (
+      mixerParameters, 4 * mixerParameters * 5 + scratch(rows), disk,
+      bodyFlops + softmaxFlops + 3 * mixerFlops
+    )
+  }
+
+  func adaptation(_ stage: LowRankAdaptationSpecification, rows: Int) -> (
+    parameters: Int, memory: Int, disk: Int, flops: Double
+  ) {
+    let key = configuration.attention.keyWidth
+    var parameters = 0
+    for target in stage.targets {
+      let sizes =
+        switch target {
+        case .queries, .output: hidden + heads
+        case .keys, .values: hidden + key
+        }
+      parameters += convertedLayers * stage.rank * sizes
+    }
+    if stage.trainFeatureMaps { parameters += mixerParameters }
+    let kept = 4 * rows * (6 * hidden + 10 * heads + 2 * configuration.intermediateSize)
+    let layersKept = stage.activationCheckpointing ? 1 : configuration.layers
+    let boundary = stage.activationCheckpointing ? 4 * rows * hidden * configuration.layers : 0
+    let logits = 4 * 128 * configuration.vocabularySize
+    let forwards = stage.activationCheckpointing ? 2.0 : 1.0
+    return (
+      parameters, 4 * parameters * 5 + kept * layersKept + boundary + logits + scratch(rows),
+      4 * parameters * 12,
+      (forwards + 1) * bodyFlops + 2 * headFlops + (forwards + 2) * mixerFlops
+    )
+  }
+}
+
+extension ConversionPlan {
+  /// The plan as lines for a terminal.
+  public var text: String {
+    let c = configuration
+    var lines = [
+      "teacher      \(c.family), \(c.layers) layers of \(c.hiddenSize), "
+        + "\(c.attention.queryHeads)/\(c.attention.keyValueHeads) heads of \(c.attention.headDim), "
+        + "\(Self.count(c.approximateParameters)) parameters, \(Self.bytes(teacherBytes)) mapped",
+      "student      \(convertedLayers) of \(c.layers) layers converted",
+      "text         about \(trainingSequences) training sequences",
+      "",
+      "stage                  steps      tokens     trained      memory        disk        time",
+    ]
+    for stage in stages {
+      lines.append(
+        Self.pad(stage.name, 20) + " " + Self.padLeft(String(stage.steps), 7)
+          + Self.padLeft(Self.count(stage.tokens), 12)
+          + Self.padLeft(Self.count(stage.trainedParameters), 12)
+          + Self.padLeft(Self.bytes(stage.memoryBytes), 12)
+          + Self.padLeft(Self.bytes(stage.diskBytes), 12)
+          + Self.padLeft(ProgressReporter.duration(stage.seconds), 12))
+    }
+    lines += [
+      "",
+      "Estimates from sizes and a matrix product of \(Int(measuredRate / 1e9)) GFLOP/s measured now; "
+        + "memory is beside the mapped weights. Nothing was written.",
+    ]
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+  }
+
+  private static func padLeft(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+
+  private static func count(_ value: Int) -> String {
+    switch value {
+    case 1_000_000_000...: String(format: "%.2fB", Double(value) / 1e9)
+    case 1_000_000...: String(format: "%.1fM", Double(value) / 1e6)
+    case 10_000...: String(format: "%.1fk", Double(value) / 1e3)
+    default: String(value)
+    }
+  }
+
+  private static func bytes(_ value: Int) -> String {
+    value >= 1 << 30
+      ? String(format: "%.1f GiB", Double(value) / Double(1 << 30))
+      : String(format: "%.0f MiB", max(1, Double(value) / Double(1 << 20)))
+  }
+}

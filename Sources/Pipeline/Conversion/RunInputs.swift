@@ -1,0 +1,52 @@
+import Checkpoints
+import Documents
+import Foundation
+import Operations
+import TensorCore
+
+/// What a run depends on besides its recipe: hashes of the teacher and of every text, and what
+/// decides the last bits of a sum.
+enum RunInputs {
+  /// - Throws: `PublicationError` when a file cannot be read.
+  static func document(_ recipe: Recipe, teacherDigest: String) throws -> JSONValue {
+    var files = JSONObject()
+    for dataset in recipe.data.train + recipe.data.validation + recipe.data.test
+    where files[dataset.path] == nil {
+      for file in try regularFiles(dataset.path) {
+        files[file] = .string(try Digest.sha256(ofFile: file))
+      }
+    }
+    return [
+      "teacher": .string(teacherDigest), "data": .object(files),
+      // Sums differ in their last bits between kernels and between ways to split the work, so a
+      // run resumed on another machine would not be the same run.
+      "numerics": [
+        "openblasCore": .string(OpenBLASInformation.core),
+        "threads": .integer(WorkerPool.shared.workers),
+      ],
+    ]
+  }
+
+  /// The file itself, or every file below a folder, in order.
+  private static func regularFiles(_ path: String) throws -> [String] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+      isFolder.boolValue
+    else { return [path] }
+    return try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
+      .map { "\(path)/\($0)" }
+      .filter {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: $0, isDirectory: &isFolder)
+          && !isFolder.boolValue
+      }
+  }
+
+  /// Folders that hold checkpoints, blocks of a stage among them.
+  static func checkpointFolders(in folder: String) throws -> [String] {
+    try FileManager.default.subpathsOfDirectory(atPath: folder)
+      .filter { ($0 as NSString).lastPathComponent.hasPrefix("step-") }
+      .map { "\(folder)/" + ($0 as NSString).deletingLastPathComponent }
+      .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+}

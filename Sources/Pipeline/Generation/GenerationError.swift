@@ -1,0 +1,38 @@
+import Documents
+
+/// Why no text can be generated.
+public enum GenerationError: ExitCoded, Equatable, CustomStringConvertible {
+  case options(String)
+  /// The prompt fills every position that the model has learned.
+  case promptTooLong(location: String, tokens: Int, positions: Int)
+  /// Nothing to start from: no prompt, and no token that begins or ends a text.
+  case noStart(location: String)
+  case noChatTemplate(location: String)
+  /// A logit is NaN or all are infinite.
+  case notFinite(location: String, position: Int)
+
+  public var exitCode: ExitCode {
+    switch self {
+    case .options, .noChatTemplate: .usage
+    case .promptTooLong, .noStart, .notFinite: .badData
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .options(let reason): reason
+    case .promptTooLong(let location, let tokens, let positions):
+      "\(location): the prompt has \(tokens) tokens, but the model has learned \(positions) "
+        + "positions, the last of which must be left for an answer; shorten the prompt"
+    case .noStart(let location):
+      "\(location): the prompt is empty, and the tokenizer has no token that begins or ends a "
+        + "text to start from; give a prompt"
+    case .noChatTemplate(let location):
+      "\(location): --chat needs the model's chat template, and the checkpoint carries none; "
+        + "leave --chat out and spell the prompt as the model was trained on"
+    case .notFinite(let location, let position):
+      "\(location): the logits after token \(position) are not finite, so no token can be chosen; "
+        + "the weights are damaged or the model has diverged"
+    }
+  }
+}

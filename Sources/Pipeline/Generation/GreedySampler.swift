@@ -1,0 +1,16 @@
+/// Chooses a token from the logits of the whole vocabulary.
+protocol TokenSampler: Sendable {
+  /// - Parameters:
+  ///   - logits: `[vocabularySize]`.
+  ///   - step: tokens generated before.
+  func sample(_ logits: [Float], step: Int) -> Int32
+}
+
+/// The most probable token; the first of equal ones.
+struct GreedySampler: TokenSampler {
+  func sample(_ logits: [Float], step: Int) -> Int32 {
+    var best = 0
+    for id in logits.indices where logits[id] > logits[best] { best = id }
+    return Int32(best)
+  }
+}

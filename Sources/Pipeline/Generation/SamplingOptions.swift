@@ -1,0 +1,44 @@
+import Documents
+
+/// How the next token is chosen: greedily, unless a temperature is given.
+public struct SamplingOptions: Sendable, Equatable {
+  /// 0 is greedy.
+  public var temperature: Double
+  public var topK: Int?
+  public var topP: Double?
+  public var seed: UInt64
+
+  /// - Throws: `GenerationError.options` for values out of range, and for `topK` and `topP` without
+  ///   a temperature, which would silently do nothing.
+  public init(
+    temperature: Double = 0, topK: Int? = nil, topP: Double? = nil, seed: UInt64 = 0
+  ) throws {
+    if !(temperature >= 0 && temperature.isFinite) {
+      throw GenerationError.options("the temperature is \(temperature), expected 0 or more")
+    }
+    if let topK, topK < 1 {
+      throw GenerationError.options("top-k is \(topK), expected at least 1 token")
+    }
+    if let topP, !(topP > 0 && topP <= 1) {
+      throw GenerationError.options("top-p is \(topP), expected more than 0 and at most 1")
+    }
+    if temperature == 0, topK != nil || topP != nil {
+      throw GenerationError.options(
+        "top-k and top-p choose among random draws, but the temperature is 0, which always takes "
+          + "the most probable token; give a temperature too, 1 for the model's own probabilities")
+    }
+    self.temperature = temperature
+    self.topK = topK
+    self.topP = topP
+    self.seed = seed
+  }
+
+  /// Temperature first, then top-k, then top-p: the order of transformers.
+  var sampler: any TokenSampler {
+    if temperature == 0 { return GreedySampler() }
+    var filters: [any CandidateFilter] = [TemperatureFilter(temperature)]
+    if let topK { filters.append(TopKFilter(topK)) }
+    if let topP { filters.append(TopPFilter(topP)) }
+    return RandomSampler(filters: filters, seed: seed)
+  }
+}

@@ -1,0 +1,133 @@
+import Corpus
+import Documents
+import Foundation
+import Transformers
+
+/// Continues a text: reads the prompt at once, then token after token with the model's recurrent
+/// state (a student) or a key-value cache (a teacher).
+public struct TextGenerator {
+  private let decoder: Decoder
+  private let tokenizer: Tokenizer
+  private let location: String
+  /// Tokens after which nothing is generated.
+  private let stopTokens: Set<Int32>
+  /// Seconds of a clock that never goes back.
+  private let clock: () -> Double
+
+  public init(
+    decoder: Decoder, tokenizer: Tokenizer, location: String, stopTokens: Set<Int32>,
+    clock: @escaping () -> Double
+  ) {
+    self.decoder = decoder
+    self.tokenizer = tokenizer
+    self.location = location
+    self.stopTokens = stopTokens
+    self.clock = clock
+  }
+
+  /// Ends where the tokenizer or the checkpoint's configuration says a text ends.
+  ///
+  /// - Throws: `ModelError` when the checkpoint carries no tokenizer.
+  public init(
+    _ model: LoadedModel, clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime }
+  ) throws {
+    let tokenizer = try model.requireTokenizer()
+    let configured = model.source.configuration["eos_token_id"]
+    let ids = (configured?.arrayValue ?? [configured].compactMap { $0 }).compactMap {
+      $0.intValue.flatMap(Int32.init(exactly:))
+    }
+    self.init(
+      decoder: model.decoder, tokenizer: tokenizer, location: model.location,
+      stopTokens: Set(ids + [tokenizer.endOfText].compactMap { $0 }), clock: clock)
+  }
+
+  /// The ids of a prompt; for an empty one the token that begins a text, or else the one that ends
+  /// it, which stands between the documents of most training texts.
+  ///
+  /// - Parameter addSpecialTokens: false for text that spells them itself, as chat templates do.
+  /// - Throws: `GenerationError.noStart`.
+  public func promptTokens(_ text: String, addSpecialTokens: Bool) throws -> [Int32] {
+    let tokens = tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
+    if !tokens.isEmpty { return tokens }
+    guard let start = tokenizer.beginningOfText ?? tokenizer.endOfText else {
+      throw GenerationError.noStart(location: location)
+    }
+    return [start]
+  }
+
+  /// - Parameters:
+  ///   - prompt: ids, at least one.
+  ///   - maximumTokens: tokens to generate at most.
+  ///   - ignoreEnd: go on after the end of the text, for measurements.
+  ///   - onText: called with every piece of text as soon as it is certain.
+  /// - Throws: `GenerationError`, and what `onText` throws.
+  public func generate(
+    _ prompt: [Int32], maximumTokens: Int, sampling: SamplingOptions, ignoreEnd: Bool = false,
+    onText: (String) throws -> Void = { _ in }
+  ) throws -> GenerationResult {
+    let room = try room(after: prompt)
+    let sampler = sampling.sampler
+    let session = DecodingSession(decoder)
+    var text = StreamingDecoder(tokenizer, skipSpecialTokens: true)
+    var result = GenerationResult(promptTokens: prompt.count)
+    let start = clock()
+    var logits = maximumTokens > 0 ? session.logits(after: prompt).elements : []
+    result.prefillSeconds = clock() - start
+    result.prefillStateBytes = session.stateBytes
+    let decodeStart = clock()
+    while result.tokens.count < maximumTokens {
+      try requireFinite(logits, position: session.position)
+      let token = sampler.sample(logits, step: result.tokens.count)
+      if stopTokens.contains(token), !ignoreEnd {
+        result.ending = .endOfText
+        break
+      }
+      result.tokens.append(token)
+      let piece = text.append(token)
+      if !piece.isEmpty { try onText(piece) }
+      if result.tokens.count == maximumTokens { break }
+      if result.tokens.count == room {
+        result.ending = .lastPosition
+        break
+      }
+      logits = session.logits(after: [token]).elements
+      result.decodedTokens += 1
+    }
+    let rest = text.finish()
+    if !rest.isEmpty { try onText(rest) }
+    result.decodeSeconds = clock() - decodeStart
+    result.stateBytes = session.stateBytes
+    return result
+  }
+
+  /// Tokens that can be chosen before the learned positions end.
+  private func room(after prompt: [Int32]) throws -> Int {
+    precondition(!prompt.isEmpty, "a prompt has at least one token")
+    try requireTokens(prompt)
+    guard decoder.configuration.positions == .learned else { return .max }
+    let positions = decoder.configuration.maximumPositions
+    guard prompt.count <= positions else {
+      throw GenerationError.promptTooLong(
+        location: location, tokens: prompt.count, positions: positions)
+    }
+    // The last position's logits still choose a token, which is then not read.
+    return positions - prompt.count + 1
+  }
+
+  private func requireTokens(_ prompt: [Int32]) throws {
+    let size = decoder.configuration.vocabularySize
+    if let id = prompt.first(where: { Int($0) >= size || $0 < 0 }) {
+      throw ModelError(
+        location: location,
+        problems: [
+          "the tokenizer gives the id \(id), but the embedding has \(size) rows; use the model's own tokenizer"
+        ])
+    }
+  }
+
+  private func requireFinite(_ logits: [Float], position: Int) throws {
+    guard let maximum = logits.max(), maximum.isFinite, !logits.contains(where: \.isNaN) else {
+      throw GenerationError.notFinite(location: location, position: position)
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import Corpus
+import Documents
+import Foundation
+import Operations
+import Students
+import Transformers
+
+/// What the stages of one run share.
+public final class StageContext {
+  public let recipe: Recipe
+  public let run: RunDirectory
+  public let teacher: LoadedModel
+  /// Shares the teacher's weights; its mixers and adapters are what is trained.
+  public let student: Decoder
+  public let data: RecipeData
+  public let metrics: LineLog
+  public let timings: LineLog
+  public let interruption: Interruption
+  public var progress: ProgressReporter
+  /// Seconds of a clock that never goes back.
+  public let clock: () -> Double
+
+  init(
+    recipe: Recipe, run: RunDirectory, teacher: LoadedModel, student: Decoder, data: RecipeData,
+    metrics: LineLog, timings: LineLog, interruption: Interruption, progress: ProgressReporter,
+    clock: @escaping () -> Double
+  ) {
+    self.recipe = recipe
+    self.run = run
+    self.teacher = teacher
+    self.student = student
+    self.data = data
+    self.metrics = metrics
+    self.timings = timings
+    self.interruption = interruption
+    self.progress = progress
+    self.clock = clock
+  }
+
+  public var seed: UInt64 { UInt64(recipe.seed) }
+}
+
+/// The sequences of a recipe's three sections.
+public struct RecipeData: Sendable {
+  public let train, validation, test: [PackedSequence]
+  public let order: DataSpecification.Order
+  let seed: UInt64
+
+  /// - Throws: `DatasetError`.
+  init(_ specification: DataSpecification, model: LoadedModel, seed: UInt64) throws {
+    self.seed = seed
+    order = specification.order
+    let vocabularySize = model.decoder.configuration.vocabularySize
+    func load(_ datasets: [DatasetSpecification], _ limit: Int?) throws -> [PackedSequence] {
+      var packing = specification.packing
+      var sequences: [PackedSequence] = []
+      for dataset in datasets {
+        if let limit {
+          if sequences.count >= limit { break }
+          packing.maximumSequences = min(
+            packing.maximumSequences ?? .max, limit - sequences.count)
+        }
+        sequences += try TokenDataset.load(
+          dataset, packing: packing, encoder: try model.requireTokenizer(), chat: model.chat,
+          vocabularySize: vocabularySize
+        ).sequences
+      }
+      for sequence in sequences {
+        if let id = sequence.tokens.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {
+          throw DatasetError.badData(
+            "\(datasets.map(\.path).joined(separator: ", ")): the tokenizer gives the id \(id), but \(model.location) has an embedding of \(vocabularySize) rows; use the teacher's own tokenizer"
+          )
+        }
+      }
+      return sequences
+    }
+    train = try load(specification.train, nil)
+    validation = try load(specification.validation, specification.validationSequences)
+    test = try load(specification.test, specification.testSequences)
+  }
+
+  /// Training sequences of one optimizer step, as indices: a function of the step alone, so that a
+  /// resumed run sees what the uninterrupted one would have.
+  func trainingIndices(step: Int, count: Int) -> [Int] {
+    let length = train.count
+    return (0..<count).map { offset in
+      let position = step * count + offset
+      let (epoch, index) = position.quotientAndRemainder(dividingBy: length)
+      if order == .sequential { return index }
+      return permutation(epoch: epoch)[index]
+    }
+  }
+
+  private func permutation(epoch: Int) -> [Int] {
+    SequenceOrder.shuffled(count: train.count, seed: seed, epoch: epoch)
+  }
+}
+
+extension PackedBatch {
+  /// Documents of the batch as rows that see each other.
+  var layout: SequenceLayout {
+    SequenceLayout(
+      rows: tokens.count, segments: segments.map { .init(start: $0.start, count: $0.count) })
+  }
+}

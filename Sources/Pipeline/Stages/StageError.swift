@@ -1,0 +1,20 @@
+import Documents
+
+/// A loss or gradient that is no number: the stage stops before anything is published.
+public struct NonFiniteValue: ExitCoded, Equatable, CustomStringConvertible {
+  public let stage: String
+  /// Optimizer step, from 1.
+  public let step: Int
+  /// What is not finite: "the loss of layer 7".
+  public let quantity: String
+  public let value: Double
+  public let lastCheckpoint: String?
+
+  public var exitCode: ExitCode { .badData }
+  public var description: String {
+    let kept =
+      lastCheckpoint.map { "the checkpoint \($0) is kept" } ?? "no checkpoint was written yet"
+    return
+      "\(stage), step \(step): \(quantity) is \(value), expected a finite number; \(kept). Lower optimizer.learningRate, set optimizer.clipGradientNorm, or look at the teacher's weights and the text"
+  }
+}

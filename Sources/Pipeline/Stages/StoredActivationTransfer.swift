@@ -1,0 +1,251 @@
+import Checkpoints
+import Corpus
+import Differentiation
+import Documents
+import Foundation
+import Operations
+import Students
+import TensorCore
+import Transformers
+
+/// Attention transfer from stored activations, a block of layers at a time: the teacher passes
+/// once over the text in all, block by block, and only the weights of one block are touched while
+/// it is captured and trained. That is how a model larger than memory is converted.
+///
+/// A block's file holds the attention input of each of its layers and the residual stream after
+/// its last, `[sequences * sequenceLength, hiddenSize]`; the next block starts from the latter. The
+/// residual stream is stored in 32-bit floats whatever the storage of the attention inputs, so
+/// that blocks stored as float32 see bit for bit what the teacher's own pass would have shown them.
+///
+/// A block has its own optimizer and schedule, and its own norm to clip. With one block of all
+/// layers the weights are those of the joint pass; with smaller blocks too, unless gradients are
+/// clipped or the schedule or the choice of the best weights reads the validation loss, which is
+/// then the block's.
+struct StoredActivationTransfer {
+  let specification: AttentionTransferSpecification
+  let activations: StoredActivationsSpecification
+  let context: StageContext
+
+  /// Training sequences that the stage will use, then those of validation, each once.
+  private struct Sequences {
+    var all: [PackedSequence] = []
+    /// Where a training sequence is stored.
+    var trainSlots: [Int: Int] = [:]
+    var validationSlots: [Int] = []
+  }
+
+  func run() throws {
+    let training = specification.training!
+    let totalSteps = training.length.steps(
+      sequences: context.data.train.count, sequencesPerStep: training.sequencesPerStep)
+    let sequences = collect(training, totalSteps: totalSteps)
+    let layers = context.teacher.decoder.layers
+    let converted = context.student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }
+      .map(\.index)
+    guard let last = converted.last else { return }
+    var previous: String?
+    for (block, start) in stride(from: 0, through: last, by: activations.layersPerBlock)
+      .enumerated()
+    {
+      let block = ActivationBlock(
+        index: block,
+        layers: Array(layers[start..<min(start + activations.layersPerBlock, last + 1)]),
+        folder: context.run.path + "/activations")
+      let name = "\(AttentionTransferSpecification.name)/\(block.name)"
+      let targets = block.layers.map(\.index).filter(converted.contains)
+      // A resumed run finds the files of the blocks before gone; their weights are in checkpoints.
+      let isTrained = try isTrained(name, totalSteps: totalSteps)
+      if !isTrained, !FileManager.default.fileExists(atPath: block.path) {
+        try capture(block, sequences, after: previous)
+      }
+      if !targets.isEmpty {
+        try train(
+          block, name, sequences, layers: targets, convertedCount: converted.count,
+          totalSteps: totalSteps)
+      }
+      try remove(previous)
+      previous = block.path
+    }
+    try remove(previous)
+  }
+
+  private func isTrained(_ name: String, totalSteps: Int) throws -> Bool {
+    let folder = try context.run.checkpointsPath(stage: name)
+    return try StageCheckpoints(folder: folder, log: { _ in }).latest()?.step == totalSteps
+  }
+
+  private func remove(_ path: String?) throws {
+    guard let path, FileManager.default.fileExists(atPath: path) else { return }
+    try FileManager.default.removeItem(atPath: path)
+  }
+
+  private func collect(_ training: TrainingSpecification, totalSteps: Int) -> Sequences {
+    var result = Sequences()
+    for step in 0..<totalSteps {
+      for index in context.data.trainingIndices(step: step, count: training.sequencesPerStep)
+      where result.trainSlots[index] == nil {
+        result.trainSlots[index] = result.all.count
+        result.all.append(context.data.train[index])
+      }
+    }
+    for sequence in context.data.validation {
+      result.validationSlots.append(result.all.count)
+      result.all.append(sequence)
+    }
+    return result
+  }
+
+  // MARK: Capture
+
+  private func capture(_ block: ActivationBlock, _ sequences: Sequences, after previous: String?)
+    throws
+  {
+    let length = sequences.all[0].tokens.count
+    let width = context.teacher.decoder.configuration.hiddenSize
+    let rows = sequences.all.count * length
+    let source = try previous.map { try HDF5File.open($0).dataset(ActivationBlock.output) }
+    context.progress.begin(stage: "capture \(block.name)", totalSteps: sequences.all.count)
+    try FileManager.default.createDirectory(
+      atPath: block.folder, withIntermediateDirectories: true)
+    try AtomicFile.publish(
+      to: block.path,
+      write: { path in
+        let file = try HDF5File.create(path)
+        let inputs = try block.layers.map {
+          try file.createDataset(
+            ActivationBlock.input($0.index), shape: [rows, width],
+            type: activations.storage == .bfloat16 ? .bfloat16 : .float32, rowsPerChunk: length)
+        }
+        let output = try file.createDataset(
+          ActivationBlock.output, shape: [rows, width], type: .float32, rowsPerChunk: length)
+        for (slot, sequence) in sequences.all.enumerated() {
+          if let signal = context.interruption.signalName {
+            throw Preempted(
+              stage: AttentionTransferSpecification.name, step: 0, signalName: signal)
+          }
+          let batch = PackedBatch([sequence])
+          let layout = batch.layout
+          let tape = Tape(isRecording: false)
+          var x = tape.constant(
+            try source.map { try read($0, slot: slot, length: length, width: width) }
+              ?? context.teacher.decoder.embed(batch.tokens, layout: layout))
+          for (layer, dataset) in zip(block.layers, inputs) {
+            let normed = layer.attentionInput(x, on: tape)
+            try normed.value.withPointer {
+              try dataset.writeRows(start: slot * length, count: length, from: $0)
+            }
+            let input = layer.projections(
+              normed, layout: layout, positions: layout.positions, on: tape)
+            x = layer.finish(x, attention: layer.teacherMixer.mix(input, on: tape), on: tape)
+          }
+          try x.value.withPointer {
+            try output.writeRows(start: slot * length, count: length, from: $0)
+          }
+          context.progress.update(step: slot + 1, tokens: length)
+        }
+        try file.close()
+      },
+      verify: { path in
+        let file = try HDF5File.open(path)
+        for name in block.layers.map({ ActivationBlock.input($0.index) }) + [ActivationBlock.output]
+        {
+          let shape = try file.shape(of: name)
+          precondition(shape == [rows, width], "\(name) was written as \(shape)")
+        }
+      })
+    context.progress.end()
+  }
+
+  private func read(_ dataset: HDF5Dataset, slot: Int, length: Int, width: Int) throws -> Tensor {
+    var rows = Tensor(uninitialized: [length, width])
+    try rows.withMutablePointer {
+      try dataset.readRows(start: slot * length, count: length, into: $0)
+    }
+    return rows
+  }
+
+  // MARK: Training
+
+  private func train(
+    _ block: ActivationBlock, _ name: String, _ sequences: Sequences, layers: [Int],
+    convertedCount: Int, totalSteps: Int
+  ) throws {
+    let training = specification.training!
+    let objective = TransferObjective(specification)
+    let width = context.teacher.decoder.configuration.hiddenSize
+    let length = sequences.all[0].tokens.count
+    var opened: [HDF5Dataset]?
+    let datasets = { () throws -> [HDF5Dataset] in
+      if let opened { return opened }
+      let file = try HDF5File.open(block.path)
+      let found = try layers.map { try file.dataset(ActivationBlock.input($0)) }
+      opened = found
+      return found
+    }
+    let losses = { (batch: PackedBatch, slots: [Int], gradientFactor: Double?) throws -> [Double] in
+      let layout = batch.layout
+      let positions = layout.positions
+      let tape = Tape(isRecording: false)
+      return try zip(layers, try datasets()).map { index, dataset in
+        let layer = context.teacher.decoder.layers[index]
+        var normed = Tensor(uninitialized: [batch.tokens.count, width])
+        try normed.withMutablePointer { pointer in
+          for (row, slot) in slots.enumerated() {
+            try dataset.readRows(
+              start: slot * length, count: length, into: pointer + row * length * width)
+          }
+        }
+        let input = layer.projections(
+          tape.constant(normed), layout: layout, positions: positions, on: tape)
+        let target = layer.teacherMixer.mix(input, on: tape)
+        return objective.layerLoss(
+          context.student.layers[index].mixer, input: input, target: target.value,
+          teacherWindow: layer.teacherMixer.window, gradientFactor: gradientFactor)
+      }
+    }
+    let loop = try TrainingLoop(
+      name, training, totalSteps: totalSteps,
+      parameters: context.student.parameters.filter { entry in
+        entry.parameter.isTrainable
+          && layers.contains { entry.name.hasPrefix("model.layers.\($0).") }
+      }, context: context)
+    let factor = 1 / Double(convertedCount * training.gradientAccumulation)
+    try loop.run(
+      train: { step in
+        let indices = context.data.trainingIndices(step: step, count: training.sequencesPerStep)
+        var start = 0
+        return try transferStep(
+          indices.map { context.data.train[$0] }, training, layers: layers, step: step,
+          stage: name
+        ) { batch in
+          let slots = indices[start..<start + batch.rows].map { sequences.trainSlots[$0]! }
+          start += batch.rows
+          return try losses(batch, slots, factor)
+        }
+      },
+      validate: sequences.validationSlots.isEmpty
+        ? nil
+        : {
+          try sequences.validationSlots.map {
+            try losses(PackedBatch([sequences.all[$0]]), [$0], nil).mean
+          }.mean
+        })
+  }
+}
+
+/// Layers that are captured and trained together, and their file.
+private struct ActivationBlock {
+  static let output = "residual_stream"
+  static func input(_ layer: Int) -> String { "attention_input/\(layer)" }
+
+  let index: Int
+  let layers: [DecoderLayer]
+  let folder: String
+
+  var name: String {
+    let digits = String(index)
+    return "block-" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
+  var path: String { "\(folder)/\(name).h5" }
+}

@@ -1,0 +1,167 @@
+import Differentiation
+import Documents
+import Foundation
+import TensorCore
+import Training
+
+/// What one optimizer step measured before the optimizer moved.
+struct StepMeasures {
+  var loss: Double
+  /// Tokens that took part.
+  var tokens: Int
+  /// More numbers for the metrics, in order.
+  var details: [(name: String, value: JSONValue)] = []
+}
+
+/// Optimizer steps with everything that a run at night needs: schedule, validation, the best
+/// weights, metrics, checkpoints, signals, and a stop at the first number that is none.
+final class TrainingLoop {
+  let name: String
+  private let specification: TrainingSpecification
+  private let totalSteps: Int
+  private let parameters: [(name: String, parameter: Parameter)]
+  private let context: StageContext
+  private let checkpoints: StageCheckpoints
+  private let optimizer: AdamW
+  private var schedule: LearningRateSchedule
+  private var best: (loss: Double, step: Int, values: [Tensor])?
+
+  /// - Parameters:
+  ///   - name: stage, also the folder of its checkpoints.
+  ///   - parameters: what is trained, under their checkpoint names.
+  init(
+    _ name: String, _ specification: TrainingSpecification, totalSteps: Int,
+    parameters: [(name: String, parameter: Parameter)], context: StageContext
+  ) throws {
+    self.name = name
+    self.specification = specification
+    self.totalSteps = totalSteps
+    self.parameters = parameters
+    self.context = context
+    checkpoints = StageCheckpoints(
+      folder: try context.run.checkpointsPath(stage: name), log: { context.progress.log($0) })
+    optimizer = AdamW(parameters.map(\.parameter), specification.optimizer)
+    schedule = LearningRateSchedule(
+      specification.schedule, learningRate: specification.optimizer.learningRate,
+      totalSteps: totalSteps)
+  }
+
+  /// - Parameters:
+  ///   - train: computes the gradients of a step, counted from 0.
+  ///   - validate: the validation loss; nil when the recipe asks for none.
+  /// - Throws: `Preempted` after saving, `NonFiniteValue`, and what the closures throw.
+  func run(train: (Int) throws -> StepMeasures, validate: (() throws -> Double)?) throws {
+    let first = try restore()
+    context.progress.begin(stage: name, totalSteps: totalSteps, firstStep: first)
+    for step in first..<totalSteps {
+      let start = context.clock()
+      let measures = try train(step)
+      let norm = optimizer.gradientNorm
+      try requireFinite("the loss", measures.loss, step: step)
+      try requireFinite("the gradient's norm", norm, step: step)
+      let learningRate = schedule.learningRate
+      optimizer.step(learningRate: learningRate, norm: norm)
+      schedule.advance()
+      try context.metrics.append(
+        .object(
+          JSONObject(
+            [
+              ("stage", .string(name)), ("step", .integer(step + 1)),
+              ("loss", .number(measures.loss)), ("learningRate", .number(learningRate)),
+              ("gradientNorm", .number(norm)), ("tokens", .integer(measures.tokens)),
+            ] + measures.details.map { (key: $0.name, value: $0.value) })))
+      try validateIfDue(after: step, validate)
+      let seconds = context.clock() - start
+      try context.timings.append([
+        "stage": .string(name), "step": .integer(step + 1), "seconds": .number(seconds),
+        "tokensPerSecond": .number(Double(measures.tokens) / max(seconds, 1e-9)),
+        "peakMemoryBytes": .integer(ProcessMemory.peakBytes),
+      ])
+      context.progress.update(
+        step: step + 1, tokens: measures.tokens, measures: [("loss", measures.loss)])
+      let isDue = (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
+      if isDue || context.interruption.isRequested { try save(step: step + 1) }
+      if let signal = context.interruption.signalName {
+        throw Preempted(stage: name, step: step + 1, signalName: signal)
+      }
+    }
+    context.progress.end()
+    if specification.keepBest, let best {
+      for (entry, value) in zip(parameters, best.values) { entry.parameter.value = value }
+    }
+  }
+
+  private func validateIfDue(after step: Int, _ validate: (() throws -> Double)?) throws {
+    guard let validate else { return }
+    let isLast = step + 1 == totalSteps
+    let isDue = specification.evaluateEvery.map { (step + 1) % $0 == 0 } ?? false
+    guard isDue || isLast else { return }
+    let loss = try validate()
+    try requireFinite("the validation loss", loss, step: step)
+    schedule.observe(validationLoss: loss)
+    if loss < best?.loss ?? .infinity {
+      best = (loss, step + 1, parameters.map(\.parameter.value))
+    }
+    try context.metrics.append([
+      "stage": .string(name), "step": .integer(step + 1), "validationLoss": .number(loss),
+    ])
+  }
+
+  private func requireFinite(_ quantity: String, _ value: Double, step: Int) throws {
+    if value.isFinite { return }
+    throw NonFiniteValue(
+      stage: name, step: step + 1, quantity: quantity, value: value,
+      lastCheckpoint: checkpoints.lastSaved)
+  }
+
+  // MARK: Checkpoints
+
+  private func save(step: Int) throws {
+    try context.metrics.synchronize()
+    var tensors: [(String, Tensor)] = []
+    for (entry, moment) in zip(parameters, optimizer.state) {
+      tensors.append((entry.name, entry.parameter.value))
+      tensors.append(("optimizer/first/\(entry.name)", moment.first))
+      tensors.append(("optimizer/second/\(entry.name)", moment.second))
+    }
+    if let best {
+      for (entry, value) in zip(parameters, best.values) {
+        tensors.append(("best/\(entry.name)", value))
+      }
+    }
+    let state: JSONValue = [
+      "stage": .string(name), "step": .integer(step), "totalSteps": .integer(totalSteps),
+      "schedule": schedule.state, "metricsPosition": .integer(context.metrics.position),
+      "bestLoss": best.map { .number($0.loss) } ?? .null,
+      "bestStep": best.map { .integer($0.step) } ?? .null,
+    ]
+    try checkpoints.save(TrainingState(step: step, document: state, tensors: tensors))
+    try context.run.setStatus(RunStatus(state: .running, stage: name, step: step))
+  }
+
+  /// - Returns: steps done before.
+  private func restore() throws -> Int {
+    guard let state = try checkpoints.latest() else { return 0 }
+    let read = state.tensor
+    let moments = try parameters.map { entry in
+      let shape = entry.parameter.value.shape
+      entry.parameter.value = try read(entry.name, shape)
+      return (
+        first: try read("optimizer/first/\(entry.name)", shape),
+        second: try read("optimizer/second/\(entry.name)", shape)
+      )
+    }
+    optimizer.restore(step: state.step, moments: moments)
+    try schedule.restore(state.document["schedule"] ?? .null)
+    if let loss = state.document["bestLoss"]?.doubleValue,
+      let step = state.document["bestStep"]?.intValue
+    {
+      best = (
+        loss, step,
+        try parameters.map { try read("best/\($0.name)", $0.parameter.value.shape) }
+      )
+    }
+    context.progress.log("\(name): continues after step \(state.step)")
+    return state.step
+  }
+}

@@ -1,0 +1,88 @@
+import Corpus
+import Differentiation
+import Documents
+import Operations
+import Students
+import TensorCore
+import Transformers
+
+/// The loss of attention transfer on one layer: `meanSquaredErrorWeight · MSE(ŷ, y)` over per-head
+/// outputs before the output projection, averaged over tokens, heads and head dimensions, plus
+/// `crossEntropyWeight` times the cross-entropy of attention rows, averaged over tokens and heads
+/// (arXiv 2410.10254, equation 6, as its code reduces it).
+struct TransferObjective: Sendable {
+  var meanSquaredErrorWeight: Double
+  var crossEntropyWeight: Double
+
+  init(_ specification: AttentionTransferSpecification) {
+    meanSquaredErrorWeight = specification.meanSquaredErrorWeight
+    crossEntropyWeight = specification.attentionWeightCrossEntropyWeight
+  }
+
+  /// Loss of one layer, and with `gradientFactor` its gradients, which the mixer's parameters
+  /// receive. The inputs are the teacher's, so nothing flows out of the layer.
+  func layerLoss(
+    _ mixer: any TokenMixer, input: MixerInput, target: Tensor, teacherWindow: Int?,
+    gradientFactor: Double?
+  ) -> Double {
+    let tape = Tape(isRecording: gradientFactor != nil)
+    let factor = gradientFactor ?? 0
+    var loss = 0.0
+    var seeds: [(variable: Variable, gradient: Tensor)] = []
+    let output: Variable
+    if crossEntropyWeight > 0, let mixer = mixer as? any AttentionWeightMixer {
+      let result = mixer.mixWithWeightLoss(
+        input, teacherWindow: teacherWindow, weight: Float(crossEntropyWeight * factor), on: tape)
+      output = result.output
+      loss += crossEntropyWeight * result.crossEntropy
+      seeds = result.seeds
+    } else {
+      output = mixer.mix(input, on: tape)
+    }
+    let (error, gradient) = meanSquaredError(
+      output.value, target, layout: input.layout,
+      weight: Float(meanSquaredErrorWeight * factor))
+    loss += meanSquaredErrorWeight * error
+    if gradientFactor != nil { tape.backward(from: seeds + [(output, gradient)]) }
+    return loss
+  }
+}
+
+/// One pass of the teacher over a batch, with the student's layers beside it. Layer by layer: no
+/// logits are computed, and a layer's graph is gone before the next begins.
+struct TransferPass {
+  let teacher: Decoder
+  let student: Decoder
+  let objective: TransferObjective
+
+  /// Layers whose attention was replaced.
+  var convertedLayers: [Int] {
+    student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
+  }
+
+  /// - Parameter gradientFactor: of the sum of the layers' losses; nil for a pass that only
+  ///   measures.
+  /// - Returns: losses of the converted layers, in their order.
+  func losses(_ batch: PackedBatch, gradientFactor: Double?) -> [Double] {
+    let layout = batch.layout
+    let positions = layout.positions
+    let tape = Tape(isRecording: false)
+    let last = convertedLayers.last ?? -1
+    var losses: [Double] = []
+    var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
+    for layer in teacher.layers where layer.index <= last {
+      let input = layer.projections(
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+      let target = layer.teacherMixer.mix(input, on: tape)
+      let mixer = student.layers[layer.index].mixer
+      if !(mixer is SoftmaxAttentionMixer) {
+        losses.append(
+          objective.layerLoss(
+            mixer, input: input, target: target.value, teacherWindow: layer.teacherMixer.window,
+            gradientFactor: gradientFactor))
+      }
+      if layer.index < last { x = layer.finish(x, attention: target, on: tape) }
+    }
+    return losses
+  }
+}

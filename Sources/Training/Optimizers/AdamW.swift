@@ -1,0 +1,62 @@
+import Differentiation
+import Operations
+import TensorCore
+
+/// AdamW over a set of parameters, with its moments and step count.
+public final class AdamW {
+  public let specification: OptimizerSpecification
+  public let parameters: [Parameter]
+  /// Steps taken.
+  public private(set) var step = 0
+  private var moments: [(first: Tensor, second: Tensor)]
+
+  public init(_ parameters: [Parameter], _ specification: OptimizerSpecification) {
+    self.parameters = parameters
+    self.specification = specification
+    moments = parameters.map { (Tensor(zeros: $0.value.shape), Tensor(zeros: $0.value.shape)) }
+  }
+
+  /// Global norm of the gradients as they stand.
+  public var gradientNorm: Double {
+    parameters.reduce(0) { $0 + ($1.gradient.map(sumOfSquares) ?? 0) }.squareRoot()
+  }
+
+  /// Clips, steps and clears the gradients. A parameter without a gradient stays as it is.
+  ///
+  /// - Parameter norm: `gradientNorm`, which the caller has looked at before.
+  public func step(learningRate: Double, norm: Double) {
+    var factor: Float = 1
+    if let limit = specification.clipGradientNorm, norm > limit {
+      factor = Float(limit / (norm + 1e-6))
+    }
+    step += 1
+    for (index, parameter) in parameters.enumerated() {
+      guard let gradient = parameter.gradient else { continue }
+      var (first, second) = moments[index]
+      // The array lets go of the moments, so that they are stepped in place.
+      moments[index] = (Tensor(zeros: [0]), Tensor(zeros: [0]))
+      adamWStep(
+        value: &parameter.value, gradient: factor == 1 ? gradient : scaled(gradient, by: factor),
+        firstMoment: &first, secondMoment: &second,
+        learningRate: Float(learningRate),
+        betas: (specification.betas.first, specification.betas.second),
+        epsilon: Float(specification.epsilon), weightDecay: Float(specification.weightDecay),
+        step: step)
+      moments[index] = (first, second)
+      parameter.gradient = nil
+    }
+  }
+
+  /// Moments in the order of `parameters`, for a checkpoint.
+  public var state: [(first: Tensor, second: Tensor)] { moments }
+
+  /// - Precondition: one pair a parameter, of its shape; checkpoints are checked when read.
+  public func restore(step: Int, moments: [(first: Tensor, second: Tensor)]) {
+    precondition(moments.count == parameters.count)
+    for (parameter, moment) in zip(parameters, moments) {
+      precondition(moment.first.shape == parameter.value.shape, "moments of \(parameter.name)")
+    }
+    self.step = step
+    self.moments = moments
+  }
+}
