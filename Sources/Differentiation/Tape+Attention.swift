@@ -27,7 +27,8 @@ extension Tape {
     return record([x, weight] + (bias.map { [$0] } ?? []), output) { gradient in
       let gradients = featureProjectionGradients(
         gradient, x: x.value, weight: weight.value, bias: bias?.value, shape: shape,
-        inputGradient: x.requiresGradient, weightGradient: weight.requiresGradient)
+        inputGradient: x.requiresGradient,
+        weightGradient: weight.requiresGradient || bias?.requiresGradient == true)
       return [gradients.input, gradients.weight] + (bias == nil ? [] : [gradients.bias])
     }
   }
