@@ -1,0 +1,50 @@
+import CHDF5
+import Documents
+
+/// What the HDF5 library refused, or what stands in a file where something else was expected.
+public struct HDF5Error: ExitCoded, Equatable, CustomStringConvertible {
+  public let file: String
+  /// The dataset, group or attribute concerned; `nil` when it is the file as a whole.
+  public let object: String?
+  /// What was attempted, as it follows "cannot": `"read rows 0..<4"`.
+  public let operation: String
+  /// The library's message, or what was found and what was expected.
+  public let detail: String
+  public let exitCode: ExitCode
+
+  init(
+    file: String, object: String? = nil, operation: String, detail: String, exitCode: ExitCode
+  ) {
+    self.file = file
+    self.object = object
+    self.operation = operation
+    self.detail = detail
+    self.exitCode = exitCode
+  }
+
+  public var description: String {
+    "\(file): \(object.map { "\($0): " } ?? "")cannot \(operation): \(detail)"
+  }
+}
+
+extension HDF5Error {
+  /// The innermost and the outermost message of the library's error stack of this thread: the
+  /// first says what happened (an errno, a checksum), the second to what.
+  static func libraryMessage() -> String {
+    var messages: [String] = []
+    withUnsafeMutablePointer(to: &messages) { messages in
+      _ = H5Ewalk2(
+        hid_t(H5E_DEFAULT), H5E_WALK_DOWNWARD,
+        { _, error, messages in
+          if let text = error?.pointee.desc {
+            messages?.assumingMemoryBound(to: [String].self).pointee.append(String(cString: text))
+          }
+          return 0
+        }, UnsafeMutableRawPointer(messages))
+    }
+    guard let outermost = messages.first, let innermost = messages.last else {
+      return "the HDF5 library gives no reason"
+    }
+    return outermost == innermost ? innermost : "\(outermost): \(innermost)"
+  }
+}

@@ -1,0 +1,52 @@
+import CHDF5
+import Foundation
+
+/// The one door to libhdf5, whose global state only one thread may touch at a time.
+enum HDF5Library {
+  /// Recursive: a handle that is released inside a call closes itself under the same lock.
+  private static let lock = NSRecursiveLock()
+
+  /// Without the library's exit handler: it dereferences files whose last write failed, and turns
+  /// a full disk into a crash at exit. Handles close themselves, so it has nothing left to do.
+  private static let isPrepared: Bool = {
+    H5dont_atexit()
+    return H5open() >= 0
+  }()
+
+  static func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    _ = isPrepared
+    // Error stacks, and whether they are printed, belong to threads.
+    H5Eset_auto2(hid_t(H5E_DEFAULT), nil, nil)
+    return try body()
+  }
+}
+
+/// An identifier of the library, released with the object.
+///
+/// `@unchecked Sendable`: the number never changes but for `release`, which runs under the lock.
+final class HDF5Handle: @unchecked Sendable {
+  private(set) var identifier: hid_t
+  private let closing: (hid_t) -> herr_t
+
+  init(_ identifier: hid_t, closing: @escaping (hid_t) -> herr_t) {
+    self.identifier = identifier
+    self.closing = closing
+  }
+
+  /// - Returns: Whether the library closed it, or it was closed already.
+  @discardableResult
+  func release() -> Bool {
+    HDF5Library.locked {
+      guard identifier >= 0 else { return true }
+      defer { identifier = -1 }
+      return closing(identifier) >= 0
+    }
+  }
+
+  /// Forgets the identifier: closing its file has invalidated it.
+  func abandon() { HDF5Library.locked { identifier = -1 } }
+
+  deinit { release() }
+}
