@@ -1,6 +1,6 @@
 // Stored weights to 32-bit floats. A frozen weight is widened again in every step, so this stands
-// beside the matrix products: the C loops read one cache line a nanosecond, a scalar Swift loop
-// over Q4_1 a fifth of that, over F16 a fiftieth (12, 2.3; 14.5, 0.28 thousand million elements/s, cached). `source` may be unaligned,
+// beside the matrix products. Thousand million elements a second on one thread, cached, C and
+// scalar Swift: F16 14.5 and 0.28, Q8_0 20 and 4.2, Q4_1 12 and 2.3. `source` may be unaligned,
 // `count` is a multiple of the block length. Results equal the reference's to the bit: every
 // product of a half-precision scale and a few-bit integer is exact.
 #pragma once
