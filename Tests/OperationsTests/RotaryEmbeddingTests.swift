@@ -1,0 +1,130 @@
+import Foundation
+import RealModule
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Operations
+
+@Suite struct RotaryEmbeddingTests {
+  static let scalings: [RotaryEmbedding.Scaling] = [
+    .none, .linear(factor: 4),
+    .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 64),
+  ]
+
+  @Test(
+    "frequencies are theta^(-2i/rotaryDim), to the digits of a float", arguments: [10_000, 5e5])
+  func frequencies(theta: Double) {
+    let rotary = RotaryEmbedding(rotaryDim: 128, theta: theta)
+    #expect(rotary.frequencies.count == 64)
+    for (pair, frequency) in rotary.frequencies.enumerated() {
+      let expected = Double.pow(theta, -2 * Double(pair) / 128)
+      #expect(abs(frequency / expected - 1) < 2e-7, "pair \(pair)")
+    }
+  }
+
+  @Test("linear scaling divides every frequency by its factor")
+  func linearScaling() {
+    let plain = RotaryEmbedding(rotaryDim: 64, theta: 10_000).frequencies
+    let scaled = RotaryEmbedding(rotaryDim: 64, theta: 10_000, scaling: .linear(factor: 2.5))
+    #expect(scaled.frequencies == plain.map { $0 / 2.5 })
+  }
+
+  @Test("Llama 3's scaling keeps short waves, stretches long ones and blends between")
+  func llama3Scaling() {
+    // Llama 3.1: 8,192 tokens of pretraining, factors 1 and 4, stretched 8 times.
+    let rotary = RotaryEmbedding(
+      rotaryDim: 128, theta: 500_000,
+      scaling: .llama3(
+        factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 8192))
+    var kept = 0
+    var blended = 0
+    var stretched = 0
+    for (pair, found) in rotary.frequencies.enumerated() {
+      let plain = Double.pow(500_000, -2 * Double(pair) / 128)
+      let turns = 8192 * plain / (2 * .pi)
+      let expected: Double
+      if turns > 4 {
+        expected = plain
+        kept += 1
+      } else if turns < 1 {
+        expected = plain / 8
+        stretched += 1
+      } else {
+        let share = (turns - 1) / 3
+        expected = share * plain + (1 - share) * plain / 8
+        blended += 1
+      }
+      #expect(abs(found / expected - 1) < 4e-7, "pair \(pair)")
+    }
+    #expect(kept > 20 && blended > 3 && stretched > 20)
+  }
+
+  @Test(
+    "rotation equals the definition and leaves the rest of a head alone", arguments: scalings)
+  func outputs(scaling: RotaryEmbedding.Scaling) {
+    for rotaryDim in [0, 6, 10] {
+      let rotary = RotaryEmbedding(rotaryDim: rotaryDim, theta: 10_000, scaling: scaling)
+      // Documents restart positions; more tokens than one worker takes.
+      let positions = Array(0..<70) + [0, 1, 2, 5, 5, 0]
+      var draw = TestValues(1)
+      let x = draw.normal(positions.count * 30)
+      var rotated = tensor(x, [positions.count, 30])
+      rotary.rotate(&rotated, headDim: 10, positions: positions.map(Int32.init))
+      let expected = Naive.rotate(
+        x, headDim: 10, positions: positions, frequencies: rotary.frequencies)
+      // An angle near 70 is held to 4e-6 by a float.
+      #expect(relativeRMS(rotated.elements, expected) < 2e-6)
+      if rotaryDim < 10 {
+        let elements = rotated.elements
+        for index in x.indices where index % 10 >= rotaryDim {
+          if elements[index] != Float(x[index]) { Issue.record("index \(index) changed") }
+        }
+      }
+    }
+  }
+
+  @Test("the angle at a long position is what transformers takes, computed in floats")
+  func longPositions() {
+    let rotary = RotaryEmbedding(rotaryDim: 8, theta: 10_000)
+    for position in [4095, 131_071] as [Int32] {
+      var rotated = Tensor([1, 1, 1, 1, 0, 0, 0, 0], [1, 8])
+      rotary.rotate(&rotated, headDim: 8, positions: [position])
+      let elements = rotated.elements
+      for pair in 0..<4 {
+        let angle = Float(position) * Float(rotary.frequencies[pair])
+        #expect(abs(elements[pair] - Float(Double.cos(Double(angle)))) < 1e-6)
+        #expect(abs(elements[pair + 4] - Float(Double.sin(Double(angle)))) < 1e-6)
+      }
+    }
+  }
+
+  @Test("the inverse undoes the rotation", arguments: scalings)
+  func inverse(scaling: RotaryEmbedding.Scaling) {
+    let rotary = RotaryEmbedding(rotaryDim: 8, theta: 10_000, scaling: scaling)
+    let positions = (0..<100).map { Int32($0 * 41) }
+    var draw = TestValues(2)
+    let x = draw.normal(100 * 24)
+    var rotated = tensor(x, [100, 24])
+    rotary.rotate(&rotated, headDim: 12, positions: positions)
+    #expect(relativeRMS(rotated.elements, x) > 0.1)
+    rotary.rotate(&rotated, headDim: 12, positions: positions, inverse: true)
+    #expect(relativeRMS(rotated.elements, x) < 3e-7)
+  }
+
+  @Test("the inverse of an output's gradient is the numerical derivative for the input")
+  func gradient() throws {
+    let rotary = RotaryEmbedding(rotaryDim: 6, theta: 100)
+    let positions = Array(3..<13)
+    var draw = TestValues(3)
+    let x = draw.normal(10 * 16)
+    let outputGradient = draw.normal(10 * 16)
+    var gradient = tensor(outputGradient, [10, 16])
+    rotary.rotate(&gradient, headDim: 8, positions: positions.map(Int32.init), inverse: true)
+    try expectGradient(gradient, at: x, within: 1e-6) {
+      dot(
+        Naive.rotate($0, headDim: 8, positions: positions, frequencies: rotary.frequencies),
+        outputGradient)
+    }
+  }
+}

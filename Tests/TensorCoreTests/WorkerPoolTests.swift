@@ -1,0 +1,136 @@
+import Dispatch
+import Foundation
+import Synchronization
+import TensorCore
+import Testing
+
+/// How often each index was called, counted from any thread.
+private final class Calls: Sendable {
+  private let counts: Mutex<[Int]>
+
+  init(_ count: Int) { counts = Mutex([Int](repeating: 0, count: count)) }
+
+  func note(_ index: Int) { counts.withLock { $0[index] += 1 } }
+  var all: [Int] { counts.withLock { $0 } }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
+  @Test("every index is called exactly once, whatever the numbers of tasks and workers")
+  func everyIndexOnce() {
+    for workers in 1...5 {
+      let pool = WorkerPool(workers: workers)
+      #expect(pool.workers == workers)
+      for count in [0, 1, 2, 3, 4, 5, 7, 64, 1000, 4096] {
+        let calls = Calls(count)
+        pool.parallel(count) { calls.note($0) }
+        #expect(calls.all == [Int](repeating: 1, count: count), "\(workers) workers")
+      }
+    }
+  }
+
+  @Test("sections that follow each other at once, or after a sleep, do not mix")
+  func manySections() {
+    let pool = WorkerPool(workers: 3)
+    var results = [Int](repeating: -1, count: 7)
+    for section in 0..<3000 {
+      results.withUnsafeMutableBufferPointer { results in
+        let results = results
+        pool.parallel(7) { results[$0] = section * 7 + $0 }
+      }
+      if results != (0..<7).map({ section * 7 + $0 }) {
+        Issue.record("section \(section): \(results)")
+        return
+      }
+      // Long enough for the workers to stop spinning and fall asleep.
+      if section % 1000 == 999 { usleep(20_000) }
+    }
+  }
+
+  @Test("as many tasks as workers run at one time")
+  func simultaneity() {
+    let pool = WorkerPool(workers: 3)
+    for _ in 0..<3 {
+      let arrived = Atomic(0)
+      // Returns only when all three are inside; a pool with fewer threads would never finish.
+      pool.parallel(3) { _ in
+        arrived.wrappingAdd(1, ordering: .relaxed)
+        while arrived.load(ordering: .relaxed) < 3 { sched_yield() }
+      }
+      #expect(arrived.load(ordering: .relaxed) == 3)
+      usleep(20_000)
+    }
+  }
+
+  @Test("a section inside a task calls every index once, on the thread of the task")
+  func nesting() {
+    let pool = WorkerPool(workers: 3)
+    let calls = Calls(12 * 30)
+    let strayed = Atomic(0)
+    pool.parallel(12) { outer in
+      let thread = pthread_self()
+      pool.parallel(30) { inner in
+        calls.note(outer * 30 + inner)
+        if pthread_equal(thread, pthread_self()) == 0 {
+          strayed.wrappingAdd(1, ordering: .relaxed)
+        }
+      }
+    }
+    #expect(calls.all == [Int](repeating: 1, count: 12 * 30))
+    #expect(strayed.load(ordering: .relaxed) == 0)
+    let again = Calls(100)
+    pool.parallel(100) { again.note($0) }
+    #expect(again.all == [Int](repeating: 1, count: 100))
+  }
+
+  @Test("threads that use one pool at the same time each get all of their indices")
+  func severalOwners() {
+    let pool = WorkerPool(workers: 3)
+    let wrong = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: 6) { owner in
+      for section in 0..<300 {
+        let count = 1 + (owner * 7 + section) % 20
+        let calls = Calls(count)
+        pool.parallel(count) { calls.note($0) }
+        if calls.all != [Int](repeating: 1, count: count) {
+          wrong.wrappingAdd(1, ordering: .relaxed)
+        }
+      }
+    }
+    #expect(wrong.load(ordering: .relaxed) == 0)
+  }
+
+  @Test("what tasks wrote is visible when the section returns")
+  func visibility() {
+    let pool = WorkerPool(workers: 4)
+    var values = [Int](repeating: 0, count: 20_000)
+    for round in 1...20 {
+      values.withUnsafeMutableBufferPointer { values in
+        let values = values
+        pool.parallel(values.count) { values[$0] += round }
+      }
+    }
+    #expect(values.allSatisfy { $0 == 210 })
+  }
+
+  @Test("ranges follow one another, cover the whole, and are at least the minimum where possible")
+  func ranges() {
+    for workers in [1, 2, 5] {
+      let pool = WorkerPool(workers: workers)
+      for (count, minimum) in [(0, 1), (1, 1), (4, 1), (5, 1), (7, 3), (100, 32), (1001, 8)] {
+        let found = Mutex<[Range<Int>]>([])
+        pool.parallelRanges(count, minimum: minimum) { range in found.withLock { $0.append(range) }
+        }
+        let ranges = found.withLock { $0 }.sorted { $0.lowerBound < $1.lowerBound }
+        #expect(ranges.flatMap { $0 } == Array(0..<count), "\(workers) workers, \(count)")
+        #expect(ranges.count == min(workers, max(count / minimum, min(count, 1))))
+        if count >= minimum { #expect(ranges.allSatisfy { $0.count >= minimum }) }
+      }
+    }
+  }
+
+  @Test("the shared pool has as many workers as the process may use")
+  func shared() {
+    let requested = ProcessInfo.processInfo.environment["LINEARIZE_THREADS"].flatMap { Int($0) }
+    #expect(WorkerPool.shared.workers == requested ?? ProcessInfo.processInfo.activeProcessorCount)
+  }
+}
