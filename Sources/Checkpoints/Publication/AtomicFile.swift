@@ -1,0 +1,39 @@
+import Foundation
+
+/// Replaces a file as a whole or not at all, also when the process is killed or power is lost.
+public enum AtomicFile {
+  /// Writes a new file beside the target, checks it, makes it durable, and renames it over the
+  /// target.
+  ///
+  /// - Parameters:
+  ///   - write: creates the file at the path it is given, and closes it.
+  ///   - verify: reopens the written file and throws when it is not what it should be.
+  /// - Throws: what `write` and `verify` throw, and `PublicationError` (74). The target is then
+  ///   as it was, and nothing is left beside it.
+  public static func publish(
+    to target: String, write: (String) throws -> Void,
+    verify: (String) throws -> Void = { _ in }
+  ) throws {
+    let folder = folder(of: target)
+    let name = (target as NSString).lastPathComponent
+    precondition(!name.isEmpty && name != "/" && name != ".." && name != ".", "\"\(target)\"")
+    try TemporaryName.sweep(folder, for: name)
+    try TemporaryName.with(TemporaryName.writing, for: name, in: folder) { temporary in
+      do {
+        try write(temporary)
+        try verify(temporary)
+        try FileSystem.synchronize(temporary)
+        try FileSystem.rename(temporary, to: target)
+      } catch {
+        TemporaryName.discard(temporary)
+        throw error
+      }
+      try FileSystem.synchronize(folder)
+    }
+  }
+
+  static func folder(of path: String) -> String {
+    let folder = (path as NSString).deletingLastPathComponent
+    return folder.isEmpty ? "." : folder
+  }
+}

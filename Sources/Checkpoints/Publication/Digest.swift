@@ -1,0 +1,22 @@
+import Crypto
+import Foundation
+
+/// SHA-256 in hexadecimal, as sha256sum prints it.
+public enum Digest {
+  /// Reads the file once, in portions.
+  ///
+  /// - Throws: `PublicationError`: 66 when there is no such file, 74 when it cannot be read.
+  public static func sha256(ofFile path: String) throws(PublicationError) -> String {
+    var hash = SHA256()
+    try FileSystem.read(path) { hash.update(bufferPointer: $0) }
+    return hexadecimal(hash.finalize())
+  }
+
+  public static func sha256(of text: String) -> String {
+    hexadecimal(SHA256.hash(data: Data(text.utf8)))
+  }
+
+  private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+    digest.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+  }
+}
