@@ -1,0 +1,63 @@
+import Differentiation
+import Documents
+import Operations
+import Students
+import TensorCore
+import TestSupport
+import Testing
+
+@Suite struct FeatureMapGoldenTests {
+  private static let shape = FeatureProjectionShape(
+    queryHeads: 2, inputHeads: 2, headDim: 8, projectionDim: 8)
+
+  /// Every registered map in every space, and the golden that holds it.
+  static let goldens: [String: String] = [
+    "softmax": "softmax", "softmax half": "softmaxHalf", "exponential": "exponential",
+    "shifted-exponential": "shiftedExponential",
+    "shifted-exponential half": "shiftedExponentialHalf", "joint-softmax": "jointSoftmax",
+    "one-plus-elu": "onePlusELU", "relu": "relu",
+  ]
+
+  /// Every registered map, and its half space where its schema has one.
+  static func maps() throws -> [String: any FeatureMap] {
+    var maps: [String: any FeatureMap] = [:]
+    for type in StudentRegistry.featureMaps {
+      maps[type.name] = try DocumentReader.read([:], type.init)
+      let schema = DocumentReader.schema { _ = type.init($0) }
+      if schema["properties"]?["space"] != nil {
+        maps["\(type.name) half"] = try DocumentReader.read(["space": "half"], type.init)
+      }
+    }
+    return maps
+  }
+
+  @Test("every registered map has a golden, and every golden a map")
+  func coverage() throws {
+    #expect(Set(try Self.maps().keys) == Set(Self.goldens.keys))
+    #expect(Set(Self.goldens.values) == Set(FeatureActivation.allCases.map(\.rawValue)))
+  }
+
+  @Test("features and gradients are those of the reference", arguments: goldens.keys.sorted())
+  func features(name: String) throws {
+    let golden = try Golden("feature-maps")
+    let map = try #require(try Self.maps()[name])
+    let key = try #require(Self.goldens[name])
+    let tape = Tape()
+    let x = tape.leaf(try golden["input"].reshaped([10, 16]))
+    let weight = tape.leaf(try golden["weight"])
+    let bias = tape.leaf(try golden[key == "relu" ? "head_bias" : "feature_bias"])
+    let features = map.features(
+      tape.featureProjection(x, weight: weight, bias: bias, shape: Self.shape), projectionDim: 8,
+      on: tape)
+    #expect(features.value.shape == [10, 2 * map.featureDim(projectionDim: 8)])
+    #expect(relativeRMS(features.value.elements, try golden.expected("\(key).features")) < 1e-5)
+
+    let upstream = try golden["\(key).upstream"].reshaped(features.value.shape)
+    tape.backward(from: [(features, upstream)])
+    for (argument, variable) in [("input", x), ("weight", weight), ("bias", bias)] {
+      let gradient = try #require(variable.gradient).elements
+      let error = relativeRMS(gradient, try golden.expected("\(key).gradient.\(argument)"))
+      #expect(error < 1e-5, "\(argument)")
+    }
+  }
+}

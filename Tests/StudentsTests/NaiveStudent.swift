@@ -1,0 +1,133 @@
+import Documents
+import Foundation
+import Operations
+import Students
+import TensorCore
+
+/// A feature-map mixer by its definition, in `Double`: the document read anew, loops over heads.
+struct NaiveStudent {
+  let attention: AttentionShape
+  let window: AttentionWindow
+  let sinks: Int
+  let isAffine: Bool
+  let activation: FeatureActivation
+  let hasSkipConnection: Bool
+  /// By the names of checkpoints; of a tied map only those of the queries.
+  var parameters: [String: [Double]]
+
+  /// nil for mixers that are not made of feature maps.
+  init?(_ testCase: StudentCase, _ mixer: any TokenMixer) {
+    let document = testCase.document
+    let size = document["windowSize"]?.intValue ?? 64
+    switch testCase.mixerName {
+    case "linear": window = .none
+    case "sliding-window": window = .sliding(size)
+    case "terrace-window": window = .terrace(size)
+    default: return nil
+    }
+    attention = StudentCase.geometry.attention
+    sinks = document["sinks"]?.intValue ?? 0
+    isAffine = document["affineAttentionFactors"]?.boolValue ?? false
+    let map = document["featureMap"]!
+    let isHalf = map["space"]?.stringValue == "half"
+    switch map["kind"]!.stringValue! {
+    case "softmax": activation = isHalf ? .softmaxHalf : .softmax
+    case "exponential": activation = .exponential
+    case "shifted-exponential": activation = isHalf ? .shiftedExponentialHalf : .shiftedExponential
+    case "joint-softmax": activation = .jointSoftmax
+    case "one-plus-elu": activation = .onePlusELU
+    case "relu": activation = .relu
+    default: return nil
+    }
+    hasSkipConnection = map["skipConnection"]?.boolValue ?? false
+    parameters = Dictionary(
+      uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value.elements.map(Double.init)) })
+  }
+
+  private var projectionDim: Int {
+    parameters["feature_map_q.mlp.layer"]!.count / attention.queryWidth
+  }
+
+  func output(_ operands: MixerOperands, layout: SequenceLayout) -> [Double] {
+    attend(operands, layout: layout).output
+  }
+
+  /// Soft cross-entropy of attention rows against softmax attention over `teacherWindow` keys,
+  /// averaged over heads and rows.
+  func weightCrossEntropy(
+    _ operands: MixerOperands, layout: SequenceLayout, teacherWindow: Int?
+  ) -> Double {
+    let heads = attention.queryHeads
+    let weights = attend(operands, layout: layout).weights
+    var loss = 0.0
+    for (index, segment) in layout.segments.enumerated() {
+      for head in 0..<heads {
+        let keys = columns(
+          operands.keys, segment, attention.keyValueHeads, head / attention.group,
+          attention.headDim)
+        let teacher = Naive.softmaxAttention(
+          queries: columns(operands.queries, segment, heads, head, attention.headDim), keys: keys,
+          values: keys, headDim: attention.headDim, scale: Double(attention.scale),
+          window: teacherWindow
+        ).weights
+        for (truth, weight) in zip(teacher, weights[index * heads + head]) where truth > 0 {
+          loss -= truth * log(max(weight, 1e-12))
+        }
+      }
+    }
+    return loss / Double(heads * layout.segments.reduce(0) { $0 + $1.count })
+  }
+
+  /// Outputs `[rows, queryHeads * headDim]`, and weights `[count, count]` for every segment and
+  /// head, heads innermost.
+  private func attend(_ operands: MixerOperands, layout: SequenceLayout) -> (
+    output: [Double], weights: [[Double]]
+  ) {
+    let (d, heads) = (attention.headDim, attention.queryHeads)
+    let queryFeatures = features(operands.queries, inputHeads: heads, map: "q")
+    let keyFeatures = features(operands.keys, inputHeads: attention.keyValueHeads, map: "k")
+    let featureDim = projectionDim * activation.expansion
+    var output = [Double](repeating: 0, count: layout.rows * attention.queryWidth)
+    var weights: [[Double]] = []
+    for segment in layout.segments {
+      for head in 0..<heads {
+        let keyHead = head / attention.group
+        let result = Naive.hybridAttention(
+          queries: columns(operands.queries, segment, heads, head, d),
+          keys: columns(operands.keys, segment, attention.keyValueHeads, keyHead, d),
+          values: columns(operands.values, segment, attention.keyValueHeads, keyHead, d),
+          queryFeatures: columns(queryFeatures, segment, heads, head, featureDim),
+          keyFeatures: columns(keyFeatures, segment, heads, head, featureDim),
+          factor: parameters["window_factors"]?[head] ?? 0, headDim: d, featureDim: featureDim,
+          scale: Double(attention.scale), window: window, sinks: sinks, isAffine: isAffine)
+        weights.append(result.weights)
+        for (index, row) in segment.rows.enumerated() {
+          for column in 0..<d {
+            output[(row * heads + head) * d + column] = result.output[index * d + column]
+          }
+        }
+      }
+    }
+    return (output, weights)
+  }
+
+  /// One head's columns of one segment's rows.
+  private func columns(
+    _ x: [Double], _ segment: SequenceLayout.Segment, _ heads: Int, _ head: Int, _ width: Int
+  ) -> [Double] {
+    segment.rows.flatMap { row in (0..<width).map { x[(row * heads + head) * width + $0] } }
+  }
+
+  private func features(_ x: [Double], inputHeads: Int, map: String) -> [Double] {
+    let name = parameters["feature_map_\(map).mlp.layer"] == nil ? "q" : map
+    let shape = FeatureProjectionShape(
+      queryHeads: attention.queryHeads, inputHeads: inputHeads, headDim: attention.headDim,
+      projectionDim: projectionDim, skipConnection: hasSkipConnection)
+    let projected = Naive.featureProjection(
+      x, weight: parameters["feature_map_\(name).mlp.layer"]!,
+      bias: parameters["feature_map_\(name).mlp.bias"], shape: shape)
+    return stride(from: 0, to: projected.count, by: projectionDim).flatMap {
+      Naive.featureActivation(Array(projected[$0..<$0 + projectionDim]), activation)
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import Documents
+import Operations
+import Students
+import Testing
+
+@Suite struct StudentRecipeTests {
+  private func mistakes(_ document: JSONValue) -> [String] {
+    do {
+      _ = try DocumentReader.read(document, at: "$.student", StudentSpecification.init)
+      return []
+    } catch { return error.diagnostics.map(\.description) }
+  }
+
+  @Test("an unknown mixer is answered with the known ones and the nearest")
+  func unknownMixer() {
+    #expect(
+      mistakes(["mixer": "slidingwindow", "featureMap": [:]]) == [
+        """
+        $.student.mixer: found the string "slidingwindow", expected one of "linear", \
+        "sliding-window", "terrace-window"; did you mean "sliding-window"?
+        """
+      ])
+    #expect(
+      mistakes([:]) == [
+        """
+        $.student.mixer: is missing; expected one of "linear", "sliding-window", "terrace-window" \
+        (Token mixer that replaces softmax attention)
+        """
+      ])
+  }
+
+  @Test("an unknown feature map is answered with the known ones and the nearest")
+  func unknownFeatureMap() {
+    #expect(
+      mistakes(["mixer": "linear", "featureMap": ["kind": "sofmax"]]) == [
+        """
+        $.student.featureMap.kind: found the string "sofmax", expected one of "softmax", \
+        "exponential", "shifted-exponential", "joint-softmax", "one-plus-elu", "relu"; \
+        did you mean "softmax"?
+        """
+      ])
+  }
+
+  @Test("keys that a mixer or its map do not have are answered with the nearest")
+  func unknownKeys() {
+    #expect(
+      mistakes(["mixer": "linear", "windowSize": 64, "featureMap": [:]]) == [
+        """
+        $.student.windowSize: is not a known key; known keys here are featureMap, mixer, \
+        softmaxLayers
+        """
+      ])
+    #expect(
+      mistakes(["mixer": "terrace-window", "windowsize": 64, "featureMap": ["projectDim": 3]]) == [
+        """
+        $.student.featureMap.projectDim: is not a known key; did you mean "projectionDim"?
+        """,
+        """
+        $.student.windowsize: is not a known key; did you mean "windowSize"?
+        """,
+      ])
+    // Not every map has both spaces.
+    #expect(
+      mistakes(["mixer": "linear", "featureMap": ["kind": "exponential", "space": "half"]]) == [
+        """
+        $.student.featureMap.space: is not a known key; known keys here are bias, initialization, \
+        kind, projectionDim, skipConnection, tied
+        """
+      ])
+  }
+
+  @Test("values out of bounds and of the wrong kind are reported together")
+  func values() {
+    let found = mistakes([
+      "mixer": "sliding-window", "windowSize": 0, "sinks": -1, "initialWindowFactor": 1,
+      "affineAttentionFactors": "yes", "softmaxLayers": [0, -2],
+      "featureMap": ["projectionDim": 0, "initialization": "xavier", "space": "third"],
+    ])
+    #expect(
+      found == [
+        "$.student.softmaxLayers[1]: found the integer -2, expected an integer of at least 0",
+        "$.student.windowSize: found the integer 0, expected an integer from 1 to 1048576",
+        "$.student.sinks: found the integer -1, expected an integer from 0 to 1024",
+        "$.student.affineAttentionFactors: found the string \"yes\", expected true or false",
+        """
+        $.student.initialWindowFactor: found the integer 1, expected a number from 1e-06 to 0.999999
+        """,
+        """
+        $.student.featureMap.space: found the string "third", expected one of "full", "half"
+        """,
+        """
+        $.student.featureMap.projectionDim: found the integer 0, expected an integer from 1 to 65536
+        """,
+        """
+        $.student.featureMap.initialization: found the string "xavier", expected one of \
+        "identity", "kaiming", "zero"
+        """,
+      ])
+  }
+
+  @Test("a zero projection needs a skip connection")
+  func zeroWithoutSkip() {
+    #expect(
+      mistakes(["mixer": "linear", "featureMap": ["initialization": "zero"]]) == [
+        """
+        $.student.featureMap.initialization: a zero projection without "skipConnection": true \
+        makes every feature equal; use "identity" or "kaiming", or set skipConnection
+        """
+      ])
+    #expect(
+      mistakes([
+        "mixer": "linear", "featureMap": ["initialization": "zero", "skipConnection": true],
+      ]) == [])
+  }
+
+  @Test("a skip connection needs a projection as wide as the teacher's heads")
+  func skipWidth() throws {
+    let conflicts = { (width: Int) in
+      try StudentCase(document: [
+        "mixer": "terrace-window",
+        "featureMap": ["skipConnection": true, "projectionDim": .integer(width)],
+      ]).specification().mixer.conflicts(with: StudentCase.geometry)
+    }
+    #expect(try conflicts(6) == [])
+    #expect(
+      try conflicts(4) == [
+        "featureMap.skipConnection needs projectionDim 6, the teacher's head dimension; found 4"
+      ])
+  }
+
+  @Test("every registered mixer says when its map cannot stand on a layer")
+  func everyMixerConflicts() throws {
+    for mixer in StudentRegistry.mixers {
+      let testCase = StudentCase(document: [
+        "mixer": .string(mixer.name),
+        "featureMap": ["skipConnection": true, "projectionDim": 4],
+      ])
+      let found = try testCase.specification().mixer.conflicts(with: StudentCase.geometry)
+      #expect(found.count == 1, "\(mixer.name)")
+    }
+  }
+
+  @Test("every registered name is read as itself, and no two are the same")
+  func registry() throws {
+    let mixers = StudentRegistry.mixers.map { $0.name }
+    let maps = StudentRegistry.featureMaps.map { $0.name }
+    #expect(Set(mixers).count == mixers.count)
+    #expect(Set(maps).count == maps.count)
+    for testCase in StudentCase.all {
+      let mixer = try testCase.specification().mixer
+      #expect(type(of: mixer).name == testCase.mixerName)
+    }
+    #expect(Set(StudentCase.all.map(\.mixerName)) == Set(mixers))
+    // Every option that a recipe can give a mixer or its map is set in some case.
+    let given = StudentCase.all.reduce(into: Set<String>()) {
+      $0.formUnion($1.document.objectValue!.keys)
+      $0.formUnion($1.document["featureMap"]?.objectValue?.keys ?? [])
+    }
+    let schema = DocumentReader.schema { _ = StudentSpecification($0) }
+    let known = Set(
+      schema["properties"]!.objectValue!.keys
+        + schema["properties"]!["featureMap"]!["properties"]!.objectValue!.keys)
+    #expect(known.subtracting(given) == ["softmaxLayers", "trainWindowFactor"])
+  }
+}
