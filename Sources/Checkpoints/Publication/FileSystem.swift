@@ -49,20 +49,19 @@ enum FileSystem {
   }
 
   /// A new file with the bytes, made durable.
-  static func write(_ bytes: [UInt8], to path: String) throws(PublicationError) {
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    try create(path) { write in try bytes.withUnsafeBytes(write) }
+  }
+
+  /// A new file, written by what `body` calls with portion after portion, and made durable.
+  static func create(
+    _ path: String, _ body: (_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) throws {
     let descriptor = try check(.open, path) {
       Foundation.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     }
-    do throws(PublicationError) {
-      var written = 0
-      while written < bytes.count {
-        written += Int(
-          try check(.write, path) {
-            bytes[written...].withUnsafeBytes {
-              Int32(Foundation.write(descriptor, $0.baseAddress, min($0.count, 1 << 30)))
-            }
-          })
-      }
+    do {
+      try body { try write($0, to: descriptor, path: path) }
       _ = try check(.synchronize, path) { fsync(descriptor) }
     } catch {
       close(descriptor)
@@ -70,6 +69,20 @@ enum FileSystem {
     }
     if close(descriptor) != 0 {
       throw PublicationError(path: path, operation: "close it", errorNumber: errno)
+    }
+  }
+
+  /// Writes all bytes, whatever portions the system takes them in.
+  private static func write(
+    _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String
+  ) throws(PublicationError) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let portion = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 24))
+      let count = try check(.write, path) {
+        Int32(Foundation.write(descriptor, portion.baseAddress, portion.count))
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(Int(count)))
     }
   }
 
