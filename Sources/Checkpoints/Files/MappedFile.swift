@@ -1,0 +1,50 @@
+import Documents
+import Foundation
+
+/// A file mapped for reading: weights cost address space until they are used, and are shared by
+/// the processes that use them. Nothing may truncate the file while it is mapped.
+public final class MappedFile: Sendable {
+  public let path: String
+  /// Valid as long as this object. Never written, hence safe to share.
+  nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
+
+  /// - Throws: `CheckpointError`: 66 when there is no such file, 74 when it cannot be read or is
+  ///   not a file.
+  public init(_ path: String) throws(CheckpointError) {
+    self.path = path
+    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw Self.failure(path, "open", errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    if fstat(descriptor, &status) != 0 { throw Self.failure(path, "examine", errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw CheckpointError(
+        path, "", found: status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "no regular file",
+        expected: "a file", exitCode: .inputOutput)
+    }
+    let count = Int(status.st_size)
+    if count == 0 {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0),
+      base != MAP_FAILED
+    else { throw Self.failure(path, "map", errno) }
+    bytes = UnsafeRawBufferPointer(start: base, count: count)
+  }
+
+  deinit {
+    if let base = bytes.baseAddress {
+      munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
+    }
+  }
+
+  private static func failure(_ path: String, _ operation: String, _ number: Int32)
+    -> CheckpointError
+  {
+    CheckpointError(
+      path, "", found: "\"\(String(cString: strerror(number)))\" on trying to \(operation) it",
+      expected: "a readable file",
+      exitCode: number == ENOENT || number == ENOTDIR ? .missingInput : .inputOutput)
+  }
+}

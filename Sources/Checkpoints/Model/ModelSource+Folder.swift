@@ -1,0 +1,116 @@
+import Documents
+import Foundation
+
+// Folders as Hugging Face's libraries write them.
+extension ModelSource {
+  static func open(folder: String) throws -> ModelSource {
+    let single = file(SafetensorsModel.singleName, in: folder)
+    let index = file(SafetensorsModel.indexName, in: folder)
+    if FileManager.default.fileExists(atPath: single) {
+      return try open(SafetensorsModel(file: single), folder: folder, location: folder)
+    }
+    if FileManager.default.fileExists(atPath: index) {
+      return try open(SafetensorsModel(index: index), folder: folder, location: folder)
+    }
+    let names = try contents(folder)
+    let ggufs = names.filter { $0.hasSuffix(".gguf") }
+    if ggufs.count == 1 { return try open(gguf: file(ggufs[0], in: folder), location: folder) }
+    throw nothingFits(folder, names, ggufs)
+  }
+
+  private static func nothingFits(
+    _ folder: String, _ names: [String], _ ggufs: [String]
+  ) -> CheckpointError {
+    let remedy: String?
+    if ggufs.count > 1 {
+      remedy = "name one of \(ggufs.joined(separator: ", "))"
+    } else if names.contains(where: { $0.hasPrefix("pytorch_model") }) {
+      remedy =
+        "PyTorch's own files can run code when they are read; save the model again with safetensors"
+    } else if let other = names.first(where: { $0.hasSuffix(".safetensors") }) {
+      remedy = "name the file itself (\(other)), or rename it"
+    } else {
+      remedy = nil
+    }
+    return CheckpointError(
+      folder, "", found: "none of them",
+      expected:
+        "\(SafetensorsModel.singleName), \(SafetensorsModel.indexName) or one .gguf file",
+      remedy: remedy, exitCode: .missingInput)
+  }
+
+  /// One shard is not the model; its index says where the others are.
+  static func refuseShard(_ path: String, folder: String) throws {
+    let index = file(SafetensorsModel.indexName, in: folder)
+    let name = (path as NSString).lastPathComponent
+    guard FileManager.default.fileExists(atPath: index),
+      let members = try DocumentFile(index).read()["weight_map"]?.objectValue?.members,
+      members.contains(where: { $0.value.stringValue == name })
+    else { return }
+    throw CheckpointError(
+      path, "", found: "one shard of several", expected: "the whole model",
+      remedy: "name its folder")
+  }
+
+  static func configuration(in folder: String) throws -> JSONValue {
+    guard let document = try document("config.json", in: folder) else {
+      throw CheckpointError(
+        folder, "", found: "no config.json", expected: "it beside the weights",
+        exitCode: .missingInput)
+    }
+    guard document.objectValue != nil else {
+      throw CheckpointError(
+        file("config.json", in: folder), "", found: document.kindDescription,
+        expected: "an object")
+    }
+    return document
+  }
+
+  static func tokenizer(in folder: String) throws -> TokenizerSource? {
+    guard let tokenizer = try document("tokenizer.json", in: folder) else { return nil }
+    let configuration = try document("tokenizer_config.json", in: folder)
+    let template = try text("chat_template.jinja", in: folder)
+    return .huggingFace(
+      tokenizerJSON: tokenizer, tokenizerConfig: configuration,
+      chatTemplate: template ?? TokenizerSource.template(in: configuration))
+  }
+
+  // MARK: Files
+
+  private static func file(_ name: String, in folder: String) -> String {
+    (folder as NSString).appendingPathComponent(name)
+  }
+
+  private static func contents(_ folder: String) throws -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    } catch {
+      throw CheckpointError(
+        folder, "", found: "\(error.localizedDescription)", expected: "a readable folder",
+        exitCode: .inputOutput)
+    }
+  }
+
+  /// `nil` when there is no such file.
+  private static func document(_ name: String, in folder: String) throws -> JSONValue? {
+    let path = file(name, in: folder)
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let mapping = try MappedFile(path)
+    do {
+      return try JSONValue(parsing: mapping.bytes)
+    } catch {
+      throw CheckpointError(
+        path, "line \(error.line), column \(error.column)", found: error.reason,
+        expected: "strict JSON")
+    }
+  }
+
+  private static func text(_ name: String, in folder: String) throws -> String? {
+    let path = file(name, in: folder)
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard let text = String(validating: try MappedFile(path).bytes, as: UTF8.self) else {
+      throw CheckpointError(path, "", found: "bytes that are not UTF-8", expected: "UTF-8 text")
+    }
+    return text
+  }
+}

@@ -1,0 +1,97 @@
+import Documents
+import Foundation
+import TensorCore
+
+/// Any teacher, whatever its file format, in Hugging Face's spelling.
+public struct ModelSource: Sendable {
+  public enum Format: String, Sendable {
+    case safetensors, gguf, hdf5
+  }
+
+  /// As the user gave it.
+  public let location: String
+  public let format: Format
+  /// `config.json`; made of the metadata for GGUF.
+  public let configuration: JSONValue
+  /// By their Hugging Face names, `[outputs, inputs]`, row-major. Tensors of other types, such as
+  /// integer masks, are only in `descriptions`.
+  public let tensors: [String: StoredTensor]
+  /// What the headers say of all tensors, as the files spell them.
+  public let descriptions: [TensorDescription]
+  /// Raw metadata: GGUF's keys, safetensors' `__metadata__`, HDF5's attributes.
+  public let metadata: JSONValue
+  public let tokenizer: TokenizerSource?
+  /// Files whose bytes are the weights.
+  let files: [MappedFile]
+
+  /// Opens a folder with `config.json` and safetensors (or one GGUF file), a `.safetensors` file
+  /// beside its `config.json`, a `.gguf` file, or a `.h5` file of a whole model.
+  ///
+  /// - Throws: `CheckpointError`, `HDF5Error`, `DocumentFile.Failure`.
+  public static func open(_ path: String) throws -> ModelSource {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw CheckpointError(
+        path, "", found: "no such file or folder",
+        expected: "a folder with config.json and safetensors, or a .gguf, .safetensors or .h5 file",
+        exitCode: .missingInput)
+    }
+    if isFolder.boolValue { return try open(folder: path) }
+    if path.hasSuffix(".gguf") { return try open(gguf: path, location: path) }
+    if path.hasSuffix(".h5") || path.hasSuffix(".hdf5") { return try open(hdf5: path) }
+    if path.hasSuffix(".safetensors") {
+      let folder = (path as NSString).deletingLastPathComponent
+      try refuseShard(path, folder: folder)
+      return try open(
+        SafetensorsModel(file: path), folder: folder.isEmpty ? "." : folder, location: path)
+    }
+    throw CheckpointError(
+      path, "", found: "a file of another kind",
+      expected: "a folder with config.json and safetensors, or a .gguf, .safetensors or .h5 file")
+  }
+
+  /// SHA-256 over the weight files: of one file what sha256sum prints; of several, that of the
+  /// list which sha256sum prints of them in the order of their names.
+  public func contentDigest() throws -> String { ContentDigest.of(files) }
+
+  static func open(gguf path: String, location: String) throws -> ModelSource {
+    let model = try GGUFModel(path)
+    return ModelSource(
+      location: location, format: .gguf, configuration: model.configuration,
+      tensors: model.tensors, descriptions: model.file.tensors, metadata: model.file.metadata,
+      tokenizer: TokenizerSource(ggufMetadata: model.file.metadata), files: [model.file.mapping])
+  }
+
+  static func open(
+    _ model: SafetensorsModel, folder: String, location: String
+  ) throws -> ModelSource {
+    let descriptions = model.files.flatMap(\.tensors)
+    var tensors: [String: StoredTensor] = [:]
+    var problems: [CheckpointError.Problem] = []
+    for file in model.files {
+      for tensor in file.tensors {
+        guard SafetensorsFile.weightType(tensor.type) != nil else {
+          // Masks and counters are of other types in some checkpoints; weights never are.
+          if tensor.name.hasSuffix(".weight") {
+            problems.append(
+              .init(
+                "tensor \(tensor.name)", found: "elements of type \(tensor.type)",
+                expected: "weights of type F32, F16 or BF16"))
+          }
+          continue
+        }
+        // Swift's strings are equal when they look the same; names of tensors must not.
+        if tensors.updateValue(try file.stored(tensor), forKey: tensor.name) != nil {
+          problems.append(
+            .init("tensor \(tensor.name)", found: "the name twice", expected: "each name once"))
+        }
+      }
+    }
+    if !problems.isEmpty { throw CheckpointError(file: location, problems: problems) }
+    let metadata = model.files.first?.metadata ?? .object(JSONObject())
+    return ModelSource(
+      location: location, format: .safetensors, configuration: try configuration(in: folder),
+      tensors: tensors, descriptions: descriptions, metadata: metadata,
+      tokenizer: try tokenizer(in: folder), files: model.files.map(\.mapping))
+  }
+}
