@@ -1,12 +1,12 @@
 import Foundation
 
 extension OpenBLASInformation {
-  /// The kernels that OpenBLAS should use but does not: release 0.3.21 knows no AMD processor after
-  /// Zen 3 and takes its Haswell kernels for them, at half the speed of those for AVX-512 (118
+  /// The kernels that OpenBLAS should use but does not. A release that does not know a processor
+  /// falls back on its kernels for Haswell or Zen, also where AVX-512 is there: half the speed (118
   /// against 225 GFLOP/s a thread on a Zen 5). It reads `OPENBLAS_CORETYPE` once, when the process
   /// starts.
   ///
-  /// nil when its own choice is right, or was made by that variable.
+  /// nil when its own choice is right, and when that variable was set: whoever set it meant it.
   public static var betterCore: String? {
     betterCore(
       than: core, requested: ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"],

@@ -16,7 +16,7 @@ struct EnvironmentCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let document = EnvironmentReport.current().document
+    let document = EnvironmentReport.current(libraries: NativeLibraries.versions).document
     if json {
       try Console.output(document.pretty)
       return

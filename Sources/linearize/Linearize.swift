@@ -23,11 +23,14 @@ struct Linearize: ParsableCommand {
       """,
     version: EnvironmentReport.version,
     subcommands: [
-      ValidateCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
-    ])
+      RunCommand.self, ValidateCommand.self, InspectCommand.self, EvaluateCommand.self,
+      GenerateCommand.self, TokenizeCommand.self, ActivationsCommand.self, ExportCommand.self,
+      ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
+    ], defaultSubcommand: RunCommand.self)
 
   /// The one place where errors become messages and exit statuses.
   static func main() {
+    ProcessRestart.withBetterOpenBLASCore()
     // A reader that closes the pipe is an error of the write, not the end of a training run.
     signal(SIGPIPE, SIG_IGN)
     do {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Documents
 import Pipeline
 import Students
+import Transformers
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,18 +12,21 @@ struct ListCommand: ParsableCommand {
       EXAMPLES
         linearize list
         linearize list students
+        linearize list families
         linearize list stages --json
       """)
 
   enum Kind: String, CaseIterable, ExpressibleByArgument {
     case students
     case featureMaps = "feature-maps"
+    case families
     case stages
 
     var entries: [(name: String, summary: String)] {
       switch self {
       case .students: StudentRegistry.mixers.map { ($0.name, $0.summary) }
       case .featureMaps: StudentRegistry.featureMaps.map { ($0.name, $0.summary) }
+      case .families: TeacherFamilies.all.map { ($0.modelType, "model_type of its config.json") }
       case .stages: StageRegistry.all.map { ($0.name, $0.summary) }
       }
     }

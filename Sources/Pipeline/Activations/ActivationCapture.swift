@@ -25,10 +25,12 @@ public struct ActivationCapture {
     self.includesAttentions = includesAttentions
   }
 
-  /// - Parameter progress: called after every sequence with how many are done.
+  /// - Parameter progress: called before the first and after every sequence with how many are done,
+  ///   how many there are, and their length.
   /// - Throws: `InputError`, `HDF5Error`; the output file is then as it was before.
   public func run(
-    tokens path: String, output: String, progress: (Int, _ of: Int) throws -> Void = { _, _ in }
+    tokens path: String, output: String,
+    progress: (_ done: Int, _ of: Int, _ length: Int) throws -> Void = { _, _, _ in }
   ) throws {
     let configuration = model.decoder.configuration
     let tokens = try TokenFile(path, vocabularySize: configuration.vocabularySize)
@@ -66,7 +68,7 @@ public struct ActivationCapture {
 
   private func write(
     _ sequences: [[Int32]], length: Int, to file: HDF5File,
-    progress: (Int, _ of: Int) throws -> Void
+    progress: (_ done: Int, _ of: Int, _ length: Int) throws -> Void
   ) throws {
     let configuration = model.decoder.configuration
     let count = sequences.count
@@ -92,6 +94,7 @@ public struct ActivationCapture {
     let append = { (tensor: Tensor, dataset: HDF5Dataset, row: Int) in
       try tensor.withPointer { try dataset.writeRows(start: row, count: 1, from: $0) }
     }
+    try progress(0, count, length)
     for (row, tokens) in sequences.enumerated() {
       let final = try forward(tokens) { layer, x, weights in
         try append(x, hidden[layer], row)
@@ -99,7 +102,7 @@ public struct ActivationCapture {
       }
       try append(final, hidden[configuration.layers], row)
       try append(model.decoder.logits(final), logits, row)
-      try progress(row + 1, count)
+      try progress(row + 1, count, length)
     }
   }
 

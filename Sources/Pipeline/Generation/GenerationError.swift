@@ -23,7 +23,7 @@ public enum GenerationError: ExitCoded, Equatable, CustomStringConvertible {
     case .options(let reason): reason
     case .promptTooLong(let location, let tokens, let positions):
       "\(location): the prompt has \(tokens) tokens, but the model has learned \(positions) "
-        + "positions, the last of which must be left for an answer; shorten the prompt"
+        + "positions; shorten the prompt"
     case .noStart(let location):
       "\(location): the prompt is empty, and the tokenizer has no token that begins or ends a "
         + "text to start from; give a prompt"

@@ -1,4 +1,3 @@
-import Foundation
 import TensorCore
 
 /// Draws a token by its probability after the filters. The draw is a function of seed and step: the
@@ -20,5 +19,3 @@ struct RandomSampler: TokenSampler {
     return candidates.ids[candidates.ranking[0]]
   }
 }
-
-func exponential(_ value: Double) -> Double { exp(value) }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The tokens that may come next, with their logits.
 struct TokenCandidates {
   var ids: [Int32]
@@ -21,7 +23,7 @@ struct TokenCandidates {
   /// `softmax(logits)`, normalised in Double.
   var probabilities: [Double] {
     let maximum = logits.max() ?? 0
-    let weights = logits.map { exponential(Double($0 - maximum)) }
+    let weights = logits.map { exp(Double($0 - maximum)) }
     let total = weights.reduce(0, +)
     return weights.map { $0 / total }
   }

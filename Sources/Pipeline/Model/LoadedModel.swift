@@ -28,7 +28,7 @@ public final class LoadedModel {
     self.decoder = decoder
     self.source = source
     self.student = student
-    tokenizer = try source.tokenizer.map { try Self.tokenizer($0, location: source.location) }
+    tokenizer = try source.tokenizer.map { try Self.makeTokenizer($0, location: source.location) }
     chat = try Self.chatFormat(source, tokenizer)
   }
 
@@ -104,7 +104,7 @@ public final class LoadedModel {
   }
 
   /// The student that a path means: an artefact, or the last one of a run's folder.
-  private static func artefactPath(_ path: String) throws -> String? {
+  static func artefactPath(_ path: String) throws -> String? {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
     if isFolder.boolValue {
@@ -119,7 +119,8 @@ public final class LoadedModel {
     return try file.attributes.value("linearize") != nil ? path : nil
   }
 
-  private static func tokenizer(_ source: TokenizerSource, location: String) throws -> Tokenizer {
+  private static func makeTokenizer(_ source: TokenizerSource, location: String) throws -> Tokenizer
+  {
     switch source {
     case .huggingFace(let tokenizer, let configuration, _):
       try Tokenizer(tokenizerJSON: tokenizer, configuration: configuration, location: location)

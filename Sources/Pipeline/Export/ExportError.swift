@@ -1,0 +1,34 @@
+import Documents
+
+/// Why a model cannot be exported.
+public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
+  /// The output exists and is not an empty folder.
+  case occupied(path: String, found: String)
+  case overflow(tensor: String, value: Float)
+  /// A file of the teacher that should be copied.
+  case notWritten(path: String, operation: String, reason: String)
+  /// Merged projections have no place in a checkpoint of this family.
+  case noPlace(location: String, tensor: String)
+
+  public var exitCode: ExitCode {
+    switch self {
+    case .occupied: .usage
+    case .overflow, .noPlace: .badData
+    case .notWritten: .inputOutput
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .occupied(let path, let found):
+      "\(path): \(found); expected an empty folder or nothing. Choose another with --output. "
+        + "Nothing was changed"
+    case .overflow(let tensor, let value):
+      "\(tensor): the value \(value) is beyond float16, which ends at 65504; export with --dtype "
+        + "bfloat16 or float32"
+    case .notWritten(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
+    case .noPlace(let location, let tensor):
+      "\(location): \(tensor) has no place among the teacher's tensors; export without --merge"
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import Checkpoints
+import Documents
+import Foundation
+import TensorCore
+import Transformers
+
+/// Writes a model as a folder of the Hugging Face kind: `config.json`, the tokenizer, safetensors.
+///
+/// Frozen tensors equal the teacher's. A student's are added under the names of its artefact, and
+/// `config.json` has a member `linearize` that says what they are; with that, the folder is a
+/// student again for every command here.
+public struct ModelExport {
+  private let model: LoadedModel
+  private let type: ExportType?
+  private let mergesAdapters: Bool
+  private let shardBytes: Int
+
+  /// - Parameters:
+  ///   - type: of all tensors; nil keeps plain types as they are stored and makes float32 of
+  ///     quantised ones.
+  ///   - mergesAdapters: add low-rank updates into their projections.
+  ///   - shardBytes: bytes of tensors a file at most.
+  public init(_ model: LoadedModel, type: ExportType?, mergesAdapters: Bool, shardBytes: Int) {
+    self.model = model
+    self.type = type
+    self.mergesAdapters = mergesAdapters
+    self.shardBytes = shardBytes
+  }
+
+  /// - Returns: names of the files written.
+  /// - Throws: `ExportError`, `PublicationError`, `DocumentFile.Failure`; the output is then as it
+  ///   was.
+  public func run(to output: String) throws -> [String] {
+    let folder = ExportFolder(output)
+    try folder.requireFree()
+    let tensors = try tensors().sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    if type == .float16 { try tensors.forEach(requireFloat16) }
+    let writer = SafetensorsWriter(
+      elementType: type?.elementType, maximumShardBytes: shardBytes)
+    return try folder.publish { temporary in
+      try writer.write(tensors, into: temporary)
+      try DocumentFile("\(temporary)/config.json").replace(with: configuration.pretty)
+      try ExportedTokenizer(model.source).write(to: temporary)
+    }
+  }
+
+  // MARK: Tensors
+
+  private func tensors() throws -> [SafetensorsWriter.NamedTensor] {
+    if mergesAdapters { model.decoder.mergeAdapters() }
+    var frozen = model.source.tensors
+    // An exported student that is exported again brings its own tensors along.
+    for (name, _) in model.student?.tensors ?? [] where !isProjection(name) { frozen[name] = nil }
+    let family = model.decoder.configuration.family
+    let projections = MergedProjections(
+      family: family, headDim: model.decoder.configuration.attention.headDim,
+      isTransposed: family == GPT2.modelType && !isTransposedFromGGUF)
+    for layer in model.decoder.layers {
+      for (role, weight) in layer.mergedWeights {
+        guard projections.place(weight, role, layer: layer.index, in: &frozen) != nil else {
+          throw ExportError.noPlace(
+            location: model.location,
+            tensor: "layer \(layer.index), \(role.checkpointName).weight")
+        }
+      }
+    }
+    if isTransposedFromGGUF {
+      for (name, tensor) in frozen where isConv1D(name) { frozen[name] = transposed(tensor) }
+    }
+    return frozen.map { ($0.key, $0.value) }
+      + model.decoder.parameters.map { ($0.name, StoredTensor($0.parameter.value)) }
+  }
+
+  /// Beyond 65504 a value would silently become infinite.
+  private func requireFloat16(_ tensor: SafetensorsWriter.NamedTensor) throws {
+    if tensor.tensor.elementType == .float16 { return }
+    let values = tensor.tensor.widened().elements
+    if let value = values.first(where: { $0.isFinite && !Float16($0).isFinite }) {
+      throw ExportError.overflow(tensor: tensor.name, value: value)
+    }
+  }
+
+  private func isProjection(_ name: String) -> Bool {
+    AttentionProjection.allCases.contains {
+      name.hasSuffix(".self_attn.\($0.checkpointName).weight")
+    }
+  }
+
+  // MARK: GPT-2 from GGUF
+
+  /// GGUF holds GPT-2's weights `[outputs, inputs]`; its own checkpoints the other way round.
+  private var isTransposedFromGGUF: Bool {
+    model.source.configuration[Self.transposedKey]?.boolValue ?? false
+  }
+
+  private static let transposedKey = "linearize_conv1d_transposed"
+
+  private func isConv1D(_ name: String) -> Bool {
+    [".c_attn.weight", ".c_proj.weight", ".c_fc.weight"].contains { name.hasSuffix($0) }
+  }
+
+  private func transposed(_ tensor: StoredTensor) -> StoredTensor {
+    let (rows, columns) = (tensor.shape[0], tensor.shape[1])
+    let source = tensor.widened()
+    var result = Tensor(uninitialized: [columns, rows])
+    result.withMutablePointer { result in
+      source.withPointer { source in
+        for row in 0..<rows {
+          for column in 0..<columns { result[column * rows + row] = source[row * columns + column] }
+        }
+      }
+    }
+    return StoredTensor(result)
+  }
+
+  // MARK: Configuration
+
+  private var configuration: JSONValue {
+    var object = model.source.configuration.objectValue ?? JSONObject()
+    object[Self.transposedKey] = nil
+    let stored = model.decoder.weights.embedding.elementType
+    let name = (type ?? ExportType(stored)).rawValue
+    // transformers 5 writes `dtype`, earlier ones `torch_dtype`.
+    object[object["dtype"] == nil ? "torch_dtype" : "dtype"] = .string(name)
+    if var student = model.student {
+      if mergesAdapters { student.adapters = nil }
+      object["linearize"] = student.document
+    }
+    return .object(object)
+  }
+}

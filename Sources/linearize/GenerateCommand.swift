@@ -1,0 +1,116 @@
+import ArgumentParser
+import Corpus
+import Documents
+import Evaluation
+import Pipeline
+
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Continues a text, token by token.",
+    discussion: """
+      The text goes to standard output as it is made, the figures to standard error. Without a \
+      temperature the most probable token is taken every time.
+
+      EXAMPLES
+        linearize generate --model runs/lolcats --prompt "The capital of France is"
+        linearize generate --model runs/lolcats --chat --prompt "What is linear attention?" \\
+          --temperature 0.7 --top-p 0.9 --seed 1
+        linearize generate --model teacher.gguf --prompt-file story.txt --max-tokens 500
+      """)
+
+  @OptionGroup var options: ModelOptions
+
+  @Option(name: .shortAndLong, help: "The text to continue; empty to start from nothing.")
+  var prompt: String?
+
+  @Option(
+    help: ArgumentHelp("Read the text to continue from a file.", valueName: "path"),
+    completion: .file())
+  var promptFile: String?
+
+  @Flag(help: "Put the prompt into the model's chat template, as the user's message.")
+  var chat = false
+
+  @Option(help: ArgumentHelp("With --chat: the system's message.", valueName: "text"))
+  var system: String?
+
+  @Option(name: [.customShort("n"), .long], help: "Tokens to generate at most.")
+  var maxTokens = 128
+
+  @Option(help: "0 takes the most probable token, 1 draws by the model's probabilities.")
+  var temperature = 0.0
+
+  @Option(help: "Draw from this many of the most probable tokens.")
+  var topK: Int?
+
+  @Option(help: "Draw from the most probable tokens that together have this probability.")
+  var topP: Double?
+
+  @Option(help: "The same seed draws the same text.")
+  var seed: UInt64 = 0
+
+  @Flag(help: "Go on after the token that ends the text.")
+  var ignoreEnd = false
+
+  @Flag(help: "Print one JSON object with the text and the figures at the end instead.")
+  var json = false
+
+  func validate() throws {
+    if prompt != nil, promptFile != nil {
+      throw ValidationError("Give --prompt or --prompt-file, not both.")
+    }
+    if prompt == nil, promptFile == nil {
+      throw ValidationError(
+        "Give --prompt or --prompt-file; --prompt \"\" starts from nothing.")
+    }
+    if system != nil, !chat { throw ValidationError("--system needs --chat.") }
+    if maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens), expected 0 or more.") }
+  }
+
+  func run() throws {
+    let sampling = try SamplingOptions(
+      temperature: temperature, topK: topK, topP: topP, seed: seed)
+    let text = try promptFile.map(TextFile.read) ?? prompt ?? ""
+    let model = try options.open()
+    let generator = try TextGenerator(model)
+    let tokens = try generator.promptTokens(
+      chat ? try conversation(text, model) : text, addSpecialTokens: !chat)
+    var answer = ""
+    let result = try generator.generate(
+      tokens, maximumTokens: maxTokens, sampling: sampling, ignoreEnd: ignoreEnd
+    ) { piece in
+      if json { answer += piece } else { try Console.output(piece) }
+    }
+    if json {
+      var document = JSONObject([("text", .string(answer))])
+      for (key, value) in result.document.objectValue?.members ?? [] { document[key] = value }
+      try Console.output(JSONValue.object(document).pretty)
+    } else {
+      try Console.output("\n")
+    }
+    options.log(Self.summary(result))
+  }
+
+  private func conversation(_ text: String, _ model: LoadedModel) throws -> String {
+    guard let chat = model.chat else {
+      throw GenerationError.noChatTemplate(location: model.location)
+    }
+    let messages =
+      (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+      + [ChatMessage(role: "user", content: text)]
+    return try chat.template.render(
+      messages: messages, addGenerationPrompt: true, beginningOfText: chat.beginningOfText,
+      endOfText: chat.endOfText, extra: chat.extra)
+  }
+
+  private static func summary(_ result: GenerationResult) -> String {
+    "prompt: \(Figures.count(result.promptTokens)) tokens, "
+      + "\(Figures.rate(result.prefillTokensPerSecond)) tokens/s; "
+      + "generated: \(Figures.count(result.tokens.count)) tokens, "
+      + "\(Figures.rate(result.decodeTokensPerSecond)) tokens/s, "
+      + "until the \(result.ending.rawValue); "
+      + "state: \(Figures.bytes(result.prefillStateBytes)) after the prompt, "
+      + "\(Figures.bytes(result.stateBytes)) at the end"
+  }
+}
