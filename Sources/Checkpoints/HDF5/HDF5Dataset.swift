@@ -129,8 +129,11 @@ public final class HDF5Dataset: @unchecked Sendable {
         try file.check(H5Dget_type(identifier), name, operation), closing: H5Tclose)
       let selection = HDF5Handle(
         try file.check(H5Dget_space(identifier), name, operation), closing: H5Sclose)
+      // The library copies fast only between selections of equal shape.
       let memory = HDF5Handle(
-        try file.check(dataspace([count * rowLength]), name, operation), closing: H5Sclose)
+        try file.check(
+          dataspace(shape.isEmpty ? nil : [count] + shape.dropFirst()), name, operation),
+        closing: H5Sclose)
       if !shape.isEmpty {
         var first = [hsize_t](repeating: 0, count: shape.count)
         var extent = shape.map { hsize_t($0) }

@@ -20,6 +20,7 @@ import Testing
       tensors = try ["layers/0/w", "layers/1/w"].map { name in
         try file.tensor(name, shape: [9, 5]).elements.map(\.bitPattern)
       }
+      tensors.append(try file.floats("scalar").map(\.bitPattern))
       tokens = try file.int32s("tokens")
       program = try file.attributes.string("program")
       steps = try file.attributes(of: "layers").integers("steps")
@@ -33,6 +34,7 @@ import Testing
     try file.write("layers/0/w", values, shape: [9, 5])
     try file.write("layers/1/w", values.reversed(), shape: [9, 5], type: .bfloat16)
     try file.write("tokens", (0..<40).map { Int32($0 * $0) })
+    try file.write("scalar", [2.5], shape: [])
     try file.attributes.set("program", to: "linearize")
     try file.attributes(of: "layers").set("steps", to: [3, 5, 8])
     try file.close()
@@ -110,7 +112,7 @@ import Testing
     #expect(
       message { _ = try file.floats("layers/2/w") }
         == "\(path): layers/2/w: cannot open it: there is no such dataset; "
-        + "the file has layers/0/w, layers/1/w, tokens")
+        + "the file has layers/0/w, layers/1/w, tokens, scalar")
     #expect(
       message { _ = try file.tensor("layers/1/w", shape: [5, 9]) }
         == "\(path): layers/1/w: cannot read it: found the shape [9, 5], expected [5, 9]")
