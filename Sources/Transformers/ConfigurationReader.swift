@@ -5,22 +5,39 @@ import Operations
 /// or of the wrong kind.
 public final class ConfigurationReader {
   private let document: JSONValue
+  /// The path of a nested object, with a dot behind it.
+  private let prefix: String
   private(set) var problems: [String] = []
 
-  init(_ document: JSONValue) { self.document = document }
+  init(_ document: JSONValue, prefix: String = "") {
+    self.document = document
+    self.prefix = prefix
+  }
 
-  func integer(_ key: String, default fallback: Int? = nil) -> Int {
-    value(key, fallback, expected: "a positive integer", placeholder: 1) {
-      $0.intValue.flatMap { $0 > 0 ? $0 : nil }
+  /// A size. The bound is far above every model's, and keeps products of sizes from overflowing.
+  func integer(
+    _ key: String, default fallback: Int? = nil, in range: ClosedRange<Int> = 1...1 << 27
+  ) -> Int {
+    value(
+      key, fallback, expected: "an integer from \(range.lowerBound) to \(range.upperBound)",
+      placeholder: range.lowerBound
+    ) {
+      $0.intValue.flatMap { range.contains($0) ? $0 : nil }
     }
   }
+
+  /// Blocks of the model: every one of them may become nine lines of a message.
+  func layers(_ key: String) -> Int { integer(key, in: 1...4096) }
 
   func optionalInteger(_ key: String) -> Int? {
     has(key) ? integer(key) : nil
   }
 
+  /// A positive number; no number of a configuration may be 0 or less.
   func number(_ key: String, default fallback: Double? = nil) -> Double {
-    value(key, fallback, expected: "a number", placeholder: 1) { $0.doubleValue }
+    value(key, fallback, expected: "a positive number", placeholder: 1) {
+      $0.doubleValue.flatMap { $0 > 0 ? $0 : nil }
+    }
   }
 
   func boolean(_ key: String, default fallback: Bool) -> Bool {
@@ -35,14 +52,16 @@ public final class ConfigurationReader {
     document[key]?.arrayValue?.compactMap(\.stringValue)
   }
 
-  func object(_ key: String) -> JSONValue? {
-    guard let value = document[key], value.objectValue != nil else { return nil }
-    return value
+  /// A reader of an object within this one; nil where there is none.
+  private func nested(_ key: String) -> ConfigurationReader? {
+    guard let value = document[key], !value.isNull else { return nil }
+    if value.objectValue == nil { report("\(key) is \(value.kindDescription), expected an object") }
+    return ConfigurationReader(value, prefix: "\(key).")
   }
 
   func has(_ key: String) -> Bool { !(document[key] ?? .null).isNull }
 
-  func report(_ problem: String) { problems.append("configuration: \(problem)") }
+  func report(_ problem: String) { problems.append("configuration: \(prefix)\(problem)") }
 
   private func value<Value>(
     _ key: String, _ fallback: Value?, expected: String, placeholder: Value,
@@ -97,30 +116,33 @@ public final class ConfigurationReader {
     headDim: Int, thetaKey: String = "rope_theta", fractionKey: String = "partial_rotary_factor",
     defaultFraction: Double = 1
   ) -> RotaryEmbedding {
-    let parameters = object("rope_parameters").map(ConfigurationReader.init)
-    let scaling = parameters ?? object("rope_scaling").map(ConfigurationReader.init)
-    let source = parameters ?? self
-    let theta = source.number(
-      parameters != nil ? "rope_theta" : thetaKey,
-      default: number(thetaKey, default: 10_000))
-    let fraction = source.number(
-      parameters != nil ? "partial_rotary_factor" : fractionKey,
-      default: number(fractionKey, default: defaultFraction))
-    let rotaryDim = Int(Double(headDim) * fraction)
-    if theta <= 0 { report("rope_theta is \(theta), expected a positive number") }
-    guard rotaryDim > 0, rotaryDim <= headDim, rotaryDim % 2 == 0 else {
+    let parameters = nested("rope_parameters")
+    let theta =
+      if let parameters {
+        parameters.number("rope_theta", default: has(thetaKey) ? number(thetaKey) : nil)
+      } else {
+        number(thetaKey, default: 10_000)
+      }
+    let fraction =
+      if let parameters, parameters.has("partial_rotary_factor") {
+        parameters.number("partial_rotary_factor")
+      } else {
+        number(fractionKey, default: defaultFraction)
+      }
+    let scaling = (parameters ?? nested("rope_scaling")).map { scaling in
+      let kind = ropeScaling(scaling)
+      problems += scaling.problems
+      return kind
+    }
+    let rotaryDim = Int((Double(headDim) * min(fraction, 2)).rounded(.down))
+    let bound = min(headDim, 1 << 16)
+    guard (1...bound).contains(rotaryDim), rotaryDim % 2 == 0 else {
       report(
-        "rotary part of a head is \(fraction) x \(headDim) = \(rotaryDim), expected an even number up to \(headDim)"
+        "rotary part of a head is \(fraction) x \(headDim), expected an even number up to \(bound)"
       )
       return RotaryEmbedding(rotaryDim: 2, theta: 10_000)
     }
-    let result = RotaryEmbedding(
-      rotaryDim: rotaryDim, theta: max(theta, 1e-9),
-      scaling: scaling.map { ropeScaling($0) } ?? .none)
-    for reader in [scaling, parameters].compactMap({ $0 }) where reader !== self {
-      for problem in reader.problems where !problems.contains(problem) { problems.append(problem) }
-    }
-    return result
+    return RotaryEmbedding(rotaryDim: rotaryDim, theta: theta, scaling: scaling ?? .none)
   }
 
   private func ropeScaling(_ scaling: ConfigurationReader) -> RotaryEmbedding.Scaling {
@@ -131,13 +153,17 @@ public final class ConfigurationReader {
     case "linear":
       return .linear(factor: scaling.number("factor"))
     case "llama3":
+      let low = scaling.number("low_freq_factor")
+      let high = scaling.number("high_freq_factor")
+      if low >= high, scaling.problems.isEmpty {
+        scaling.report("high_freq_factor is \(high), expected more than low_freq_factor, \(low)")
+      }
       return .llama3(
-        factor: scaling.number("factor"),
-        lowFrequencyFactor: scaling.number("low_freq_factor"),
-        highFrequencyFactor: scaling.number("high_freq_factor"),
+        factor: scaling.number("factor"), lowFrequencyFactor: low, highFrequencyFactor: high,
         originalContext: scaling.number("original_max_position_embeddings"))
     default:
-      report("rope scaling \"\(kind)\" is not supported; known are default, linear, llama3")
+      scaling.report(
+        "rope_type \"\(kind)\" is not supported; known are default, linear, llama3")
       return .none
     }
   }

@@ -19,8 +19,9 @@ public final class DecodingSession {
   /// Bytes of all states.
   public var stateBytes: Int { states.reduce(0) { $0 + $1.bytes } }
 
-  /// Reads tokens and returns the hidden states after the final norm, `[tokens, hiddenSize]`.
-  /// Long prompts are read in pieces, so that memory does not grow with their length.
+  /// Reads tokens and returns the hidden states after the final norm of the last piece,
+  /// `[tokens, hiddenSize]` when there are no more than `pieceLength`. Long prompts are read in
+  /// pieces, so that memory does not grow with their length.
   ///
   /// - Precondition: `position + tokens.count` is within learned positions.
   public func advance(_ tokens: [Int32], pieceLength: Int = 512) -> Tensor {

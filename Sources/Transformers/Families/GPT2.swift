@@ -9,7 +9,7 @@ public enum GPT2: TeacherFamily {
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     let hiddenSize = reader.integer("n_embd")
-    let layers = reader.integer("n_layer")
+    let layers = reader.layers("n_layer")
     let heads = reader.integer("n_head")
     if hiddenSize % heads != 0 {
       reader.report("n_embd \(hiddenSize) is not a multiple of n_head \(heads)")
@@ -21,14 +21,15 @@ public enum GPT2: TeacherFamily {
     return DecoderConfiguration(
       family: modelType, hiddenSize: hiddenSize, layers: layers,
       attention: AttentionShape(
-        queryHeads: heads, keyValueHeads: heads, headDim: max(1, hiddenSize / heads)),
+        queryHeads: heads, keyValueHeads: heads, headDim: max(1, hiddenSize / heads),
+        scale: reader.boolean("scale_attn_weights", default: true) ? nil : 1),
       intermediateSize: reader.integer("n_inner", default: 4 * hiddenSize),
       vocabularySize: reader.integer("vocab_size"),
       maximumPositions: reader.integer("n_positions"),
       normalization: .layer(epsilon: Float(reader.number("layer_norm_epsilon", default: 1e-5))),
       positions: .learned,
       activation: reader.activation("activation_function", default: "gelu_new"), isGated: false,
-      slidingWindows: Array(repeating: nil, count: min(layers, 1 << 16)),
+      slidingWindows: Array(repeating: nil, count: layers),
       tiesHead: reader.boolean("tie_word_embeddings", default: true))
   }
 
@@ -61,7 +62,7 @@ public enum GPT2: TeacherFamily {
       let fused = matrix("\(prefix).attn.c_attn", 3 * hidden, hidden)
       let bias = source.dense("\(prefix).attn.c_attn.bias", [3 * hidden])
       let third = { (index: Int) in
-        fusedPart(fused, bias, rows: (0..<hidden).map { Int32(index * hidden + $0) })
+        fusedPart(fused, bias) { (0..<hidden).map { Int32(index * hidden + $0) } }
       }
       return BlockWeights(
         attentionNorm: norm("\(prefix).ln_1"), feedForwardNorm: norm("\(prefix).ln_2"),
@@ -87,12 +88,17 @@ public enum GPT2: TeacherFamily {
   }
 }
 
-/// Some rows of a fused projection; nothing when the fused tensor was missing.
-func fusedPart(_ weight: StoredTensor, _ bias: Tensor, rows: [Int32]) -> Projection {
-  if weight.count == 0 || bias.count == 0 { return Projection(weight) }
-  let elements = bias.elements
+/// Some rows of a fused projection; nothing when the fused tensor was missing, and then `rows`,
+/// as many as a configuration without weights may claim, are not counted out.
+func fusedPart(_ weight: StoredTensor, _ bias: Tensor?, rows: () -> [Int32]) -> Projection {
+  if weight.count == 0 || bias?.count == 0 { return Projection(weight) }
+  let rows = rows()
   return Projection(
-    weight.selectingRows(rows), bias: Tensor(rows.map { elements[Int($0)] }, [rows.count]))
+    weight.selectingRows(rows),
+    bias: bias.map { bias in
+      let elements = bias.elements
+      return Tensor(rows.map { elements[Int($0)] }, [rows.count])
+    })
 }
 
 private func transposed(_ weight: StoredTensor) -> StoredTensor {

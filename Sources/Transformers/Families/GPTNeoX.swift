@@ -9,7 +9,7 @@ public enum GPTNeoX: TeacherFamily {
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     let hiddenSize = reader.integer("hidden_size")
-    let layers = reader.integer("num_hidden_layers")
+    let layers = reader.layers("num_hidden_layers")
     let attention = reader.attentionShape(hiddenSize: hiddenSize)
     return DecoderConfiguration(
       family: modelType, hiddenSize: hiddenSize, layers: layers, attention: attention,
@@ -23,7 +23,7 @@ public enum GPTNeoX: TeacherFamily {
           defaultFraction: 0.25)),
       activation: reader.activation("hidden_act", default: "gelu"), isGated: false,
       hasParallelResidual: reader.boolean("use_parallel_residual", default: true),
-      slidingWindows: Array(repeating: nil, count: min(layers, 1 << 16)),
+      slidingWindows: Array(repeating: nil, count: layers),
       tiesHead: reader.boolean("tie_word_embeddings", default: false))
   }
 
@@ -37,37 +37,41 @@ public enum GPTNeoX: TeacherFamily {
       NormWeights(
         source.dense("\(name).weight", [hidden]), bias: source.dense("\(name).bias", [hidden]))
     }
-    let projection = { (name: String, outputs: Int, inputs: Int) in
+    let hasAttentionBias = document["attention_bias"]?.boolValue ?? true
+    let projection = { (name: String, outputs: Int, inputs: Int, hasBias: Bool) in
       Projection(
         source.stored("\(name).weight", [outputs, inputs]),
-        bias: source.optionalStored("\(name).bias", [outputs])?.widened())
+        bias: hasBias ? source.dense("\(name).bias", [outputs]) : nil)
     }
     let blocks = (0..<configuration.layers).map { layer in
       let prefix = "gpt_neox.layers.\(layer)"
       let fused = source.stored(
         "\(prefix).attention.query_key_value.weight", [3 * attention.queryWidth, hidden])
       let bias =
-        source.optionalStored(
-          "\(prefix).attention.query_key_value.bias", [3 * attention.queryWidth])?.widened()
-        ?? Tensor(zeros: [3 * attention.queryWidth])
+        hasAttentionBias
+        ? source.dense(
+          "\(prefix).attention.query_key_value.bias", [3 * attention.queryWidth]) : nil
       let part = { (index: Int) in
-        fusedPart(
-          fused, bias,
-          rows: (0..<attention.queryWidth).map {
+        fusedPart(fused, bias) {
+          (0..<attention.queryWidth).map {
             let (head, row) = ($0 / attention.headDim, $0 % attention.headDim)
             return Int32((head * 3 + index) * attention.headDim + row)
-          })
+          }
+        }
       }
       return BlockWeights(
         attentionNorm: norm("\(prefix).input_layernorm"),
         feedForwardNorm: norm("\(prefix).post_attention_layernorm"),
         queries: part(0), keys: part(1), values: part(2),
-        output: projection("\(prefix).attention.dense", hidden, attention.queryWidth), gate: nil,
-        up: projection("\(prefix).mlp.dense_h_to_4h", intermediate, hidden),
-        down: projection("\(prefix).mlp.dense_4h_to_h", hidden, intermediate))
+        output: projection(
+          "\(prefix).attention.dense", hidden, attention.queryWidth, hasAttentionBias), gate: nil,
+        up: projection("\(prefix).mlp.dense_h_to_4h", intermediate, hidden, true),
+        down: projection("\(prefix).mlp.dense_4h_to_h", hidden, intermediate, true))
     }
     let embedding = source.stored(
       "gpt_neox.embed_in.weight", [configuration.vocabularySize, hidden])
+    // A tied checkpoint may still carry a copy of the head, which is then not used.
+    if configuration.tiesHead { _ = source.optionalStored("embed_out.weight", embedding.shape) }
     let head =
       configuration.tiesHead
       ? embedding : source.stored("embed_out.weight", [configuration.vocabularySize, hidden])

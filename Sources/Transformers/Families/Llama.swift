@@ -14,7 +14,7 @@ public enum Llama: TeacherFamily {
   public static func weights(
     _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
   ) -> DecoderWeights {
-    llamaWeights(source, configuration)
+    llamaWeights(source, configuration, document)
   }
 
   public static func isIgnorable(_ name: String) -> Bool { name.hasSuffix("rotary_emb.inv_freq") }
@@ -23,7 +23,7 @@ public enum Llama: TeacherFamily {
 /// What Llama, Mistral and Qwen configurations have in common.
 func llamaConfiguration(_ reader: ConfigurationReader, family: String) -> DecoderConfiguration {
   let hiddenSize = reader.integer("hidden_size")
-  let layers = reader.integer("num_hidden_layers")
+  let layers = reader.layers("num_hidden_layers")
   let attention = reader.attentionShape(hiddenSize: hiddenSize)
   let activation = reader.activation("hidden_act", default: "silu")
   if activation != .silu {
@@ -37,20 +37,36 @@ func llamaConfiguration(_ reader: ConfigurationReader, family: String) -> Decode
     normalization: .rms(epsilon: Float(reader.number("rms_norm_eps", default: 1e-6))),
     positions: .rotary(reader.rotary(headDim: attention.headDim)),
     activation: activation, isGated: true,
-    slidingWindows: Array(repeating: nil, count: min(layers, 1 << 16)),
+    slidingWindows: Array(repeating: nil, count: layers),
     tiesHead: reader.boolean("tie_word_embeddings", default: false))
 }
 
-/// Tensors under the names that Llama, Mistral and Qwen share; biases are read where the
-/// checkpoint has them.
-func llamaWeights(_ source: WeightSource, _ configuration: DecoderConfiguration) -> DecoderWeights {
+/// Tensors under the names that Llama, Mistral and Qwen share. Biases are read where the checkpoint
+/// has them, and must be there where the family or its configuration says so: a model without them
+/// would run, and be another one.
+///
+/// - Parameter promisedBiases: projections that have a bias in this family, `q_proj` and so on.
+func llamaWeights(
+  _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue,
+  promisedBiases: Set<String> = []
+) -> DecoderWeights {
+  var promised = promisedBiases
+  if document["attention_bias"]?.boolValue == true {
+    promised.formUnion(["q_proj", "k_proj", "v_proj", "o_proj"])
+  }
+  if document["mlp_bias"]?.boolValue == true {
+    promised.formUnion(["gate_proj", "up_proj", "down_proj"])
+  }
   let hidden = configuration.hiddenSize
   let intermediate = configuration.intermediateSize
   let attention = configuration.attention
   let projection = { (name: String, outputs: Int, inputs: Int) in
-    Projection(
+    let isPromised = promised.contains { name.hasSuffix(".\($0)") }
+    return Projection(
       source.stored("\(name).weight", [outputs, inputs]),
-      bias: source.optionalStored("\(name).bias", [outputs])?.widened())
+      bias: isPromised
+        ? source.dense("\(name).bias", [outputs])
+        : source.optionalStored("\(name).bias", [outputs])?.widened())
   }
   let blocks = (0..<configuration.layers).map { layer in
     let prefix = "model.layers.\(layer)"

@@ -14,7 +14,8 @@ public enum Qwen2: TeacherFamily {
   public static func weights(
     _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
   ) -> DecoderWeights {
-    llamaWeights(source, configuration)
+    llamaWeights(
+      source, configuration, document, promisedBiases: ["q_proj", "k_proj", "v_proj"])
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
@@ -29,6 +30,6 @@ func qwenWindows(_ reader: ConfigurationReader, layers: Int) -> [Int?] {
   if let types = reader.strings("layer_types"), types.count == layers {
     return types.map { $0 == "sliding_attention" ? window : nil }
   }
-  let first = reader.integer("max_window_layers", default: layers)
+  let first = reader.integer("max_window_layers", default: layers, in: 0...1 << 27)
   return (0..<layers).map { $0 >= first ? window : nil }
 }

@@ -15,7 +15,7 @@ public enum Qwen3: TeacherFamily {
   public static func weights(
     _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
   ) -> DecoderWeights {
-    llamaWeights(source, configuration)
+    llamaWeights(source, configuration, document)
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
