@@ -1,5 +1,6 @@
 import CHDF5
 import Documents
+import Foundation
 
 /// What the HDF5 library refused, or what stands in a file where something else was expected.
 public struct HDF5Error: ExitCoded, Equatable, CustomStringConvertible {
@@ -45,6 +46,17 @@ extension HDF5Error {
     guard let outermost = messages.first, let innermost = messages.last else {
       return "the HDF5 library gives no reason"
     }
-    return outermost == innermost ? innermost : "\(outermost): \(innermost)"
+    return outermost == innermost ? tidied(innermost) : "\(tidied(outermost)): \(tidied(innermost))"
+  }
+
+  /// One line without clock, descriptor and addresses, which the library adds to the system's word:
+  /// `file write failed: time = …, errno = 28, error message = 'No space left on device', buf = …`.
+  static func tidied(_ message: String) -> String {
+    let reasonMark = "error message = '"
+    guard let mark = message.range(of: reasonMark), let colon = message.firstIndex(of: ":") else {
+      return message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+    let reason = message[mark.upperBound...].prefix { $0 != "'" }
+    return "\(message[..<colon]): \(reason)"
   }
 }
