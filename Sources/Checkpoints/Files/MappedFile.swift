@@ -12,7 +12,8 @@ public final class MappedFile: Sendable {
   ///   not a file.
   public init(_ path: String) throws(CheckpointError) {
     self.path = path
-    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+    // Opening a pipe would wait for its writer; regular files know no O_NONBLOCK.
+    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 { throw Self.failure(path, "open", errno) }
     defer { close(descriptor) }
     var status = stat()

@@ -85,7 +85,7 @@ struct GGUFModel {
   /// Stored rows for the llama architecture. llama.cpp rotates neighbours, Hugging Face the two
   /// halves of a head: row `half * d + i` of a head is stored as its row `2 * i + half`.
   private static func unpermuted(rows: Int, heads: Int) -> [Int32]? {
-    guard heads > 0, rows % (2 * heads) == 0 else { return nil }
+    guard heads > 0, rows % (2 * heads) == 0, rows <= Int32.max else { return nil }
     let headDim = rows / heads
     return (0..<rows).map { row in
       let (head, place) = (row / headDim, row % headDim)
@@ -96,7 +96,7 @@ struct GGUFModel {
   /// Stored rows for GPT-NeoX: Hugging Face's go head by head, its query, its key, its value;
   /// GGUF's are all queries, all keys, all values.
   private static func interleaved(rows: Int, heads: Int) -> [Int32]? {
-    guard heads > 0, rows % (3 * heads) == 0 else { return nil }
+    guard heads > 0, rows % (3 * heads) == 0, rows <= Int32.max else { return nil }
     let headDim = rows / (3 * heads)
     return (0..<rows).map { row in
       let (head, part) = (row / (3 * headDim), row / headDim % 3)

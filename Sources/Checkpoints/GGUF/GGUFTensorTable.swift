@@ -53,9 +53,11 @@ struct GGUFTensorTable {
       let field = "dimension \(axis) of tensor \(name)"
       let size: UInt64 = try cursor.integer(field)
       let (product, isTooLarge) = count.multipliedReportingOverflow(by: Int(clamping: size))
-      guard size <= UInt64(Int.max), !isTooLarge else {
+      // A dimension of 0 would make every product 0, whatever the others are.
+      guard size > 0, size <= UInt64(Int.max), !isTooLarge else {
         throw cursor.failure(
-          field, at: start, found: "\(size)", expected: "a size whose product fits 63 bits")
+          field, at: start, found: "\(size)",
+          expected: "at least 1, and a product of all that fits 63 bits")
       }
       dimensions.append(Int(size))
       count = product

@@ -82,9 +82,10 @@ struct SafetensorsHeader {
   private func checkSize(
     _ place: String, type: String, shape: [Int], bytes: Int
   ) throws(CheckpointError) {
+    // An empty tensor is valid, but a 0 must not hide dimensions that overflow in another order.
     var count = 1
     for dimension in shape {
-      let (product, isTooLarge) = count.multipliedReportingOverflow(by: dimension)
+      let (product, isTooLarge) = count.multipliedReportingOverflow(by: max(1, dimension))
       if isTooLarge { throw tooLarge(place, shape) }
       count = product
     }
@@ -92,10 +93,11 @@ struct SafetensorsHeader {
     guard let bits = SafetensorsFile.bits(type) else { return }
     let (product, isTooLarge) = count.multipliedReportingOverflow(by: bits)
     if isTooLarge { throw tooLarge(place, shape) }
-    guard product % 8 == 0, product / 8 == bytes else {
+    let size = shape.contains(0) ? 0 : product
+    guard size % 8 == 0, size / 8 == bytes else {
       throw CheckpointError(
         path, "\(place).data_offsets", found: "\(bytes) bytes",
-        expected: "the \(product / 8) bytes of \(shape) of \(type)")
+        expected: "the \(size / 8) bytes of \(shape) of \(type)")
     }
   }
 
