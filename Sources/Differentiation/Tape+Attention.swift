@@ -38,8 +38,10 @@ extension Tape {
     -> Variable
   {
     let features = Operations.featureActivation(u.value, activation, f: f)
+    // Most maps are differentiated from their features alone, which attention keeps anyway.
+    let input = activation.gradientReadsInput ? u.value : nil
     return record([u], features) { gradient in
-      [featureActivationGradient(gradient, u: u.value, features: features, activation, f: f)]
+      [featureActivationGradient(gradient, u: input, features: features, activation, f: f)]
     }
   }
 

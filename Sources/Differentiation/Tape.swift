@@ -20,13 +20,30 @@ public final class Parameter {
 /// A tensor on a tape.
 public final class Variable {
   public let value: Tensor
-  public let requiresGradient: Bool
-  /// Set while a backward pass runs, for leaves and for what is still to be visited.
-  public fileprivate(set) var gradient: Tensor?
+  /// nil when no gradient is wanted. The tape holds slots and not variables, so that a value lives
+  /// only as long as some operation's gradient needs it.
+  fileprivate let slot: GradientSlot?
+
+  public var requiresGradient: Bool { slot != nil }
+  /// Of a leaf, after the backward pass.
+  public var gradient: Tensor? { slot?.gradient }
 
   fileprivate init(_ value: Tensor, requiresGradient: Bool) {
     self.value = value
-    self.requiresGradient = requiresGradient
+    slot = requiresGradient ? GradientSlot() : nil
+  }
+}
+
+/// Where the gradient of a variable is summed while a backward pass runs.
+private final class GradientSlot {
+  var gradient: Tensor?
+
+  func add(_ addend: Tensor) {
+    if gradient == nil {
+      gradient = addend
+    } else {
+      accumulate(addend, into: &gradient!)
+    }
   }
 }
 
@@ -36,8 +53,8 @@ public final class Variable {
 /// memory; intermediate tensors are freed as the backward pass leaves them.
 public final class Tape {
   private struct Node {
-    let inputs: [Variable]
-    let output: Variable
+    let inputs: [GradientSlot?]
+    let output: GradientSlot
     /// From the output's gradient to one gradient an input, nil for those that need none.
     let backward: (Tensor) -> [Tensor?]
   }
@@ -71,30 +88,33 @@ public final class Tape {
   ) -> Variable {
     let needed = isRecording && inputs.contains { $0.requiresGradient }
     let variable = Variable(output, requiresGradient: needed)
-    if needed { nodes.append(Node(inputs: inputs, output: variable, backward: backward)) }
+    if let slot = variable.slot {
+      nodes.append(Node(inputs: inputs.map(\.slot), output: slot, backward: backward))
+    }
     return variable
   }
 
   /// Runs the backward pass from the given gradients and adds to those of the parameters. The
   /// tape is empty afterwards.
   public func backward(from seeds: [(variable: Variable, gradient: Tensor)]) {
-    for (variable, gradient) in seeds where variable.requiresGradient {
-      Self.add(gradient, to: &variable.gradient)
-    }
+    for (variable, gradient) in seeds { variable.slot?.add(gradient) }
     while let node = nodes.popLast() {
       guard let gradient = node.output.gradient else { continue }
       node.output.gradient = nil
       let inputGradients = node.backward(gradient)
       precondition(inputGradients.count == node.inputs.count)
-      for (input, gradient) in zip(node.inputs, inputGradients) where input.requiresGradient {
-        guard let gradient else { continue }
-        Self.add(gradient, to: &input.gradient)
+      for (input, gradient) in zip(node.inputs, inputGradients) {
+        if let gradient { input?.add(gradient) }
       }
     }
     for (parameter, variable) in parameters {
-      guard let gradient = variable.gradient else { continue }
-      Self.add(gradient, to: &parameter.gradient)
-      variable.gradient = nil
+      guard let slot = variable.slot, let gradient = slot.gradient else { continue }
+      if parameter.gradient == nil {
+        parameter.gradient = gradient
+      } else {
+        accumulate(gradient, into: &parameter.gradient!)
+      }
+      slot.gradient = nil
     }
     parameters = []
   }
@@ -108,22 +128,15 @@ public final class Tape {
     let output = body(Tape(isRecording: false), constant(input.value)).value
     guard isRecording else { return constant(output) }
     let variable = Variable(output, requiresGradient: true)
+    let (value, needsInput) = (input.value, input.requiresGradient)
     nodes.append(
-      Node(inputs: [input], output: variable) { gradient in
+      Node(inputs: [input.slot], output: variable.slot!) { gradient in
         let tape = Tape()
-        let leaf = input.requiresGradient ? tape.leaf(input.value) : tape.constant(input.value)
+        let leaf = needsInput ? tape.leaf(value) : tape.constant(value)
         let again = body(tape, leaf)
         tape.backward(from: [(again, gradient)])
         return [leaf.gradient]
       })
     return variable
-  }
-
-  private static func add(_ gradient: Tensor, to total: inout Tensor?) {
-    if total == nil {
-      total = gradient
-    } else {
-      accumulate(gradient, into: &total!)
-    }
   }
 }

@@ -19,7 +19,7 @@ public final class BufferPool: Sendable {
 
   private let state = Mutex(State())
   /// Free buffers beyond this many bytes go back to the system.
-  private let capacity = 512 << 20
+  private let capacity = 256 << 20
 
   /// Sizes are rounded up to a quarter of their power of two, so that nearby sizes share buffers.
   private static func rounded(_ count: Int) -> Int {

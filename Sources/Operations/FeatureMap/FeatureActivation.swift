@@ -31,6 +31,14 @@ public enum FeatureActivation: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether the gradient is a function of `u` too, and not of the features alone.
+  public var gradientReadsInput: Bool {
+    switch self {
+    case .exponential, .softmax, .softmaxHalf, .jointSoftmax: false
+    case .shiftedExponential, .shiftedExponentialHalf, .onePlusELU, .relu: true
+    }
+  }
+
   /// The smallest feature of the codings that clamp; the gradient is 0 where it holds.
   static let minimum: Float = 1e-12
 }
@@ -51,23 +59,26 @@ public func featureActivation(_ u: Tensor, _ activation: FeatureActivation, f: I
 }
 
 /// Gradient of `featureActivation` for `u`.
+///
+/// - Parameter u: may be nil unless `gradientReadsInput`.
 public func featureActivationGradient(
-  _ gradient: Tensor, u: Tensor, features: Tensor, _ activation: FeatureActivation, f: Int
+  _ gradient: Tensor, u: Tensor?, features: Tensor, _ activation: FeatureActivation, f: Int
 ) -> Tensor {
-  let rows = u.count / f
+  precondition(u != nil || !activation.gradientReadsInput, "\(activation) needs its input")
   let width = f * activation.expansion
-  var result = Tensor(uninitialized: u.shape)
+  let rows = features.count / width
+  let tokens = features.shape[0]
+  var result = Tensor(uninitialized: [tokens, rows / max(1, tokens) * f])
+  // A map that does not read its input is given its features in the input's place.
+  let input = u ?? features
+  let inputStride = u == nil ? width : f
   result.withMutablePointer { result in
-    gradient.withPointer { gradient in
-      u.withPointer { u in
-        features.withPointer { features in
-          WorkerPool.shared.parallelRanges(rows, minimum: 64) { range in
-            for row in range {
-              activation.backward(
-                u: u + row &* f, features: features + row &* width, gradient + row &* width,
-                into: result + row &* f, f)
-            }
-          }
+    withPointers(gradient, input, features) { gradient, input, features in
+      WorkerPool.shared.parallelRanges(rows, minimum: 64) { range in
+        for row in range {
+          activation.backward(
+            u: input + row * inputStride, features: features + row * width,
+            gradient + row * width, into: result + row * f, f)
         }
       }
     }

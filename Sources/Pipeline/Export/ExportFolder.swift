@@ -28,8 +28,8 @@ struct ExportFolder {
   ///
   /// - Returns: names of the files, sorted.
   func publish(_ write: (String) throws -> Void) throws -> [String] {
-    let parent = (path as NSString).deletingLastPathComponent
-    if !parent.isEmpty { try makeFolder(parent) }
+    let parent = FilePath.folder(of: path)
+    try makeFolder(parent)
     let temporary = "\(path).\(ProcessInfo.processInfo.globallyUniqueString).tmp"
     try makeFolder(temporary)
     do {
@@ -39,7 +39,7 @@ struct ExportFolder {
       try synchronize(temporary)
       // An empty folder of that name gives way.
       if rename(temporary, path) != 0 { throw failure(path, "rename the finished folder to it") }
-      try synchronize(parent.isEmpty ? "." : parent)
+      try synchronize(parent)
       return names
     } catch {
       remove(temporary)

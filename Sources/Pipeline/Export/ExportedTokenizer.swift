@@ -45,9 +45,9 @@ struct ExportedTokenizer {
     let isThere = FileManager.default.fileExists(atPath: source.location, isDirectory: &isFolder)
     let origin =
       isThere && isFolder.boolValue
-      ? source.location : (source.location as NSString).deletingLastPathComponent
+      ? source.location : FilePath.folder(of: source.location)
     for name in Self.copiedNames {
-      let path = origin.isEmpty ? name : "\(origin)/\(name)"
+      let path = "\(origin)/\(name)"
       guard FileManager.default.fileExists(atPath: path) else { continue }
       do {
         // A link into a download cache must become a file.

@@ -39,7 +39,7 @@ public struct Inspection: Sendable {
       tensors = contents.flatMap { file in file.tensors.map(Self.tensor) }
       metadata = contents.first?.metadata.objectValue ?? JSONObject()
       self.configuration = try configuration.map { try DocumentFile($0).read() }
-    case .gguf:
+    case .gguf(let path):
       let file = try GGUFFile(path)
       format = "GGUF"
       files = [(Self.name(path), file.mapping.bytes.count)]
@@ -63,7 +63,7 @@ public struct Inspection: Sendable {
 
   private enum Kind {
     case folder(weights: [String], configuration: String?)
-    case gguf
+    case gguf(String)
     case hdf5(String)
   }
 
@@ -73,12 +73,11 @@ public struct Inspection: Sendable {
       throw DocumentFile.Failure(path: path, operation: "open it", errorNumber: ENOENT)
     }
     if !isFolder.boolValue {
-      let folder = (path as NSString).deletingLastPathComponent
       switch try magic(of: path) {
-      case "GGUF": return .gguf
+      case "GGUF": return .gguf(path)
       case "\u{89}HDF": return .hdf5(path)
       default:
-        let configuration = folder.isEmpty ? "config.json" : "\(folder)/config.json"
+        let configuration = "\(FilePath.folder(of: path))/config.json"
         return .folder(
           weights: [path],
           configuration: FileManager.default.fileExists(atPath: configuration)
@@ -92,6 +91,8 @@ public struct Inspection: Sendable {
         weights: weights.map { "\(path)/\($0)" },
         configuration: names.contains("config.json") ? "\(path)/config.json" : nil)
     }
+    let ggufs = names.filter { $0.hasSuffix(".gguf") }
+    if ggufs.count == 1 { return .gguf("\(path)/\(ggufs[0])") }
     if let artefact = try LoadedModel.artefactPath(path) { return .hdf5(artefact) }
     throw InputError(
       path, nil,
@@ -125,7 +126,7 @@ public struct Inspection: Sendable {
     }
   }
 
-  private static func name(_ path: String) -> String { (path as NSString).lastPathComponent }
+  private static func name(_ path: String) -> String { FilePath.name(of: path) }
 
   private static func size(of path: String) throws -> Int {
     let attributes = try FileManager.default.attributesOfItem(atPath: path)

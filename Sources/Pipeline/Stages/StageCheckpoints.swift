@@ -86,8 +86,8 @@ final class StageCheckpoints {
   /// - Throws: `PublicationError` when there are checkpoints and none verifies.
   func latest() throws -> TrainingState? {
     guard let found = try AtomicDirectory.latest(in: folder) else { return nil }
-    for (name, reason) in found.skipped {
-      log("warning: the checkpoint \(folder)/\(name) is passed over: \(reason)")
+    for skipped in found.skipped {
+      log("warning: a checkpoint in \(folder) is passed over: \(skipped)")
     }
     lastSaved = found.path
     let path = "\(found.path)/\(Self.stateFile)"
