@@ -96,6 +96,8 @@ extension ModelSource {
     let path = file(name, in: folder)
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let mapping = try MappedFile(path)
+    // The bytes are only there as long as the mapping is.
+    defer { withExtendedLifetime(mapping) {} }
     do {
       return try JSONValue(parsing: mapping.bytes)
     } catch {
@@ -108,7 +110,9 @@ extension ModelSource {
   private static func text(_ name: String, in folder: String) throws -> String? {
     let path = file(name, in: folder)
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    guard let text = String(validating: try MappedFile(path).bytes, as: UTF8.self) else {
+    let mapping = try MappedFile(path)
+    defer { withExtendedLifetime(mapping) {} }
+    guard let text = String(validating: mapping.bytes, as: UTF8.self) else {
       throw CheckpointError(path, "", found: "bytes that are not UTF-8", expected: "UTF-8 text")
     }
     return text

@@ -105,7 +105,13 @@ extension EvaluationResults {
   private var provenanceTable: TextTable {
     var table = TextTable(["made with", ""])
     for (key, value) in provenance.members {
-      table.append([key, value.stringValue ?? value.compact])
+      guard let members = value.objectValue?.members else {
+        table.append([key, value.stringValue ?? value.compact])
+        continue
+      }
+      for member in members {
+        table.append(["\(key).\(member.key)", member.value.stringValue ?? member.value.compact])
+      }
     }
     return table
   }
