@@ -54,7 +54,9 @@ let package = Package(
         "Operations", "TestSupport", .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .testTarget(name: "DifferentiationTests", dependencies: ["Differentiation", "TestSupport"]),
-    .testTarget(name: "StudentsTests", dependencies: ["Students", "TestSupport"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "StudentsTests", dependencies: ["Students", "TestSupport"],
+      resources: [.copy("Goldens")]),
     .testTarget(
       name: "TransformersTests", dependencies: ["Transformers", "Checkpoints", "TestSupport"],
       resources: [.copy("Goldens")]),

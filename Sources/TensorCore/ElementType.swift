@@ -4,13 +4,21 @@ public enum ElementType: String, Sendable, CaseIterable {
   case float32 = "F32"
   case float16 = "F16"
   case bfloat16 = "BF16"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q8_0 = "Q8_0"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_0 = "Q4_0"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_1 = "Q4_1"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q5_0 = "Q5_0"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q5_1 = "Q5_1"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q4_K = "Q4_K"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q5_K = "Q5_K"
+  // swift-format-ignore: AlwaysUseLowerCamelCase
   case q6_K = "Q6_K"
 
   /// Elements of one block; 1 for the plain types.
