@@ -52,7 +52,7 @@ public struct ModelSource: Sendable {
 
   /// SHA-256 over the weight files: of one file what sha256sum prints; of several, that of the
   /// list which sha256sum prints of them in the order of their names.
-  public func contentDigest() throws -> String { ContentDigest.of(files) }
+  public func contentDigest() throws -> String { Digest.sha256(of: files) }
 
   static func open(gguf path: String, location: String) throws -> ModelSource {
     let model = try GGUFModel(path)

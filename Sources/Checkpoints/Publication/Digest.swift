@@ -16,7 +16,7 @@ public enum Digest {
     hexadecimal(SHA256.hash(data: Data(text.utf8)))
   }
 
-  private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+  static func hexadecimal(_ digest: SHA256.Digest) -> String {
     digest.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
   }
 }
