@@ -1,4 +1,5 @@
 import Crypto
+import Documents
 import Foundation
 
 extension Digest {
@@ -7,7 +8,7 @@ extension Digest {
   static func sha256(of files: [MappedFile]) -> String {
     if files.count == 1 { return sha256(of: files[0].bytes) }
     let lines = files.map { file in
-      (name: (file.path as NSString).lastPathComponent, digest: sha256(of: file.bytes))
+      (name: FilePath.name(of: file.path), digest: sha256(of: file.bytes))
     }.sorted { $0.name < $1.name }.map { "\($0.digest)  \($0.name)\n" }
     return sha256(of: lines.joined())
   }

@@ -42,7 +42,7 @@ extension ModelSource {
   /// One shard is not the model; its index says where the others are.
   static func refuseShard(_ path: String, folder: String) throws {
     let index = file(SafetensorsModel.indexName, in: folder)
-    let name = (path as NSString).lastPathComponent
+    let name = FilePath.name(of: path)
     guard FileManager.default.fileExists(atPath: index),
       let members = try DocumentFile(index).read()["weight_map"]?.objectValue?.members,
       members.contains(where: { $0.value.stringValue == name })
@@ -78,7 +78,7 @@ extension ModelSource {
   // MARK: Files
 
   private static func file(_ name: String, in folder: String) -> String {
-    (folder as NSString).appendingPathComponent(name)
+    folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
   }
 
   private static func contents(_ folder: String) throws -> [String] {

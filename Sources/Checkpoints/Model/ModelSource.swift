@@ -40,10 +40,10 @@ public struct ModelSource: Sendable {
     if path.hasSuffix(".gguf") { return try open(gguf: path, location: path) }
     if path.hasSuffix(".h5") || path.hasSuffix(".hdf5") { return try open(hdf5: path) }
     if path.hasSuffix(".safetensors") {
-      let folder = (path as NSString).deletingLastPathComponent
+      let folder = FilePath.folder(of: path)
       try refuseShard(path, folder: folder)
       return try open(
-        SafetensorsModel(file: path), folder: folder.isEmpty ? "." : folder, location: path)
+        SafetensorsModel(file: path), folder: folder, location: path)
     }
     throw CheckpointError(
       path, "", found: "a file of another kind",

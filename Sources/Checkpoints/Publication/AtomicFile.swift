@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 
 /// Replaces a file as a whole or not at all, also when the process is killed or power is lost.
@@ -15,7 +16,7 @@ public enum AtomicFile {
     verify: (String) throws -> Void = { _ in }
   ) throws {
     let folder = folder(of: target)
-    let name = (target as NSString).lastPathComponent
+    let name = FilePath.name(of: target)
     precondition(!name.isEmpty && name != "/" && name != ".." && name != ".", "\"\(target)\"")
     try TemporaryName.sweep(folder, for: name)
     try TemporaryName.with(TemporaryName.writing, for: name, in: folder) { temporary in
@@ -32,8 +33,5 @@ public enum AtomicFile {
     }
   }
 
-  static func folder(of path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    return folder.isEmpty ? "." : folder
-  }
+  static func folder(of path: String) -> String { FilePath.folder(of: path) }
 }

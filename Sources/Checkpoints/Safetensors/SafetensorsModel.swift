@@ -15,12 +15,12 @@ struct SafetensorsModel {
   /// - Parameter index: `model.safetensors.index.json` in the folder of its shards.
   /// - Throws: `CheckpointError` with everything in which index and shards disagree.
   init(index: String) throws {
-    let folder = (index as NSString).deletingLastPathComponent
+    let folder = FilePath.folder(of: index)
     let shardOf = try Self.weightMap(index)
     var problems: [CheckpointError.Problem] = []
     var files: [SafetensorsFile] = []
     for shard in Set(shardOf.members.compactMap(\.value.stringValue)).sorted() {
-      let path = (folder as NSString).appendingPathComponent(shard)
+      let path = "\(folder)/\(shard)"
       guard FileManager.default.fileExists(atPath: path) else {
         problems.append(
           CheckpointError.Problem(
@@ -80,7 +80,7 @@ struct SafetensorsModel {
     var problems: [CheckpointError.Problem] = []
     var holders: [String: String] = [:]
     for file in files {
-      let shard = (file.path as NSString).lastPathComponent
+      let shard = FilePath.name(of: file.path)
       for tensor in file.tensors {
         if let other = holders.updateValue(shard, forKey: tensor.name) {
           problems.append(
@@ -92,7 +92,7 @@ struct SafetensorsModel {
         }
       }
     }
-    let present = Set(files.map { ($0.path as NSString).lastPathComponent })
+    let present = Set(files.map { FilePath.name(of: $0.path) })
     for (name, value) in shardOf.members {
       guard let shard = value.stringValue, present.contains(shard) else { continue }
       if holders[name] == nil {
