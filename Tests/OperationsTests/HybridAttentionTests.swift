@@ -124,7 +124,8 @@ struct HybridOperandsFixture {
     var draw = TestValues(11)
     let outputGradient = draw.normal(fixture.layout.rows * 24)
     let gradients = fixture.gradients(outputGradient)
-    let check = { (path: WritableKeyPath<HybridOperandsFixture, [Double]>, found: Tensor) in
+    let check = {
+      (path: WritableKeyPath<HybridOperandsFixture, [Double]>, found: Tensor, floor: Double) in
       // Every coordinate of a long sequence would take minutes; a fixed spread of them does not.
       let all = fixture[keyPath: path]
       let picked = Array(stride(from: 0, to: all.count, by: max(1, all.count / 24)))
@@ -134,15 +135,17 @@ struct HybridOperandsFixture {
         return dot(moved.naive().output, outputGradient)
       }
       let values = found.elements
-      #expect(relativeRMS(picked.map { values[$0] }, expected, floor: 1e-3) < 3e-5)
+      #expect(relativeRMS(picked.map { values[$0] }, expected, floor: floor) < 3e-5)
     }
-    check(\.queryFeatures, gradients.queryFeatures)
-    check(\.keyFeatures, gradients.keyFeatures)
-    check(\.values, gradients.values!)
+    check(\.queryFeatures, gradients.queryFeatures, 1e-3)
+    check(\.keyFeatures, gradients.keyFeatures, 1e-3)
+    check(\.values, gradients.values!, 1e-3)
     if testCase.window != .none {
-      check(\.queries, gradients.queries!)
-      check(\.keys, gradients.keys!)
-      check(\.factors, gradients.windowFactors)
+      check(\.queries, gradients.queries!, 1e-3)
+      check(\.keys, gradients.keys!, 1e-3)
+      // A window that holds every key has a gradient of exactly 0, of which sums of a few hundred
+      // floats leave 1e-6: the floor says what that is held against.
+      check(\.factors, gradients.windowFactors, 1e-1)
     }
   }
 

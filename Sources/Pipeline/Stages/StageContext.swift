@@ -61,8 +61,9 @@ public struct RecipeData: Sendable {
             packing.maximumSequences ?? .max, limit - sequences.count)
         }
         sequences += try TokenDataset.load(
-          dataset, packing: packing, encoder: try model.requireTokenizer(), chat: model.chat,
-          vocabularySize: vocabularySize
+          dataset, packing: packing,
+          encoder: try Self.encoder(dataset, model),
+          chat: model.chat, vocabularySize: vocabularySize
         ).sequences
       }
       for sequence in sequences {
@@ -79,6 +80,14 @@ public struct RecipeData: Sendable {
     test = try load(specification.test, specification.testSequences)
   }
 
+  private static func encoder(_ dataset: DatasetSpecification, _ model: LoadedModel) throws
+    -> any TextEncoder
+  {
+    if let tokenizer = model.tokenizer { return tokenizer }
+    if dataset.format == .tokenIDs { return NoTokenizer() }
+    return try model.requireTokenizer()
+  }
+
   /// Training sequences of one optimizer step, as indices: a function of the step alone, so that a
   /// resumed run sees what the uninterrupted one would have.
   func trainingIndices(step: Int, count: Int) -> [Int] {
@@ -93,6 +102,16 @@ public struct RecipeData: Sendable {
 
   private func permutation(epoch: Int) -> [Int] {
     SequenceOrder.shuffled(count: train.count, seed: seed, epoch: epoch)
+  }
+}
+
+/// Stands where token ids are read as they are, so that a model without a tokenizer can be trained.
+private struct NoTokenizer: TextEncoder {
+  var endOfText: Int32? { nil }
+  var beginningOfText: Int32? { nil }
+
+  func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
+    preconditionFailure("a text was given where token ids were promised")
   }
 }
 

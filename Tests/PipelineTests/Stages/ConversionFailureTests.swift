@@ -1,0 +1,148 @@
+import Documents
+import Foundation
+import Testing
+import Transformers
+
+@testable import Pipeline
+
+@Suite struct ConversionFailureTests {
+  @Test("NaN in a layer stops the stage before anything is published, and names layer and step")
+  func poisonedTeacher() throws {
+    let teacher = try TinyTeacher(poisoned: true)
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let error = #expect(throws: NonFiniteValue.self) { try teacher.run(try teacher.recipe()) }
+    #expect(error?.exitCode == .badData)
+    #expect(error?.step == 1)
+    #expect(error?.quantity == "the loss of layer 1")
+    #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
+    let status = try DocumentFile("\(teacher.folder)/run/status.json").read()
+    #expect(status["state"] == "failed")
+  }
+
+  @Test("a missed threshold makes the exit status 1 and leaves report and artefacts")
+  func missedThreshold() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe(
+      "stages[2].thresholds.perplexityRatio={\"maximum\":0.01}")
+    #expect(try teacher.run(recipe) == .thresholdMissed)
+    #expect(teacher.exists("run/report.md"))
+    let results = try DocumentFile("\(teacher.folder)/run/results.json").read()
+    #expect(results["keepsThresholds"] == false)
+  }
+
+  @Test("a finished folder is not overwritten, and a changed recipe is not resumed")
+  func occupiedFolder() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    _ = try teacher.run(try teacher.recipe())
+    let before = try teacher.bytes("run/artefacts/attention-transfer.h5")
+    let again = #expect(throws: RunError.self) { try teacher.run(try teacher.recipe()) }
+    #expect(again?.exitCode == .usage)
+    let changed = #expect(throws: RunError.self) {
+      try teacher.run(try teacher.recipe("stages[0].steps=7"), resume: true)
+    }
+    #expect(changed?.exitCode == .recipe)
+    #expect("\(changed!)".contains("stages[0].steps"))
+    #expect(try teacher.bytes("run/artefacts/attention-transfer.h5") == before)
+  }
+
+  @Test("a student on another teacher is refused with both hashes")
+  func otherTeacher() throws {
+    let teacher = try TinyTeacher()
+    let other = try TinyTeacher(poisoned: true)
+    defer {
+      #expect(throws: Never.self) { try teacher.remove() }
+      #expect(throws: Never.self) { try other.remove() }
+    }
+    _ = try teacher.run(try teacher.recipe())
+    let error = #expect(throws: ModelError.self) {
+      try LoadedModel.open(teacher.folder + "/run", teacher: other.folder + "/teacher")
+    }
+    #expect(error?.exitCode == .badData)
+    #expect("\(error!)".contains("belongs to another teacher"))
+  }
+
+  @Test("a softmax layer that the teacher does not have is refused before any work")
+  func unknownLayer() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let error = #expect(throws: ModelError.self) {
+      try teacher.run(try teacher.recipe("student.softmaxLayers=[5]"))
+    }
+    #expect("\(error!)".contains("layer 5"))
+    #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
+  }
+
+  @Test("the recipe at full size plans from headers alone")
+  func planAtFullSize() throws {
+    let folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
+    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+    try SparseLlama.write(to: folder + "/teacher")
+    try Data("{\"instruction\":\"a\",\"input\":\"\",\"output\":\"b\"}\n".utf8)
+      .write(to: URL(fileURLWithPath: folder + "/text.jsonl"))
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let names = ["train", "validation", "test"].map { "data.\($0)[0].path=\(folder)/text.jsonl" }
+    let loaded = try LoadedRecipe(
+      path: root.path + "/recipes/lolcats-llama-3-8b.json",
+      overrides: try (["teacher.path=\(folder)/teacher"] + names).map {
+        try RecipeOverride(parsing: $0)
+      })
+    let plan = try ConversionPlan(loaded)
+    #expect(plan.configuration.layers == 32)
+    #expect(plan.teacherBytes > 16_000_000_000)
+    #expect(plan.stages.map(\.name) == ["attention-transfer", "low-rank-adaptation"])
+    // Two maps of 128 x 64 and a factor, 32 heads, 32 layers.
+    #expect(plan.stages[0].trainedParameters == 32 * 32 * (2 * 128 * 64 + 1))
+  }
+}
+
+/// Llama-3-8B's configuration and tensors without their content: the file is a hole.
+private enum SparseLlama {
+  static func write(to folder: String) throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let configuration: JSONValue = [
+      "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+      "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+      "vocab_size": 128256, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5,
+      "rope_theta": 500000.0, "tie_word_embeddings": false, "hidden_act": "silu",
+    ]
+    try DocumentFile(folder + "/config.json").replace(with: configuration.pretty)
+    var shapes: [(String, [Int])] = [
+      ("model.embed_tokens.weight", [128256, 4096]), ("lm_head.weight", [128256, 4096]),
+      ("model.norm.weight", [4096]),
+    ]
+    for layer in 0..<32 {
+      let prefix = "model.layers.\(layer)"
+      shapes += [
+        ("\(prefix).input_layernorm.weight", [4096]),
+        ("\(prefix).post_attention_layernorm.weight", [4096]),
+        ("\(prefix).self_attn.q_proj.weight", [4096, 4096]),
+        ("\(prefix).self_attn.k_proj.weight", [1024, 4096]),
+        ("\(prefix).self_attn.v_proj.weight", [1024, 4096]),
+        ("\(prefix).self_attn.o_proj.weight", [4096, 4096]),
+        ("\(prefix).mlp.gate_proj.weight", [14336, 4096]),
+        ("\(prefix).mlp.up_proj.weight", [14336, 4096]),
+        ("\(prefix).mlp.down_proj.weight", [4096, 14336]),
+      ]
+    }
+    var offset = 0
+    var header = JSONObject()
+    for (name, shape) in shapes {
+      let bytes = shape.reduce(2, *)
+      header[name] = [
+        "dtype": "BF16", "shape": .array(shape.map { .integer($0) }),
+        "data_offsets": [.integer(offset), .integer(offset + bytes)],
+      ]
+      offset += bytes
+    }
+    var text = Array(JSONValue.object(header).compact.utf8)
+    while text.count % 8 != 0 { text.append(0x20) }
+    var file = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) }
+    file.append(contentsOf: text)
+    let path = folder + "/model.safetensors"
+    try file.write(to: URL(fileURLWithPath: path))
+    try #require(truncate(path, off_t(file.count + offset)) == 0)
+  }
+}

@@ -1,0 +1,165 @@
+import Checkpoints
+import Documents
+import Foundation
+import Synchronization
+import TensorCore
+import Testing
+
+@testable import Pipeline
+
+/// Asks to stop after so many polls.
+private func interruption(afterPolls limit: Int) -> Interruption {
+  let polls = Mutex(0)
+  return Interruption {
+    polls.withLock {
+      $0 += 1
+      return $0 > limit ? SIGTERM : 0
+    }
+  }
+}
+
+private let artefacts = [
+  "run/artefacts/attention-transfer.h5", "run/artefacts/low-rank-adaptation.h5",
+  "run/metrics.jsonl", "run/results.json",
+  "run/checkpoints/low-rank-adaptation/step-00000006/state.h5",
+]
+
+@Suite struct ConversionTests {
+  @Test("a recipe runs to its report, and the student opens again with the same perplexity")
+  func wholeRun() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    #expect(try teacher.run(try teacher.recipe()) == .success)
+    let results = try DocumentFile("\(teacher.folder)/run/results.json").read()
+    let perplexity = try #require(results["studentPerplexity"]?.doubleValue)
+    #expect(perplexity.isFinite && perplexity > 1)
+    #expect(results["transferLossByLayer"]?.arrayValue?.count == 2)
+    let student = try LoadedModel.open("\(teacher.folder)/run")
+    #expect(student.student?.stage == "low-rank-adaptation")
+    #expect(student.decoder.parameters.count == 2 * (3 + 8))
+    let losses = try String(
+      contentsOfFile: "\(teacher.folder)/run/metrics.jsonl", encoding: .utf8
+    ).split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+      .filter { $0["stage"] == "attention-transfer" }.compactMap { $0["loss"]?.doubleValue }
+    #expect(losses.count == 6 && losses.last! < losses.first!)
+  }
+
+  @Test(
+    "a run stopped at any step and resumed writes the bytes of one that was not",
+    arguments: [0, 1, 2, 3, 5, 7, 9, 10, 11, 12])
+  func resumeIsExact(polls: Int) throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe()
+    _ = try teacher.run(recipe)
+    let expected = try artefacts.map(teacher.bytes)
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    let error = #expect(throws: Preempted.self) {
+      try teacher.run(recipe, interruption: interruption(afterPolls: 2 * polls))
+    }
+    #expect(error?.exitCode == .preempted)
+    _ = try teacher.run(recipe, resume: true)
+    for (name, bytes) in zip(artefacts, expected) where name != "run/results.json" {
+      #expect(try teacher.bytes(name) == bytes, "\(name)")
+    }
+  }
+
+  @Test("a run killed after its checkpoint was damaged goes on from the one before")
+  func damagedCheckpoint() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe()
+    _ = try teacher.run(recipe)
+    let expected = try artefacts.map(teacher.bytes)
+    let folder = teacher.folder + "/run"
+    try FileManager.default.removeItem(atPath: folder + "/artefacts/low-rank-adaptation.h5")
+    let state = folder + "/checkpoints/low-rank-adaptation/step-00000006/state.h5"
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: state))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: state))
+    _ = try teacher.run(recipe, resume: true)
+    for (name, bytes) in zip(artefacts, expected) where name != "run/results.json" {
+      #expect(try teacher.bytes(name) == bytes, "\(name)")
+    }
+  }
+
+  @Test(
+    "training from stored activations gives the weights of the joint pass, bit for bit",
+    arguments: [1, 2])
+  func storedActivations(layersPerBlock: Int) throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let shared = "stages[0].keepBest=false"
+    _ = try teacher.run(try teacher.recipe(shared, output: "joint"))
+    _ = try teacher.run(
+      try teacher.recipe(
+        shared, "stages[0].activations={\"layersPerBlock\":\(layersPerBlock)}", output: "stored"))
+    let joint = try StudentArtefact.read(
+      teacher.folder + "/joint/artefacts/attention-transfer.h5")
+    let stored = try StudentArtefact.read(
+      teacher.folder + "/stored/artefacts/attention-transfer.h5")
+    #expect(joint.tensors.map(\.name) == stored.tensors.map(\.name))
+    for (left, right) in zip(joint.tensors, stored.tensors) {
+      #expect(left.tensor.elements == right.tensor.elements, "\(left.name)")
+    }
+    #expect(!teacher.exists("stored/activations/block-0000.h5"))
+  }
+
+  @Test("a resumed run from stored activations gives the weights of one that was not stopped")
+  func storedActivationsResume() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe("stages[0].activations={\"storage\":\"bfloat16\"}")
+    _ = try teacher.run(recipe)
+    let expected = try artefacts.map(teacher.bytes)
+    for polls in [3, 20, 26, 36, 50] {
+      try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+      #expect(throws: Preempted.self) {
+        try teacher.run(recipe, interruption: interruption(afterPolls: polls))
+      }
+      _ = try teacher.run(recipe, resume: true)
+      #expect(try teacher.bytes(artefacts[0]) == expected[0], "\(polls)")
+      #expect(try teacher.bytes("run/metrics.jsonl") == expected[2], "\(polls)")
+    }
+  }
+
+  @Test("merged adapters give the perplexity of the adapters")
+  func merge() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    _ = try teacher.run(try teacher.recipe())
+    _ = try teacher.run(try teacher.recipe("stages[1].merge=true", output: "merged"))
+    let perplexity = { (name: String) in
+      try DocumentFile("\(teacher.folder)/\(name)/results.json").read()["studentPerplexity"]!
+        .doubleValue!
+    }
+    let (adapted, merged) = (try perplexity("run"), try perplexity("merged"))
+    #expect(abs(adapted - merged) < 1e-4 * adapted)
+    let student = try StudentArtefact.read(
+      teacher.folder + "/merged/artefacts/low-rank-adaptation.h5")
+    #expect(student.adapters == nil)
+    #expect(student.tensors.contains { $0.name == "model.layers.1.self_attn.o_proj.weight" })
+  }
+
+  @Test("activation checkpointing and dropout change neither determinism nor resuming")
+  func checkpointedDropout() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe(
+      "stages[1].activationCheckpointing=true", "stages[1].dropout=0.2")
+    _ = try teacher.run(recipe)
+    let expected = try teacher.bytes(artefacts[1])
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    #expect(throws: Preempted.self) {
+      try teacher.run(recipe, interruption: interruption(afterPolls: 19))
+    }
+    _ = try teacher.run(recipe, resume: true)
+    #expect(try teacher.bytes(artefacts[1]) == expected)
+    _ = try teacher.run(try teacher.recipe("stages[1].dropout=0.2", output: "kept"))
+    let kept = try StudentArtefact.read(teacher.folder + "/kept/artefacts/low-rank-adaptation.h5")
+    let again = try StudentArtefact.read(teacher.folder + "/run/artefacts/low-rank-adaptation.h5")
+    for (left, right) in zip(kept.tensors, again.tensors) {
+      #expect(left.tensor.elements == right.tensor.elements, "\(left.name)")
+    }
+  }
+}
