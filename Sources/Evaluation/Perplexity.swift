@@ -61,10 +61,15 @@ public struct PerplexityMeasurement {
     self.clock = clock
   }
 
+  /// - Precondition: ids are below the vocabulary size, sequences within learned positions.
+  public func run(_ sequences: [EvaluationSequence]) -> PerplexityResult {
+    run(sequences) { _ in }
+  }
+
   /// - Parameter progress: called after every pass; what it throws ends the measurement.
   /// - Precondition: ids are below the vocabulary size, sequences within learned positions.
   public func run(
-    _ sequences: [EvaluationSequence], progress: (PerplexityResult) throws -> Void = { _ in }
+    _ sequences: [EvaluationSequence], progress: (PerplexityResult) throws -> Void
   ) rethrows -> PerplexityResult {
     var result = PerplexityResult(windows: [], tokens: 0, seconds: 0)
     var start = 0

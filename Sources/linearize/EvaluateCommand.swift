@@ -81,6 +81,7 @@ struct EvaluateCommand: ParsableCommand {
         progress.begin(stage: measured, totalSteps: count)
         (name, read) = (measured, 0)
       }
+      if done == 0 { return }
       progress.update(
         step: done, tokens: result.tokens - read, measures: [("perplexity", result.perplexity)])
       read = result.tokens

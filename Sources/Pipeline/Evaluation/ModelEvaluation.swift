@@ -39,8 +39,8 @@ public struct ModelEvaluation {
   ///   - sequenceLength: tokens of a window, the first of which is not scored.
   ///   - maximumSequences: windows at most; nil for all.
   ///   - measuresTeacher: of a student, measure the teacher it stands on too.
-  ///   - progress: called after every pass with the name of what is measured, the windows done and
-  ///     all of them, tokens read so far, and the loss so far.
+  ///   - progress: called before the first and after every pass with the name of what is measured,
+  ///     the windows done and all of them, and the result so far.
   /// - Throws: `InputError`, `DocumentFile.Failure`, and what `progress` throws.
   public func run(
     _ source: Source, sequenceLength: Int, maximumSequences: Int?, measuresTeacher: Bool,
@@ -48,7 +48,8 @@ public struct ModelEvaluation {
   ) throws -> EvaluationResults {
     let windows = try self.windows(source, length: sequenceLength, maximum: maximumSequences)
     func measure(_ decoder: Decoder, _ name: String) throws -> PerplexityResult {
-      try PerplexityMeasurement(decoder, clock: clock).run(windows) {
+      try progress(name, 0, windows.count, PerplexityResult(windows: [], tokens: 0, seconds: 0))
+      return try PerplexityMeasurement(decoder, clock: clock).run(windows) {
         try progress(name, $0.windows.count, windows.count, $0)
       }
     }

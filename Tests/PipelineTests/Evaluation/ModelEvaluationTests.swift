@@ -1,0 +1,107 @@
+import Documents
+import Evaluation
+import Foundation
+import Testing
+
+@testable import Pipeline
+
+@Suite struct ModelEvaluationTests {
+  private func ids(_ count: Int) -> JSONValue {
+    .array((0..<count).map { .integer($0 * 7 % 40) })
+  }
+
+  private func evaluate(
+    _ model: LoadedModel, _ source: ModelEvaluation.Source, length: Int, maximum: Int? = nil,
+    teacher: Bool = false
+  ) throws -> EvaluationResults {
+    try ModelEvaluation(model, clock: { 0 }).run(
+      source, sequenceLength: length, maximumSequences: maximum, measuresTeacher: teacher
+    ) { _, _, _, _ in }
+  }
+
+  @Test func `A list is cut into windows, and lists of lists each by itself`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      let model = try LoadedModel.open(folder)
+      try DocumentFile("\(folder)/flat.json").replace(with: ids(30).compact)
+      try DocumentFile("\(folder)/nested.json").replace(
+        with: JSONValue.array([ids(15), ids(9), ids(20)]).compact)
+      let flat = try evaluate(model, .tokens("\(folder)/flat.json"), length: 10)
+      #expect(flat.teacher?.windows.count == 3)
+      let nested = try evaluate(model, .tokens("\(folder)/nested.json"), length: 10)
+      #expect(nested.teacher?.windows.count == 3)
+      #expect(nested.teacher?.windows[0] == flat.teacher?.windows[0])
+      let two = try evaluate(model, .tokens("\(folder)/nested.json"), length: 10, maximum: 2)
+      #expect(two.teacher?.windows == nested.teacher.map { Array($0.windows.prefix(2)) })
+    }
+  }
+
+  @Test func `A text is encoded without special tokens`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      let model = try LoadedModel.open(folder)
+      let text = "the cat and the dog and the bird 123"
+      try DocumentFile("\(folder)/text.txt").replace(with: text)
+      let tokens = try model.requireTokenizer().encode(text)
+      try DocumentFile("\(folder)/ids.json").replace(
+        with: JSONValue.array(tokens.map { .integer(Int($0)) }).compact)
+      let fromText = try evaluate(model, .text("\(folder)/text.txt"), length: 8)
+      let fromTokens = try evaluate(model, .tokens("\(folder)/ids.json"), length: 8)
+      #expect(fromText.teacher == fromTokens.teacher)
+    }
+  }
+
+  @Test func `A student can be measured beside its teacher`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      try TinyCheckpoint.writeStudent(of: folder, to: "\(folder)/student.h5")
+      try DocumentFile("\(folder)/ids.json").replace(with: ids(60).compact)
+      let source = ModelEvaluation.Source.tokens("\(folder)/ids.json")
+      let teacher = try evaluate(try LoadedModel.open(folder), source, length: 20).teacher
+      let both = try evaluate(
+        try LoadedModel.open("\(folder)/student.h5"), source, length: 20, teacher: true)
+      #expect(both.teacher == teacher)
+      #expect(both.student != nil && both.student != teacher)
+      #expect(both.perplexityRatio != nil)
+      let alone = try evaluate(
+        try LoadedModel.open("\(folder)/student.h5"), source, length: 20)
+      #expect(alone.teacher == nil && alone.student == both.student)
+    }
+  }
+
+  @Test func `Too few tokens for a window are refused with both numbers`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      let path = "\(folder)/ids.json"
+      try DocumentFile(path).replace(with: ids(9).compact)
+      let error = #expect(throws: InputError.self) {
+        try evaluate(try LoadedModel.open(folder), .tokens(path), length: 10)
+      }
+      #expect(
+        error?.description == """
+          \(path): found 9 tokens in 1 sequence, expected at least 10 in one, a window; give \
+          more, or a shorter --sequence-length
+          """)
+    }
+  }
+
+  @Test func `A text that is not UTF-8 is refused with the place`() throws {
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/latin1.txt"
+      try Data([0x61, 0xC3, 0xA9, 0xE9, 0x62]).write(to: URL(fileURLWithPath: path))
+      let error = #expect(throws: InputError.self) { try TextFile.read(path) }
+      #expect(
+        error?.description
+          == "\(path), byte 3: is not UTF-8; convert the text, for example with iconv")
+    }
+  }
+
+  @Test func `Results and report appear in a folder that is made for them`() throws {
+    try withTemporaryFolder { folder in
+      let output = "\(folder)/a/b"
+      try EvaluationFiles.write(EvaluationResults(title: "empty"), to: output)
+      #expect(try DocumentFile("\(output)/results.json").read()["title"] == "empty")
+      #expect(try TextFile.read("\(output)/report.md").hasPrefix("# empty\n"))
+    }
+  }
+}

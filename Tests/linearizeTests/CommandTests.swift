@@ -1,0 +1,75 @@
+import ArgumentParser
+import Testing
+
+@testable import linearize
+
+@Suite struct CommandTests {
+  private func message(_ arguments: [String]) -> String {
+    do {
+      _ = try Linearize.parseAsRoot(arguments)
+      return "accepted"
+    } catch {
+      return Linearize.message(for: error)
+    }
+  }
+
+  @Test(arguments: [
+    (
+      ["generate", "--model", "m"],
+      "Give --prompt or --prompt-file; --prompt \"\" starts from nothing."
+    ),
+    (
+      ["generate", "--model", "m", "--prompt", "a", "--prompt-file", "b"],
+      "Give --prompt or --prompt-file, not both."
+    ),
+    (["generate", "--model", "m", "--prompt", "a", "--system", "s"], "--system needs --chat."),
+    (
+      ["generate", "--model", "m", "--prompt", "a", "--max-tokens=-1"],
+      "--max-tokens is -1, expected 0 or more."
+    ),
+    (["evaluate", "--model", "m"], "Give either --tokens or --text."),
+    (
+      ["evaluate", "--model", "m", "--tokens", "a", "--text", "b"],
+      "Give either --tokens or --text."
+    ),
+    (
+      ["evaluate", "--model", "m", "--tokens", "a", "--sequence-length", "1"],
+      "--sequence-length is 1, expected at least 2: the first token is not scored."
+    ),
+    (
+      ["export", "--model", "m", "--output", "o", "--max-shard-size", "0"],
+      "--max-shard-size is 0, expected a size such as 5GB, 500MB or 1000000."
+    ),
+  ])
+  func `Commands that mean nothing are refused before anything is read`(
+    arguments: [String], text: String
+  ) {
+    #expect(message(arguments) == text)
+  }
+
+  @Test(arguments: [
+    ["inspect", "m", "--json"], ["generate", "--model", "m", "--prompt", ""],
+    ["generate", "--model", "m", "--prompt-file", "p", "--chat", "--system", "s", "-n", "5"],
+    ["evaluate", "--model", "m", "--text", "t", "--max-sequences", "3", "--output", "o"],
+    ["tokenize", "--model", "m", "--text", "t", "--output", "o"],
+    ["activations", "--model", "m", "--tokens", "t", "--output", "o", "--attention-weights"],
+    ["export", "--model", "m", "--output", "o", "--format", "safetensors", "--merge"],
+    [
+      "export", "--model", "m", "--output", "o", "--dtype", "bfloat16", "--max-shard-size", "500mb",
+    ],
+    ["list", "families"], ["--recipe", "r.json", "--dry-run"],
+  ])
+  func `The documented spellings are accepted`(arguments: [String]) {
+    #expect(message(arguments) == "accepted")
+  }
+
+  @Test(arguments: [
+    "run", "validate", "inspect", "evaluate", "generate", "tokenize", "activations", "export",
+    "list", "env",
+  ])
+  func `Every command shows examples in its help`(name: String) throws {
+    let command = try #require(
+      Linearize.configuration.subcommands.first { $0.configuration.commandName == name })
+    #expect(command.helpMessage().contains("EXAMPLES"))
+  }
+}
