@@ -65,8 +65,9 @@ struct Benchmarks {
     }
     let column = { (x: Tensor, head: Int, width: Int) -> [Float] in
       let elements = x.elements
-      return (0..<length).flatMap { row in
-        elements[(row * heads + head) * width..<(row * heads + head + 1) * width]
+      return (0..<length).flatMap { (row: Int) -> ArraySlice<Float> in
+        let start = (row * heads + head) * width
+        return elements[start..<start + width]
       }
     }
     let naive = { (head: Int) in

@@ -36,8 +36,11 @@ struct ActivationsCommand: ParsableCommand {
       try options.open(), includesAttentions: attentionWeights)
     var progress = Console.progress(quiet: options.quiet)
     try capture.run(tokens: tokens, output: output) { done, count, length in
-      if done == 0 { progress.begin(stage: "activations", totalSteps: count) }
-      progress.update(step: done, tokens: done == 0 ? 0 : length)
+      if done == 0 {
+        progress.begin(stage: "activations", totalSteps: count)
+      } else {
+        progress.update(step: done, tokens: length)
+      }
     }
     progress.end()
     options.log(output)

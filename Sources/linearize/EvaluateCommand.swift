@@ -66,6 +66,8 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
+    // Before the work, not after it.
+    if let output { try EvaluationFiles.makeFolder(output) }
     let model = try options.open()
     let evaluation = ModelEvaluation(model)
     var progress = Console.progress(quiet: options.quiet)

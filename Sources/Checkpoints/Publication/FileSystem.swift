@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Synchronization
 
 /// The system's calls that publication consists of, each checked, each a place where tests can
 /// let it fail.
@@ -15,12 +16,27 @@ enum FileSystem {
     case list = "list it"
   }
 
-  /// Called before every operation of this task; returns the error number to fail with, 0 for none.
-  @TaskLocal static var fault: (@Sendable (Operation, _ path: String) -> Int32)?
+  typealias Fault = @Sendable (Operation, _ path: String) -> Int32
+
+  /// What tests let happen on a thread: called before every operation there, returns the error
+  /// number to fail with, 0 for none. By thread and not by task: reading a task-local value from
+  /// optimised synchronous code crashed in Swift 6.3.
+  private static let faults = Mutex<[UInt: Fault]>([:])
+
+  /// Runs `body` with the operations of this thread failing as `fault` says.
+  static func withFault<Result>(_ fault: @escaping Fault, _ body: () throws -> Result) rethrows
+    -> Result
+  {
+    let thread = UInt(pthread_self())
+    faults.withLock { $0[thread] = fault }
+    defer { faults.withLock { $0[thread] = nil } }
+    return try body()
+  }
 
   private static func check(
     _ operation: Operation, _ path: String, _ call: () -> Int32
   ) throws(PublicationError) -> Int32 {
+    let fault = faults.withLock { $0.isEmpty ? nil : $0[UInt(pthread_self())] }
     if let number = fault?(operation, path), number != 0 {
       throw PublicationError(path: path, operation: operation.rawValue, errorNumber: number)
     }

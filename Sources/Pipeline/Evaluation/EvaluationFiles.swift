@@ -13,7 +13,8 @@ public enum EvaluationFiles {
     try DocumentFile(folder + "/report.md").replace(with: results.markdown)
   }
 
-  private static func makeFolder(_ path: String) throws {
+  /// - Throws: `DocumentFile.Failure`, `RunError.notAFolder`.
+  public static func makeFolder(_ path: String) throws {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
       if !isFolder.boolValue { throw RunError.notAFolder(path: path) }

@@ -39,7 +39,7 @@ typealias Fault = @Sendable (FileSystem.Operation, _ path: String) -> Int32
 
 /// Runs `body` with calls of the system that fail as `fault` says.
 func withCalls<Result>(_ fault: @escaping Fault, _ body: () throws -> Result) rethrows -> Result {
-  try FileSystem.$fault.withValue(fault, operation: body)
+  try FileSystem.withFault(fault, body)
 }
 
 /// Counts operations.
