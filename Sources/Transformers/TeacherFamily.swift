@@ -5,6 +5,8 @@ import TensorCore
 public protocol TeacherFamily: Sendable {
   /// `model_type` of the configurations it understands.
   static var modelType: String { get }
+  /// One line for `linearize list`.
+  static var summary: String { get }
 
   static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration
 

@@ -26,7 +26,7 @@ struct ListCommand: ParsableCommand {
       switch self {
       case .students: StudentRegistry.mixers.map { ($0.name, $0.summary) }
       case .featureMaps: StudentRegistry.featureMaps.map { ($0.name, $0.summary) }
-      case .families: TeacherFamilies.all.map { ($0.modelType, "model_type of its config.json") }
+      case .families: TeacherFamilies.all.map { ($0.modelType, $0.summary) }
       case .stages: StageRegistry.all.map { ($0.name, $0.summary) }
       }
     }

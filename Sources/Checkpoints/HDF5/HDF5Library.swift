@@ -23,6 +23,18 @@ enum HDF5Library {
   }
 }
 
+/// What the linked HDF5 says of itself.
+public enum HDF5Information {
+  /// Such as `1.10.8`.
+  public static var version: String {
+    HDF5Library.locked {
+      var (major, minor, release): (UInt32, UInt32, UInt32) = (0, 0, 0)
+      return H5get_libversion(&major, &minor, &release) >= 0
+        ? "\(major).\(minor).\(release)" : "unknown"
+    }
+  }
+}
+
 /// An identifier of the library, released with the object.
 ///
 /// `@unchecked Sendable`: the number never changes but for `release`, which runs under the lock.

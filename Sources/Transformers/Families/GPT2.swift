@@ -6,6 +6,8 @@ import TensorCore
 /// stored `[inputs, outputs]` (its Conv1D).
 public enum GPT2: TeacherFamily {
   public static let modelType = "gpt2"
+  public static let summary =
+    "learned positions, layer norm, fused Conv1D projections"
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     let hiddenSize = reader.integer("n_embd")

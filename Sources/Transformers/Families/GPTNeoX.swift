@@ -6,6 +6,8 @@ import TensorCore
 /// parallel, one fused projection whose rows go head by head: its query, its key, its value.
 public enum GPTNeoX: TeacherFamily {
   public static let modelType = "gpt_neox"
+  public static let summary =
+    "GPT-NeoX and Pythia: partial rotary positions, parallel residual"
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     let hiddenSize = reader.integer("hidden_size")

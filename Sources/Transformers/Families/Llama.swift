@@ -6,6 +6,8 @@ import TensorCore
 /// grouped queries, SwiGLU.
 public enum Llama: TeacherFamily {
   public static let modelType = "llama"
+  public static let summary =
+    "Llama 1 to 3, SmolLM2, TinyLlama: grouped queries, SwiGLU, rotary positions"
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     llamaConfiguration(reader, family: modelType)

@@ -4,6 +4,8 @@ import TensorCore
 /// Mistral: Llama's blocks with a sliding window over the keys.
 public enum Mistral: TeacherFamily {
   public static let modelType = "mistral"
+  public static let summary =
+    "Llama with a sliding window"
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     var configuration = llamaConfiguration(reader, family: modelType)

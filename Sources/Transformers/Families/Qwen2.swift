@@ -4,6 +4,8 @@ import TensorCore
 /// Qwen 2 and 2.5: Llama's blocks with biases on queries, keys and values.
 public enum Qwen2: TeacherFamily {
   public static let modelType = "qwen2"
+  public static let summary =
+    "Qwen 2 and 2.5: Llama with biases on queries, keys and values"
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     var configuration = llamaConfiguration(reader, family: modelType)

@@ -4,6 +4,8 @@ import TensorCore
 /// Qwen 3: RMS norm on every head of queries and keys, a head dimension of its own.
 public enum Qwen3: TeacherFamily {
   public static let modelType = "qwen3"
+  public static let summary =
+    "Qwen 3: norms on queries and keys, a head dimension of its own"
 
   public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
     var configuration = llamaConfiguration(reader, family: modelType)
