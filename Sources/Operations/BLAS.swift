@@ -28,6 +28,14 @@ enum BLAS {
     into c: UnsafeMutablePointer<Float>, stride: Int
   ) {
     if m == 0 || n == 0 { return }
+    if k == 0 {
+      // An empty sum, which CBLAS refuses: its strides would have to be at least 1.
+      for row in 0..<m {
+        for column in 0..<n { c[row * stride + column] *= beta }
+        if beta == 0 { (c + row * stride).update(repeating: 0, count: n) }
+      }
+      return
+    }
     _ = singleThreaded
     cblas_sgemm(
       CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans,

@@ -15,7 +15,7 @@ struct FeatureMapAttentionOptions: Sendable {
 
 /// Linear attention over learned features, alone or under a softmax window: the mixers of
 /// Hedgehog, T2R and LoLCATs. The attention itself is `Operations.hybridAttention`.
-final class FeatureMapAttention: TokenMixer {
+final class FeatureMapAttention: HybridMixer {
   private let featureMap: LearnedFeatureMap
   /// Logits of γ, `[1, queryHeads, 1, 1]`; nil without a window.
   private let windowFactors: Parameter?
@@ -39,6 +39,23 @@ final class FeatureMapAttention: TokenMixer {
           repeating: Float(log(gamma / (1 - gamma))), [1, geometry.attention.queryHeads, 1, 1]))
       factors.isTrainable = options.trainsWindowFactor
       windowFactors = factors
+    }
+  }
+
+  private init(_ other: FeatureMapAttention, shape: HybridAttentionShape) {
+    featureMap = other.featureMap
+    windowFactors = other.windowFactors
+    self.shape = shape
+  }
+
+  var window: AttentionWindow { shape.window }
+  var sinks: Int { shape.sinks }
+
+  func only(_ part: MixerPart) -> (any TokenMixer)? {
+    if window == .none { return nil }
+    return switch part {
+    case .window: SoftmaxWindowMixer(shape.attention, window: window, sinks: sinks)
+    case .linear: FeatureMapAttention(self, shape: shape.withMutedWindow)
     }
   }
 
@@ -83,10 +100,12 @@ private final class FeatureMapAttentionState: MixerState {
   private let mixer: FeatureMapAttention
   private var state: HybridAttentionState
 
-  init(_ mixer: FeatureMapAttention) {
+  init(_ mixer: FeatureMapAttention, _ state: HybridAttentionState? = nil) {
     self.mixer = mixer
-    state = HybridAttentionState(mixer.shape)
+    self.state = state ?? HybridAttentionState(mixer.shape)
   }
+
+  func copy() -> any MixerState { FeatureMapAttentionState(mixer, state) }
 
   var position: Int { state.position }
   var bytes: Int { state.bytes }

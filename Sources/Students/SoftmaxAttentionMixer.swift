@@ -35,6 +35,12 @@ private final class KeyValueCache: MixerState {
 
   init(_ mixer: SoftmaxAttentionMixer) { self.mixer = mixer }
 
+  func copy() -> any MixerState {
+    let copy = KeyValueCache(mixer)
+    (copy.keys, copy.values, copy.first, copy.position) = (keys, values, first, position)
+    return copy
+  }
+
   var bytes: Int { (keys.count + values.count) * MemoryLayout<Float>.stride }
 
   func advance(queries: Tensor, keys newKeys: Tensor, values newValues: Tensor) -> Tensor {

@@ -41,6 +41,27 @@ public protocol MixerState: AnyObject {
 
   /// Outputs of the next tokens, shapes as in `MixerInput`.
   func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor
+
+  /// The same past, to be continued otherwise: advancing one does not move the other.
+  func copy() -> any MixerState
+}
+
+/// The halves of a mixer that joins softmax over a window with linear attention.
+public enum MixerPart: Sendable, CaseIterable {
+  case window
+  case linear
+}
+
+/// A mixer whose halves can be run apart, to see what each is worth.
+public protocol HybridMixer: TokenMixer {
+  /// Where its softmax looks; `.none` without a window.
+  var window: AttentionWindow { get }
+  /// First tokens that stay visible to the window's softmax.
+  var sinks: Int { get }
+
+  /// One half with the other switched off, sharing this mixer's parameters; nil when the mixer
+  /// has but one half.
+  func only(_ part: MixerPart) -> (any TokenMixer)?
 }
 
 /// Where a mixer stands.

@@ -19,6 +19,19 @@ extension Decoder {
     }
   }
 
+  /// The same weights, adapters and merged projections, with other mixers on some layers.
+  ///
+  /// - Parameter mixer: what a layer gets; nil leaves its own.
+  public func replacingMixers(_ mixer: (DecoderLayer) -> (any TokenMixer)?) -> Decoder {
+    let decoder = Decoder(configuration: configuration, weights: weights)
+    for (copy, layer) in zip(decoder.layers, layers) {
+      copy.mixer = mixer(layer) ?? layer.mixer
+      copy.adapters = layer.adapters
+      copy.mergedWeights = layer.mergedWeights
+    }
+    return decoder
+  }
+
   /// Puts adapters on the given projections of every layer whose attention was replaced.
   public func addAdapters(
     _ projections: [AttentionProjection], rank: Int, alpha: Float, dropout: Float, seed: UInt64

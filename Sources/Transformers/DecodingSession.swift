@@ -16,6 +16,15 @@ public final class DecodingSession {
     states = decoder.layers.map { $0.mixer.makeState() }
   }
 
+  private init(_ other: DecodingSession) {
+    decoder = other.decoder
+    states = other.states.map { $0.copy() }
+    position = other.position
+  }
+
+  /// The same context, to be continued otherwise: neither session moves the other.
+  public func fork() -> DecodingSession { DecodingSession(self) }
+
   /// Bytes of all states.
   public var stateBytes: Int { states.reduce(0) { $0 + $1.bytes } }
 

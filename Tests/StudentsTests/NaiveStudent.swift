@@ -52,6 +52,13 @@ struct NaiveStudent {
     attend(operands, layout: layout).output
   }
 
+  /// Outputs with every weight of the other half set to zero.
+  func output(_ operands: MixerOperands, only part: MixerPart) -> [Double] {
+    let layout = SequenceLayout(length: operands.rows)
+    if part == .linear { return attend(operands, layout: layout, mutesWindow: true).output }
+    return attend(operands, layout: layout, mutesLinear: true).output
+  }
+
   /// Soft cross-entropy of attention rows against softmax attention over `teacherWindow` keys,
   /// averaged over heads and rows.
   func weightCrossEntropy(
@@ -80,11 +87,13 @@ struct NaiveStudent {
 
   /// Outputs `[rows, queryHeads * headDim]`, and weights `[count, count]` for every segment and
   /// head, heads innermost.
-  private func attend(_ operands: MixerOperands, layout: SequenceLayout) -> (
-    output: [Double], weights: [[Double]]
-  ) {
+  private func attend(
+    _ operands: MixerOperands, layout: SequenceLayout, mutesWindow: Bool = false,
+    mutesLinear: Bool = false
+  ) -> (output: [Double], weights: [[Double]]) {
     let (d, heads) = (attention.headDim, attention.queryHeads)
     let queryFeatures = features(operands.queries, inputHeads: heads, map: "q")
+      .map { mutesLinear ? 0 : $0 }
     let keyFeatures = features(operands.keys, inputHeads: attention.keyValueHeads, map: "k")
     let featureDim = projectionDim * activation.expansion
     var output = [Double](repeating: 0, count: layout.rows * attention.queryWidth)
@@ -99,7 +108,8 @@ struct NaiveStudent {
           queryFeatures: columns(queryFeatures, segment, heads, head, featureDim),
           keyFeatures: columns(keyFeatures, segment, heads, head, featureDim),
           factor: parameters["window_factors"]?[head] ?? 0, headDim: d, featureDim: featureDim,
-          scale: Double(attention.scale), window: window, sinks: sinks, isAffine: isAffine)
+          scale: Double(attention.scale), window: window, sinks: sinks, isAffine: isAffine,
+          mutesWindow: mutesWindow)
         weights.append(result.weights)
         for (index, row) in segment.rows.enumerated() {
           for column in 0..<d {

@@ -24,6 +24,7 @@ public func hybridAttentionGradients(
   statistics: HybridAttentionStatistics, shape: HybridAttentionShape, layout: SequenceLayout,
   projections: Bool
 ) -> HybridAttentionGradients {
+  precondition(!shape.mutesWindow, "a student with a muted window is measured, not trained")
   let heads = shape.attention.queryHeads
   let perHead: Shape = [layout.rows, shape.attention.queryWidth]
   var queryGradient = Tensor(zeros: projections ? perHead : [0])

@@ -111,7 +111,7 @@ extension HybridHead {
     let count = chunk.queries.count
     let stride = chunk.columns
     let local = chunk.queries.lowerBound - firstQuery
-    let hasWindow = shape.window != .none
+    let hasWindow = shape.hasWindow
     if hasWindow {
       BLAS.multiply(
         m: count, n: chunk.sinkColumns, k: d,
@@ -146,6 +146,9 @@ extension HybridHead {
           let shift = maximum.pointee - logarithm(gamma)
           total += vk_exp_sum(line, line, ends.sinks, scale, shift)
           total += vk_exp_sum(recent, recent, recentCount, scale, shift)
+        } else {
+          clear(line, 0..<ends.sinks)
+          clear(line, ends.window..<ends.visible)
         }
         let linearCount = ends.window - ends.sinks
         if linearCount > 0 {

@@ -8,7 +8,7 @@ extension Naive {
   public static func hybridAttention<T: Real>(
     queries: [T], keys: [T], values: [T], queryFeatures: [T], keyFeatures: [T], factor: T,
     headDim d: Int, featureDim f: Int, scale: T, window: AttentionWindow, sinks: Int,
-    isAffine: Bool
+    isAffine: Bool, mutesWindow: Bool = false
   ) -> (output: [T], weights: [T]) {
     let count = queries.count / d
     let gamma = 1 / (1 + T.exp(-factor))
@@ -21,11 +21,11 @@ extension Naive {
         scale * (0..<d).reduce(T.zero) { $0 + queries[i * d + $1] * keys[j * d + $1] }
       }
       let maximum = zip(products, visible).filter(\.1).map(\.0).max() ?? 0
-      var normalizer: T = window == .none ? T(1) / T(1_000_000_000_000) : 0
+      var normalizer: T = window == .none || mutesWindow ? T(1) / T(1_000_000_000_000) : 0
       for j in 0...i {
         let weight =
           visible[j]
-          ? gamma * T.exp(products[j] - maximum)
+          ? mutesWindow ? 0 : gamma * T.exp(products[j] - maximum)
           : lambda
             * (0..<f).reduce(T.zero) { $0 + queryFeatures[i * f + $1] * keyFeatures[j * f + $1] }
         weights[i * count + j] = weight

@@ -13,10 +13,13 @@ public struct HybridAttentionShape: Sendable, Equatable {
   public let sinks: Int
   /// The linear part is weighted `1 − γ` instead of 1.
   public let isAffine: Bool
+  /// Keys of the window and the sinks weigh nothing, and the linear part keeps the keys it has:
+  /// what the linear half does by itself. Forward and decoding only.
+  public let mutesWindow: Bool
 
   public init(
     attention: AttentionShape, featureDim: Int, window: AttentionWindow, sinks: Int = 0,
-    isAffine: Bool = false
+    isAffine: Bool = false, mutesWindow: Bool = false
   ) {
     precondition(sinks == 0 || window != .none, "sinks need a window")
     self.attention = attention
@@ -24,12 +27,22 @@ public struct HybridAttentionShape: Sendable, Equatable {
     self.window = window
     self.sinks = sinks
     self.isAffine = isAffine
+    self.mutesWindow = mutesWindow
+  }
+
+  /// The same keys, the window's and the sinks' without weight.
+  public var withMutedWindow: HybridAttentionShape {
+    HybridAttentionShape(
+      attention: attention, featureDim: featureDim, window: window, sinks: sinks,
+      isAffine: isAffine, mutesWindow: true)
   }
 
   var featureWidth: Int { attention.queryHeads * featureDim }
 
-  /// Added to the normaliser of pure linear attention; a window's normaliser is never 0.
-  var epsilon: Float { window == .none ? 1e-12 : 0 }
+  var hasWindow: Bool { window != .none && !mutesWindow }
+
+  /// Added to the normaliser of linear attention alone; a window's normaliser is never 0.
+  var epsilon: Float { hasWindow ? 0 : 1e-12 }
 
   /// (γ, λ) of a head: `γ = sigmoid(factor)`, `λ = 1` or `1 − γ`.
   func factors(_ logit: Float) -> (window: Float, linear: Float) {

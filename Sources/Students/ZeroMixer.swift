@@ -1,0 +1,32 @@
+import Differentiation
+import TensorCore
+
+/// No attention: every output is zero. What remains of a model says how much its numbers owe to
+/// attention at all (arXiv 2510.05901).
+public final class ZeroMixer: TokenMixer {
+  public init() {}
+
+  public var parameters: [Parameter] { [] }
+
+  public func mix(_ input: MixerInput, on tape: Tape) -> Variable {
+    tape.constant(Tensor(zeros: input.queries.value.shape))
+  }
+
+  public func makeState() -> any MixerState { State() }
+
+  private final class State: MixerState {
+    private(set) var position = 0
+    let bytes = 0
+
+    func copy() -> any MixerState {
+      let copy = State()
+      copy.position = position
+      return copy
+    }
+
+    func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
+      position += queries.shape[0]
+      return Tensor(zeros: queries.shape)
+    }
+  }
+}
