@@ -1,0 +1,40 @@
+import Documents
+
+/// One JSON object a line.
+public enum JSONLines {
+  public struct Row: Sendable, Equatable {
+    /// Line of the file, from 1.
+    public let line: Int
+    public let object: JSONObject
+
+    public init(line: Int, object: JSONObject) {
+      self.line = line
+      self.object = object
+    }
+  }
+
+  /// All rows of a file. Lines of white space alone are no rows.
+  ///
+  /// - Throws: `DatasetError` with the bad lines, or when the file cannot be read.
+  public static func read(_ path: String) throws -> [Row] {
+    let reader = try LineReader(path: path)
+    var rows: [Row] = []
+    var bad = BadLines()
+    while let line = try reader.next() {
+      if line.bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }) { continue }
+      do {
+        let value = try JSONValue(parsing: line.bytes)
+        guard let object = value.objectValue else {
+          throw LineMistake(message: "found \(value.kindDescription), expected a JSON object")
+        }
+        rows.append(Row(line: line.number, object: object))
+      } catch let mistake as LineMistake {
+        try bad.report(path, line: line.number, mistake.message)
+      } catch let error as JSONError {
+        try bad.report(path, line: line.number, "column \(error.column): \(error.reason)")
+      }
+    }
+    try bad.throwIfAny()
+    return rows
+  }
+}

@@ -1,0 +1,48 @@
+import Documents
+
+/// One sample of a task, as texts.
+public struct TaskSample: Sendable, Equatable {
+  /// A continuation to be scored after a context.
+  public struct Request: Sendable, Equatable {
+    public var context: String
+    public var continuation: String
+
+    public init(context: String, continuation: String) {
+      self.context = context
+      self.continuation = continuation
+    }
+  }
+
+  /// Position among the task's samples, from 0.
+  public var index: Int
+  /// Line of the data file, from 1.
+  public var line: Int
+  /// The row as it is in the file.
+  public var row: JSONObject
+  /// One a choice, or the only one; a text that is scored as a whole has no context.
+  public var requests: [Request]
+  /// Position of the right choice; `nil` where there are none.
+  public var answer: Int?
+  /// What lm-eval calls the target, as text.
+  public var target: String
+  /// Code points of each choice without the delimiter.
+  public var choiceLengths: [Int]
+  /// Words and UTF-8 bytes of a text that is scored as a whole, before it was cleaned.
+  public var words: Int
+  public var bytes: Int
+
+  public init(
+    index: Int, line: Int, row: JSONObject, requests: [Request], answer: Int? = nil,
+    target: String, choiceLengths: [Int] = [], words: Int = 0, bytes: Int = 0
+  ) {
+    self.index = index
+    self.line = line
+    self.row = row
+    self.requests = requests
+    self.answer = answer
+    self.target = target
+    self.choiceLengths = choiceLengths
+    self.words = words
+    self.bytes = bytes
+  }
+}
