@@ -4,6 +4,7 @@ import Foundation
 import Operations
 import Students
 import TensorCore
+import Training
 import Transformers
 
 /// A recipe being carried out in its folder.
@@ -14,11 +15,14 @@ public struct Conversion {
   public var progress: ProgressReporter
   public var environment: JSONValue
   public var clock: () -> Double
+  /// Seconds since 1970, for TensorBoard.
+  public var wallClock: () -> Double
 
   public init(
     _ loaded: LoadedRecipe, resume: Bool, interruption: Interruption, progress: ProgressReporter,
     environment: JSONValue,
-    clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime }
+    clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime },
+    wallClock: @escaping () -> Double = { Date().timeIntervalSince1970 }
   ) {
     self.loaded = loaded
     self.resume = resume
@@ -26,6 +30,7 @@ public struct Conversion {
     self.progress = progress
     self.environment = environment
     self.clock = clock
+    self.wallClock = wallClock
   }
 
   /// Runs every stage that is not done yet.
@@ -78,8 +83,11 @@ public struct Conversion {
     let context = StageContext(
       recipe: recipe, run: run, teacher: teacher, student: student, data: data,
       metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
-      timings: try LineLog(run.timingsPath), interruption: interruption, progress: progress,
-      clock: clock)
+      timings: try LineLog(run.timingsPath),
+      scalars: ScalarLog(
+        folder: run.tensorBoardPath, host: ProcessInfo.processInfo.hostName,
+        process: Int(ProcessInfo.processInfo.processIdentifier), wallClock: wallClock),
+      interruption: interruption, progress: progress, clock: clock)
     for stage in recipe.stages {
       if let evaluation = stage as? EvaluationSpecification {
         return try EvaluationStage(

@@ -9,6 +9,7 @@ import Foundation
 ///     status.json     running, finished, failed or preempted; replaced atomically
 ///     metrics.jsonl   a line a step, without clock values: a resumed run writes the same bytes
 ///     timings.jsonl   wall clock, tokens/s, memory
+///     tensorboard/STAGE/events.out.tfevents.*   both, for `tensorboard --logdir`
 ///     checkpoints/STAGE/step-00000050/
 ///     artefacts/*.h5
 ///     results.json, report.md
@@ -20,7 +21,7 @@ public final class RunDirectory: Sendable {
 
   private static let ownNames = [
     "inputs.json", "env.json", "status.json", "metrics.jsonl", "timings.jsonl", "checkpoints",
-    "artefacts", "results.json", "report.md",
+    "artefacts", "results.json", "report.md", "tensorboard",
   ]
 
   /// Takes the folder for a run, making it when it is not there.
@@ -65,6 +66,8 @@ public final class RunDirectory: Sendable {
   public var artefactsPath: String { path + "/artefacts" }
   public var metricsPath: String { path + "/metrics.jsonl" }
   public var timingsPath: String { path + "/timings.jsonl" }
+  /// Made with the first scalars, a folder a stage.
+  public var tensorBoardPath: String { path + "/tensorboard" }
   public var resultsPath: String { path + "/results.json" }
   public var reportPath: String { path + "/report.md" }
 

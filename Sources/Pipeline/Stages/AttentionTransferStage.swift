@@ -76,7 +76,7 @@ func transferStep(
   }
   return StepMeasures(
     loss: byLayer.mean, tokens: tokens,
-    details: [("lossByLayer", .array(byLayer.map { .number($0) }))])
+    lossByLayer: zip(layers, byLayer).map { (layer: $0, loss: $1) })
 }
 
 extension [Double] {

@@ -3,6 +3,7 @@ import Documents
 import Foundation
 import Operations
 import Students
+import Training
 import Transformers
 
 /// What the stages of one run share.
@@ -15,6 +16,8 @@ public final class StageContext {
   public let data: RecipeData
   public let metrics: LineLog
   public let timings: LineLog
+  /// The same for TensorBoard.
+  public let scalars: ScalarLog
   public let interruption: Interruption
   public var progress: ProgressReporter
   /// Seconds of a clock that never goes back.
@@ -22,8 +25,8 @@ public final class StageContext {
 
   init(
     recipe: Recipe, run: RunDirectory, teacher: LoadedModel, student: Decoder, data: RecipeData,
-    metrics: LineLog, timings: LineLog, interruption: Interruption, progress: ProgressReporter,
-    clock: @escaping () -> Double
+    metrics: LineLog, timings: LineLog, scalars: ScalarLog, interruption: Interruption,
+    progress: ProgressReporter, clock: @escaping () -> Double
   ) {
     self.recipe = recipe
     self.run = run
@@ -32,6 +35,7 @@ public final class StageContext {
     self.data = data
     self.metrics = metrics
     self.timings = timings
+    self.scalars = scalars
     self.interruption = interruption
     self.progress = progress
     self.clock = clock

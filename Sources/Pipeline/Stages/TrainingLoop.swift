@@ -9,8 +9,8 @@ struct StepMeasures {
   var loss: Double
   /// Tokens that took part.
   var tokens: Int
-  /// More numbers for the metrics, in order.
-  var details: [(name: String, value: JSONValue)] = []
+  /// Of the layers that are trained by losses of their own; empty where there is one loss for all.
+  var lossByLayer: [(layer: Int, loss: Double)] = []
 }
 
 /// Optimizer steps with everything that a run at night needs: schedule, validation, the best
@@ -62,21 +62,30 @@ final class TrainingLoop {
       let learningRate = schedule.learningRate
       optimizer.step(learningRate: learningRate, norm: norm)
       schedule.advance()
-      try context.metrics.append(
-        .object(
-          JSONObject(
-            [
-              ("stage", .string(name)), ("step", .integer(step + 1)),
-              ("loss", .number(measures.loss)), ("learningRate", .number(learningRate)),
-              ("gradientNorm", .number(norm)), ("tokens", .integer(measures.tokens)),
-            ] + measures.details.map { (key: $0.name, value: $0.value) })))
-      try validateIfDue(after: step, validate)
+      var metrics = JSONObject([
+        ("stage", .string(name)), ("step", .integer(step + 1)), ("loss", .number(measures.loss)),
+        ("learningRate", .number(learningRate)), ("gradientNorm", .number(norm)),
+        ("tokens", .integer(measures.tokens)),
+      ])
+      if !measures.lossByLayer.isEmpty {
+        metrics["lossByLayer"] = .array(measures.lossByLayer.map { .number($0.loss) })
+      }
+      try context.metrics.append(.object(metrics))
+      let validationLoss = try validateIfDue(after: step, validate)
       let seconds = context.clock() - start
+      let tokensPerSecond = Double(measures.tokens) / max(seconds, 1e-9)
+      let memory = ProcessMemory.peakBytes
       try context.timings.append([
         "stage": .string(name), "step": .integer(step + 1), "seconds": .number(seconds),
-        "tokensPerSecond": .number(Double(measures.tokens) / max(seconds, 1e-9)),
-        "peakMemoryBytes": .integer(ProcessMemory.peakBytes),
+        "tokensPerSecond": .number(tokensPerSecond), "peakMemoryBytes": .integer(memory),
       ])
+      var scalars: [(tag: String, value: Double)] = [
+        ("loss", measures.loss), ("learning_rate", learningRate), ("gradient_norm", norm),
+        ("tokens_per_second", tokensPerSecond), ("peak_memory_bytes", Double(memory)),
+      ]
+      if let validationLoss { scalars.append(("validation_loss", validationLoss)) }
+      scalars += layerScalars(measures)
+      context.scalars.append(scalars, stage: name, step: step + 1) { context.progress.log($0) }
       context.progress.update(
         step: step + 1, tokens: measures.tokens, measures: [("loss", measures.loss)])
       let isDue = (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
@@ -91,11 +100,23 @@ final class TrainingLoop {
     }
   }
 
-  private func validateIfDue(after step: Int, _ validate: (() throws -> Double)?) throws {
-    guard let validate else { return }
+  /// `loss/layer_07`: tags sort as layers do.
+  private func layerScalars(_ measures: StepMeasures) -> [(tag: String, value: Double)] {
+    let width = max(2, String(context.student.layers.count - 1).count)
+    return measures.lossByLayer.map { layer, loss in
+      let digits = String(layer)
+      let zeros = String(repeating: "0", count: width - digits.count)
+      return ("loss/layer_" + zeros + digits, loss)
+    }
+  }
+
+  /// - Returns: the validation loss when it was due.
+  private func validateIfDue(after step: Int, _ validate: (() throws -> Double)?) throws -> Double?
+  {
+    guard let validate else { return nil }
     let isLast = step + 1 == totalSteps
     let isDue = specification.evaluateEvery.map { (step + 1) % $0 == 0 } ?? false
-    guard isDue || isLast else { return }
+    guard isDue || isLast else { return nil }
     let loss = try validate()
     try requireFinite("the validation loss", loss, step: step)
     schedule.observe(validationLoss: loss)
@@ -105,6 +126,7 @@ final class TrainingLoop {
     try context.metrics.append([
       "stage": .string(name), "step": .integer(step + 1), "validationLoss": .number(loss),
     ])
+    return loss
   }
 
   private func requireFinite(_ quantity: String, _ value: Double, step: Int) throws {
