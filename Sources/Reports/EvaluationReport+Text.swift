@@ -1,0 +1,132 @@
+import Documents
+
+extension EvaluationReport {
+  /// What stands at the end of a run on the terminal: numbers, then the verdict.
+  public var terminalTable: String {
+    var blocks: [String] = []
+    if !textVariants.isEmpty { blocks.append(ablationTable.terminal) }
+    if !taskTable.isEmpty { blocks.append(taskTable.terminal) }
+    if !recallTable.isEmpty { blocks.append(recallTable.terminal) }
+    if let speed, !speed.table.isEmpty { blocks.append(speed.table.terminal) }
+    if !verdicts.isEmpty { blocks.append(verdictTable.terminal) }
+    let sentences = [
+      headline, linearShare?.sentence, speed?.sentence, sampleSentence,
+      peakMemoryBytes.map { "Peak memory \(Figures.bytes($0))." }, thresholdSentence,
+    ]
+    blocks.append(sentences.compactMap { $0.map { $0 + "\n" } }.joined())
+    return blocks.joined(separator: "\n")
+  }
+
+  /// `report.md`. Sections without data are left out.
+  public var markdown: String {
+    var text = "# \(title)\n\n**\(headline)**\n\n"
+    for sentence in [linearShare?.sentence, thresholdSentence, sampleSentence] {
+      if let sentence { text += sentence + "\n\n" }
+    }
+    if !textVariants.isEmpty { text += ablationSection }
+    text += section("Tasks", taskTable, note: taskNote)
+    text += section(
+      "Recall", recallTable, note: "Share of queries answered with every token right.")
+    text += section("Perplexity by position", positionTable)
+    if let speed {
+      let remarks = ([speed.sentence].compactMap(\.self) + speedRemarks).joined(separator: "\n\n")
+      text += section("Speed and memory", speed.table, note: remarks.isEmpty ? nil : remarks)
+    }
+    text += section("Thresholds", verdictTable)
+    text += section("Fidelity by layer", fidelityTable, note: fidelityNote)
+    text += section("Attention transfer by layer", transferTable)
+    if !training.isEmpty { text += trainingSection }
+    text += "## How to repeat\n\n"
+    if !commands.isEmpty { text += Self.fenced(commands.joined(separator: "\n")) }
+    if !provenance.members.isEmpty { text += provenanceTable.markdown + "\n" }
+    if let recipe {
+      text +=
+        "<details><summary>Recipe</summary>\n\n\(Self.fenced(recipe.pretty, "json"))</details>\n\n"
+    }
+    return text
+  }
+
+  private func section(_ heading: String, _ table: TextTable, note: String? = nil) -> String {
+    if table.isEmpty { return "" }
+    return "## \(heading)\n\n\(table.markdown)\n" + (note.map { "\($0)\n\n" } ?? "")
+  }
+
+  private var ablationSection: String {
+    var text = "## Held-out text\n\n\(ablationTable.markdown)\n"
+    let details = textVariants.filter { !$0.variant.detail.isEmpty }
+    for (variant, _) in details { text += "- \(variant.variant.title): \(variant.detail)\n" }
+    if !details.isEmpty { text += "\n" }
+    if let textSentence { text += textSentence + "\n\n" }
+    return text
+  }
+
+  var taskNote: String {
+    "Standard errors are those of the mean over samples (of perplexities over bootstrap "
+      + "replicates), as in lm-eval."
+  }
+
+  var fidelityNote: String? {
+    guard let fidelity else { return nil }
+    return "Means over heads, on the teacher's own activations. Next-token distributions: KL "
+      + "\(Figures.significant(fidelity.logitDivergence)) nats, the same most probable token for "
+      + "\(Figures.percent(fidelity.topAgreement)) of \(Figures.count(fidelity.tokens)) tokens."
+  }
+
+  private var transferTable: TextTable {
+    var table = TextTable(["layer", "transfer loss"])
+    for (layer, loss) in transferLossByLayer.enumerated() {
+      table.append(["\(layer)", loss.map(Figures.significant) ?? "keeps softmax"])
+    }
+    return table
+  }
+
+  private var trainingSection: String {
+    var text = "## Training\n\n"
+    for stage in training {
+      text += "**\(stage.stage)**: \(stage.costSentence)\n\n"
+      let points = stage.thinned(to: 12)
+      if points.isEmpty { continue }
+      var table = TextTable(["step", "loss"])
+      for point in points {
+        table.append([Figures.count(point.step), Figures.significant(point.loss)])
+      }
+      text += table.markdown + "\n"
+    }
+    return text
+  }
+
+  private var provenanceTable: TextTable {
+    var table = TextTable(["made with", ""])
+    for (key, value) in provenanceRows { table.append([key, value]) }
+    return table
+  }
+
+  /// A code block whose fence is longer than any run of backticks inside.
+  static func fenced(_ text: String, _ language: String = "") -> String {
+    var longest = 2
+    var run = 0
+    for character in text {
+      run = character == "`" ? run + 1 : 0
+      longest = max(longest, run)
+    }
+    let fence = String(repeating: "`", count: longest + 1)
+    return "\(fence)\(language)\n\(text)\(text.hasSuffix("\n") ? "" : "\n")\(fence)\n\n"
+  }
+}
+
+extension TrainingCurve {
+  /// "60 steps, 61,440 tokens in 3 min 20 s, 307 tokens/s."
+  var costSentence: String {
+    let speed = seconds > 0 ? Double(tokens) / seconds : 0
+    return "\(Figures.plural(steps, "step")), \(Figures.count(tokens)) tokens in "
+      + "\(Figures.duration(seconds)), \(Figures.rate(speed)) tokens/s."
+  }
+
+  /// At most about `count` points, the first and the last among them.
+  func thinned(to count: Int) -> [Point] {
+    let stride = max(1, (points.count + count - 1) / count)
+    return points.enumerated().filter {
+      $0.offset % stride == 0 || $0.offset == points.count - 1
+    }.map(\.element)
+  }
+}

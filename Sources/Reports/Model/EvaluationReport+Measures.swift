@@ -1,0 +1,110 @@
+extension EvaluationReport {
+  /// What a threshold can be put on, with its meaning. Beside these, `TASK/METRIC` is the student's
+  /// value of one task's metric, such as `arc_easy/acc_norm`.
+  public static let measures: [(name: String, meaning: String)] = [
+    ("teacherPerplexity", "Perplexity of the teacher on the test sequences."),
+    ("studentPerplexity", "Perplexity of the student on the test sequences."),
+    ("perplexityRatio", "Perplexity of the student divided by the teacher's."),
+    ("teacherLoss", "Nats a scored token of the teacher."),
+    ("studentLoss", "Nats a scored token of the student."),
+    ("teacherAccuracy", "Share of scored tokens that the teacher holds most probable."),
+    ("studentAccuracy", "Share of scored tokens that the student holds most probable."),
+    (
+      "accuracyDrop",
+      "Teacher's minus student's accuracy, mean over the tasks (acc_norm where there is one)."
+    ),
+    (
+      "shareRecovered",
+      "Mean over the tasks of (student − chance) / (teacher − chance); without tasks, the part of the loss between no attention and the teacher that the student recovers."
+    ),
+    (
+      "linearShare",
+      "Part of the loss between the window alone and the teacher that the linear half closes."
+    ),
+    ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
+    ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
+    ("topAgreement", "Share of tokens for which teacher and student hold the same most probable."),
+    ("teacherTokensPerSecond", "Tokens a second of the teacher's parallel form."),
+    ("studentTokensPerSecond", "Tokens a second of the student's parallel form."),
+    ("decodeSpeedRatio", "Student's decoding speed over the teacher's at the longest context."),
+    ("peakMemoryBytes", "Largest resident memory of the process."),
+  ]
+
+  /// Every number a threshold may be put on, by its name; nil where it was not measured.
+  public func value(of measure: String) -> Double? {
+    let teacher = self[.teacher]?.text
+    let student = self[.student]?.text
+    switch measure {
+    case "teacherPerplexity": return teacher?.perplexity
+    case "studentPerplexity": return student?.perplexity
+    case "perplexityRatio":
+      guard let teacher, let student else { return nil }
+      return student.perplexity / teacher.perplexity
+    case "teacherLoss": return teacher?.meanLoss
+    case "studentLoss": return student?.meanLoss
+    case "teacherAccuracy": return teacher?.accuracy
+    case "studentAccuracy": return student?.accuracy
+    case "accuracyDrop": return accuracyDrop
+    case "shareRecovered": return shareRecovered
+    case "linearShare": return linearShare?.share
+    case "transferLoss": return transferLoss
+    case "logitDivergence": return fidelity?.logitDivergence
+    case "topAgreement": return fidelity?.topAgreement
+    case "teacherTokensPerSecond": return teacher?.tokensPerSecond
+    case "studentTokensPerSecond": return student?.tokensPerSecond
+    case "decodeSpeedRatio":
+      guard let teacher = speed?.teacher.last,
+        let student = speed?.student.first(where: { $0.length == teacher.length })
+      else { return nil }
+      return student.decodeTokensPerSecond / teacher.decodeTokensPerSecond
+    case "peakMemoryBytes": return peakMemoryBytes.map(Double.init)
+    default:
+      let parts = measure.split(separator: "/")
+      guard parts.count == 2 else { return nil }
+      return subject?.tasks.first { $0.name == parts[0] }?.metric(String(parts[1]))?.value
+    }
+  }
+
+  /// Tasks of both models by their accuracy: `acc_norm` where there is one, else `acc`.
+  var accuracyPairs: [(teacher: Double, student: Double, chance: Double?)] {
+    guard let teacher = self[.teacher], let student = self[.student] else { return [] }
+    return student.tasks.compactMap { task in
+      guard let other = teacher.tasks.first(where: { $0.name == task.name }) else { return nil }
+      for name in ["acc_norm", "acc"] {
+        if let right = task.metric(name)?.value, let left = other.metric(name)?.value {
+          return (left, right, task.chance)
+        }
+      }
+      return nil
+    }
+  }
+
+  private var accuracyDrop: Double? {
+    let drops = accuracyPairs.map { $0.teacher - $0.student }
+    return drops.isEmpty ? nil : drops.reduce(0, +) / Double(drops.count)
+  }
+
+  private var shareRecovered: Double? {
+    let shares = accuracyPairs.compactMap { accuracy -> Double? in
+      let chance = accuracy.chance ?? 0
+      guard accuracy.teacher > chance else { return nil }
+      return (accuracy.student - chance) / (accuracy.teacher - chance)
+    }
+    if !shares.isEmpty { return shares.reduce(0, +) / Double(shares.count) }
+    guard let none = self[.noAttention]?.text?.meanLoss, let student = self[.student]?.text,
+      let teacher = self[.teacher]?.text?.meanLoss, none > teacher
+    else { return nil }
+    return (none - student.meanLoss) / (none - teacher)
+  }
+
+  /// Holds the results to bounds, beside verdicts that are there.
+  public mutating func judge(
+    _ bounds: [(measure: String, minimum: Double?, maximum: Double?)], origin: String? = nil
+  ) {
+    verdicts += bounds.map {
+      Verdict(
+        measure: $0.measure, minimum: $0.minimum, maximum: $0.maximum,
+        value: value(of: $0.measure), origin: origin)
+    }
+  }
+}

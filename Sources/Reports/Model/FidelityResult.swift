@@ -1,0 +1,92 @@
+/// How close the student's attention is to the teacher's, on the teacher's own activations, and
+/// its predictions to the teacher's.
+public struct FidelityResult: Sendable, Equatable {
+  /// Numbers of one head, means over the tokens measured.
+  public struct Head: Sendable, Equatable {
+    /// Mean squared error of the head's output.
+    public var meanSquaredError: Double
+    /// The same divided by the mean square of the teacher's output.
+    public var relativeError: Double
+    /// KL(teacher's attention row ‖ student's), nats a row.
+    public var divergence: Double
+    /// Entropy of the teacher's and the student's attention rows, nats: low is spiky.
+    public var teacherEntropy: Double
+    public var studentEntropy: Double
+    /// Spearman's rank correlation between attention weight and query-key product within a row,
+    /// mean over rows; the teacher's softmax has 1.
+    public var monotonicity: Double
+    /// Effective sequence length `Σ_j (i − j) a_ij`, tokens, mean over rows.
+    public var teacherReach: Double
+    public var studentReach: Double
+
+    public init(
+      meanSquaredError: Double, relativeError: Double, divergence: Double, teacherEntropy: Double,
+      studentEntropy: Double, monotonicity: Double, teacherReach: Double, studentReach: Double
+    ) {
+      self.meanSquaredError = meanSquaredError
+      self.relativeError = relativeError
+      self.divergence = divergence
+      self.teacherEntropy = teacherEntropy
+      self.studentEntropy = studentEntropy
+      self.monotonicity = monotonicity
+      self.teacherReach = teacherReach
+      self.studentReach = studentReach
+    }
+  }
+
+  public struct Layer: Sendable, Equatable {
+    public var index: Int
+    public var heads: [Head]
+
+    public init(index: Int, heads: [Head]) {
+      self.index = index
+      self.heads = heads
+    }
+  }
+
+  /// Attention rows of one head over one short text, teacher's and student's, averaged over square
+  /// blocks of positions until they are `size` wide.
+  public struct AttentionMap: Sendable, Equatable {
+    public var layer: Int
+    public var head: Int
+    /// Rows and columns.
+    public var size: Int
+    /// Tokens of the text that the map shows.
+    public var tokens: Int
+    /// `[size, size]`, row-major, 0 above the diagonal.
+    public var teacher: [Float]
+    public var student: [Float]
+
+    public init(
+      layer: Int, head: Int, size: Int, tokens: Int, teacher: [Float], student: [Float]
+    ) {
+      self.layer = layer
+      self.head = head
+      self.size = size
+      self.tokens = tokens
+      self.teacher = teacher
+      self.student = student
+    }
+  }
+
+  /// Converted layers alone, ascending.
+  public var layers: [Layer]
+  /// KL(teacher's next-token distribution ‖ student's), nats a token.
+  public var logitDivergence: Double
+  /// Share of tokens for which both hold the same token most probable.
+  public var topAgreement: Double
+  /// Tokens measured.
+  public var tokens: Int
+  public var maps: [AttentionMap]
+
+  public init(
+    layers: [Layer], logitDivergence: Double, topAgreement: Double, tokens: Int,
+    maps: [AttentionMap] = []
+  ) {
+    self.layers = layers
+    self.logitDivergence = logitDivergence
+    self.topAgreement = topAgreement
+    self.tokens = tokens
+    self.maps = maps
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+
+/// Whether the linear half earned its place: the student against its own window, and against the
+/// teacher's with sinks and no training at all.
+///
+/// Losses are nats a token on the same windows of text. `share` is the part of the gap between
+/// the window alone and the teacher that the linear half closed,
+/// `(window only − student) / (window only − teacher)`. For a student without a window "window
+/// only" is no attention at all.
+public struct LinearShare: Sendable, Equatable {
+  public var studentLoss: Double
+  public var teacherLoss: Double?
+  /// Of the student without its linear half.
+  public var withoutLinearLoss: Double
+  /// Mean and standard error, over windows, of `without linear − student`.
+  public var gain: Double
+  public var gainStandardError: Double?
+  /// Mean and standard error of `teacher with window and sinks − student`.
+  public var gainOverUntrained: Double?
+  public var gainOverUntrainedStandardError: Double?
+  public var untrainedLoss: Double?
+
+  public var share: Double? {
+    guard let teacherLoss, withoutLinearLoss > teacherLoss else { return nil }
+    return (withoutLinearLoss - studentLoss) / (withoutLinearLoss - teacherLoss)
+  }
+
+  /// nil when the student or its windowless row was not measured, or on other windows.
+  public init?(_ variants: [VariantResult]) {
+    func text(_ variant: ModelVariant) -> PerplexityResult? {
+      variants.first { $0.variant == variant }?.text
+    }
+    guard let student = text(.student), let without = text(.windowOnly) ?? text(.noAttention),
+      let gain = Self.difference(without, student)
+    else { return nil }
+    studentLoss = student.meanLoss
+    teacherLoss = text(.teacher)?.meanLoss
+    withoutLinearLoss = without.meanLoss
+    (self.gain, gainStandardError) = gain
+    if let untrained = text(.teacherWindowSinks),
+      let difference = Self.difference(untrained, student)
+    {
+      untrainedLoss = untrained.meanLoss
+      (gainOverUntrained, gainOverUntrainedStandardError) = difference
+    }
+  }
+
+  /// Paired over windows.
+  private static func difference(_ left: PerplexityResult, _ right: PerplexityResult) -> (
+    mean: Double, standardError: Double?
+  )? {
+    guard left.windows.map(\.scoredTokens) == right.windows.map(\.scoredTokens) else { return nil }
+    let differences = zip(left.windows, right.windows).filter { $0.0.scoredTokens > 0 }
+      .map { $0.meanLoss - $1.meanLoss }
+    let count = Double(differences.count)
+    let mean = differences.reduce(0, +) / count
+    if differences.count < 2 { return (left.meanLoss - right.meanLoss, nil) }
+    let squares = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return (left.meanLoss - right.meanLoss, (squares / (count - 1) / count).squareRoot())
+  }
+
+  /// Better than both by more than two standard errors.
+  public var hasEarnedItsPlace: Bool {
+    gain > 2 * (gainStandardError ?? 0)
+      && (gainOverUntrained.map { $0 > 2 * (gainOverUntrainedStandardError ?? 0) } ?? true)
+  }
+
+  /// The report's sentence.
+  public var sentence: String {
+    let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
+    let numbers =
+      "perplexity \(perplexity(studentLoss)), without its linear half "
+      + perplexity(withoutLinearLoss)
+      + (untrainedLoss.map {
+        ", the untrained teacher with the same window and sinks \(perplexity($0))"
+      }
+        ?? "")
+      + (share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "")
+    if hasEarnedItsPlace { return "The linear half earned its place: \(numbers)." }
+    if gain > 2 * (gainStandardError ?? 0) {
+      return
+        "The linear half did not earn its place: an untrained window with sinks does as well or better (\(numbers))."
+    }
+    return
+      "The linear half did not earn its place: without it the student is no worse (\(numbers))."
+  }
+}

@@ -1,0 +1,89 @@
+import Documents
+
+/// What a model scored on one task, under the names of lm-eval.
+public struct TaskResult: Sendable, Equatable {
+  public struct Metric: Sendable, Equatable {
+    /// `acc`, `acc_norm`, `perplexity`, `word_perplexity`, `byte_perplexity`, `bits_per_byte`.
+    public var name: String
+    public var value: Double
+    /// nil where lm-eval says "N/A".
+    public var standardError: Double?
+    public var higherIsBetter: Bool
+
+    public init(name: String, value: Double, standardError: Double?, higherIsBetter: Bool) {
+      self.name = name
+      self.value = value
+      self.standardError = standardError
+      self.higherIsBetter = higherIsBetter
+    }
+  }
+
+  /// As `results.json` names it.
+  public var name: String
+  public var metrics: [Metric]
+  /// Samples scored.
+  public var samples: Int
+  /// Samples of the file, before `--limit`.
+  public var availableSamples: Int
+  /// Samples whose context was cut on the left to fit the model.
+  public var truncatedSamples: Int
+  public var shots: Int
+  /// lm-eval's task version.
+  public var version: Double
+  /// The task file with every default spelled, for `configs`.
+  public var configuration: JSONValue
+  /// SHA-256 over the requests, so that two results can be told to be of the same samples.
+  public var samplesHash: String
+  public var seconds: Double
+  /// Expected accuracy of blind guessing, for the share recovered; nil where there is none.
+  public var chance: Double?
+
+  public init(
+    name: String, metrics: [Metric], samples: Int, availableSamples: Int,
+    truncatedSamples: Int = 0, shots: Int = 0, version: Double = 1,
+    configuration: JSONValue = .null, samplesHash: String = "", seconds: Double = 0,
+    chance: Double? = nil
+  ) {
+    self.name = name
+    self.metrics = metrics
+    self.samples = samples
+    self.availableSamples = availableSamples
+    self.truncatedSamples = truncatedSamples
+    self.shots = shots
+    self.version = version
+    self.configuration = configuration
+    self.samplesHash = samplesHash
+    self.seconds = seconds
+    self.chance = chance
+  }
+
+  public func metric(_ name: String) -> Metric? { metrics.first { $0.name == name } }
+}
+
+/// Retrieval from the context, made by the program: one kind at one length.
+public struct RecallResult: Sendable, Equatable {
+  /// `mqar` (multi-query associative recall) or `passkey`.
+  public var kind: String
+  /// Tokens of the sequences.
+  public var length: Int
+  /// Queries asked: key-value pairs, or passkeys.
+  public var queries: Int
+  /// Queries all of whose answer tokens were the most probable ones.
+  public var correct: Int
+  /// Mean `−log p` of an answer token, nats.
+  public var meanLoss: Double
+
+  public init(kind: String, length: Int, queries: Int, correct: Int, meanLoss: Double) {
+    self.kind = kind
+    self.length = length
+    self.queries = queries
+    self.correct = correct
+    self.meanLoss = meanLoss
+  }
+
+  public var accuracy: Double { Double(correct) / Double(queries) }
+  /// Of the accuracy, binomial.
+  public var standardError: Double {
+    (accuracy * (1 - accuracy) / Double(queries)).squareRoot()
+  }
+}

@@ -1,0 +1,60 @@
+/// What was measured: the teacher, the student, and the student with parts switched off. Without
+/// these rows beside each other no report can say what linear attention was worth
+/// (arXiv 2510.05901).
+public enum ModelVariant: String, Sendable, CaseIterable {
+  case teacher
+  case student
+  /// The student's softmax window and sinks alone.
+  case windowOnly
+  /// The student's linear attention alone, on the keys that it has in the student.
+  case linearOnly
+  /// Attention outputs of the converted layers are zero.
+  case noAttention
+  /// The teacher, untrained, with the student's window and attention sinks.
+  case teacherWindowSinks
+
+  /// As tables name it.
+  public var title: String {
+    switch self {
+    case .teacher: "teacher"
+    case .student: "student"
+    case .windowOnly: "student, window only"
+    case .linearOnly: "student, linear only"
+    case .noAttention: "student, no attention"
+    case .teacherWindowSinks: "teacher, window and sinks"
+    }
+  }
+
+  /// As the heading of a narrow column.
+  public var shortTitle: String {
+    switch self {
+    case .teacher: "teacher"
+    case .student: "student"
+    case .windowOnly: "window only"
+    case .linearOnly: "linear only"
+    case .noAttention: "no attention"
+    case .teacherWindowSinks: "untrained window"
+    }
+  }
+}
+
+/// One row of the ablation table.
+public struct VariantResult: Sendable, Equatable {
+  public var variant: ModelVariant
+  /// What it is in this run: "terrace window of 64, first 4 tokens kept".
+  public var detail: String
+  public var text: PerplexityResult?
+  public var tasks: [TaskResult]
+  public var recall: [RecallResult]
+
+  public init(
+    variant: ModelVariant, detail: String = "", text: PerplexityResult? = nil,
+    tasks: [TaskResult] = [], recall: [RecallResult] = []
+  ) {
+    self.variant = variant
+    self.detail = detail
+    self.text = text
+    self.tasks = tasks
+    self.recall = recall
+  }
+}

@@ -1,0 +1,39 @@
+/// Rows of text under headings: aligned for a terminal, or as Markdown.
+public struct TextTable: Sendable {
+  private let headings: [String]
+  private var rows: [[String]] = []
+
+  public init(_ headings: [String]) { self.headings = headings }
+
+  public mutating func append(_ row: [String]) {
+    precondition(row.count == headings.count, "\(row.count) cells under \(headings.count) headings")
+    rows.append(row)
+  }
+
+  public var isEmpty: Bool { rows.isEmpty }
+
+  /// The first column to the left, numbers to the right.
+  public var terminal: String {
+    let widths = headings.indices.map { column in
+      ([headings] + rows).map { $0[column].count }.max() ?? 0
+    }
+    let rule = widths.map { String(repeating: "-", count: $0) }
+    return ([headings, rule] + rows).map { row in
+      var line = zip(row, widths).enumerated().map { column, cell in
+        let space = String(repeating: " ", count: cell.1 - cell.0.count)
+        return column == 0 ? cell.0 + space : space + cell.0
+      }.joined(separator: "  ")
+      while line.last == " " { line.removeLast() }
+      return line + "\n"
+    }.joined()
+  }
+
+  public var markdown: String {
+    let alignment = headings.indices.map { $0 == 0 ? "---" : "---:" }
+    return ([headings, alignment] + rows).map { row in
+      "| "
+        + row.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(
+          separator: " | ") + " |\n"
+    }.joined()
+  }
+}

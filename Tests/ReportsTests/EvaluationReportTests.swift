@@ -1,0 +1,125 @@
+import Documents
+import Foundation
+import Testing
+
+@testable import Reports
+
+@Suite struct EvaluationReportTests {
+  @Test func `What was not measured is null, and misses a bound`() {
+    var report = SampleReports.teacherAlone
+    report.judge([("perplexityRatio", nil, 2), ("teacherPerplexity", nil, 20.001)])
+    #expect(report.document["linearize"]?["measures"]?["studentPerplexity"] == .null)
+    #expect(report.verdicts.map(\.isKept) == [false, true])
+    #expect(!report.keepsThresholds)
+  }
+
+  @Test(arguments: [
+    (nil as Double?, 1.5 as Double?, true), (nil, 1.4999, false), (1.5, nil, true),
+    (1.5001, nil, false), (1, 2, true),
+  ])
+  func `Bounds include their ends`(minimum: Double?, maximum: Double?, isKept: Bool) {
+    let verdict = Verdict(
+      measure: "perplexityRatio", minimum: minimum, maximum: maximum, value: 1.5)
+    #expect(verdict.isKept == isKept)
+  }
+
+  @Test func `A value that is no number misses every bound`() {
+    #expect(!Verdict(measure: "x", minimum: nil, maximum: nil, value: .nan).isKept)
+    #expect(!Verdict(measure: "x", minimum: nil, maximum: .nan, value: 1).isKept)
+  }
+
+  @Test func `The verdict is one sentence about what the student kept`() {
+    #expect(
+      SampleReports.full.headline
+        == "The student recovers 50.0 % of its teacher's accuracy above chance over 1 task; perplexity 30.000 against 20.000."
+    )
+    #expect(
+      SampleReports.teacherAlone.headline == "The teacher has a perplexity of 20.000 on 4 tokens.")
+    #expect(EvaluationReport(title: "nothing").headline == "Nothing was evaluated.")
+    var report = SampleReports.full
+    for index in report.variants.indices { report.variants[index].tasks = [] }
+    #expect(
+      report.headline
+        == "The student's perplexity is 1.50 times its teacher's; perplexity 30.000 against 20.000."
+    )
+    report.variants.append(VariantResult(variant: .noAttention, text: SampleReports.text(20 * 16)))
+    // 1 − log(30/20)/log(16)
+    #expect(
+      report.headline
+        == "The student recovers 85.4 % of what attention is worth to its teacher; perplexity 30.000 against 20.000."
+    )
+  }
+
+  @Test func `The table of a run is aligned and ends with the verdict`() {
+    var report = SampleReports.full
+    report.speed = nil
+    report.judge([("transferLoss", nil, 10)])
+    #expect(
+      report.terminalTable == """
+        model                 perplexity  ratio   loss      ±  top-1  tokens/s
+        --------------------  ----------  -----  -----  -----  -----  --------
+        teacher                   20.000  1.000  2.996  0.000  0.250       100
+        student                   30.000  1.500  3.401  0.000  0.250       200
+        student, window only      80.000  4.000  4.382  0.000  0.250       100
+
+        task            metric    n  chance          teacher          student
+        --------  ------------  ---  ------  ---------------  ---------------
+        arc_easy         acc ↑  300  0.2500  0.5000 ± 0.0250  0.3750 ± 0.0250
+        arc_easy  perplexity ↓  300                  20.0000          26.6667
+
+        recall             tokens  queries         student
+        -----------------  ------  -------  --------------
+        passkey retrieval     512      100  80.0 % ± 4.0 %
+
+        threshold            bounds  value  verdict
+        ---------------  ----------  -----  -------
+        perplexityRatio   at most 2    1.5     kept
+        transferLoss     at most 10   22.5   missed
+
+        The student recovers 50.0 % of its teacher's accuracy above chance over 1 task; perplexity 30.000 against 20.000.
+        The linear half earned its place: perplexity 30.000, without its linear half 80.000; it closes 70.8 % of the gap to the teacher.
+        Not all samples were scored: arc_easy 300 of 2,376. Contexts cut on the left to fit the model: arc_easy 2.
+        Peak memory 655 MB.
+        Missed 1 of 2 thresholds: transferLoss.
+
+        """)
+  }
+
+  @Test func `The report tells verdict, numbers, layers, curve and how to repeat`() {
+    let lines = SampleReports.full.markdown.split(separator: "\n").map(String.init)
+    for line in [
+      "# lolcats", "The threshold was kept.",
+      "| student | 30.000 | 1.500 | 3.401 | 0.000 | 0.250 | 200 |",
+      "- student: window of 64",
+      "| arc_easy | acc ↑ | 300 | 0.2500 | 0.5000 ± 0.0250 | 0.3750 ± 0.0250 |",
+      "| perplexityRatio | at most 2 | 1.5 | kept |", "| 1 | keeps softmax |", "| 2 | 25 |",
+      "**attention-transfer**: 60 steps, 61,440 tokens in 3 min 20 s, 307 tokens/s.",
+      "| 60 | 22.51 |", "linearize --recipe recipes/lolcats.json",
+      "| libraries.openblasCore | SkylakeX |", "Two runs each.",
+      "Not measured: teacher at 2,048 tokens: longer than the model.",
+      "| 2 to 3 | 20.000 | 30.000 | 80.000 |",
+    ] {
+      #expect(lines.contains(line), "\(line)")
+    }
+  }
+
+  @Test func `Sections without data are left out of the report`() {
+    let text = SampleReports.teacherAlone.markdown
+    for heading in [
+      "## Tasks", "## Recall", "## Speed", "## Thresholds", "## Fidelity", "## Training",
+    ] {
+      #expect(!text.contains(heading))
+    }
+    #expect(text.contains("## Held-out text"))
+  }
+
+  @Test func `A code block holds text with fences`() {
+    #expect(EvaluationReport.fenced("a\n```\nb") == "````\na\n```\nb\n````\n\n")
+  }
+
+  @Test func `Bars and line ends cannot break a table`() {
+    var table = TextTable(["a"])
+    table.append(["x|y\nz"])
+    #expect(table.markdown == "| a |\n| --- |\n| x\\|y z |\n")
+  }
+}
