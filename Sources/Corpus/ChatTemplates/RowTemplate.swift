@@ -90,8 +90,8 @@ private struct StrictReader {
         throw TemplateFailure(
           "the row has no field \"\(name)\"; its fields are \(row.keys.joined(separator: ", "))")
       }
-    case .list(let elements), .tuple(let elements): try elements.forEach(check)
-    case .dictionary(let members): try members.forEach { try check($0.value) }
+    case .list(let elements), .tuple(let elements): try check(elements)
+    case .dictionary(let members): try check(members.map(\.value))
     case .attribute(let base, _):
       try check(base)
       try demand(expression)
@@ -101,7 +101,7 @@ private struct StrictReader {
       try demand(expression)
     case .slice(let base, let lower, let upper, let step):
       try check(base)
-      try [lower, upper, step].forEach { try $0.map(check) }
+      try check([lower, upper, step].compactMap { $0 })
     case .call(let callee, let arguments):
       try check(callee)
       try check(arguments)
@@ -123,7 +123,7 @@ private struct StrictReader {
       if try !value(left).isTrue { try check(right) }
     case .comparison(let first, let rest):
       try check(first)
-      try rest.forEach { try check($0.operand) }
+      try check(rest.map(\.operand))
     case .conditional(let chosen, let condition, let otherwise):
       try check(condition)
       if try value(condition).isTrue {
@@ -136,9 +136,13 @@ private struct StrictReader {
     }
   }
 
+  private func check(_ expressions: [TemplateExpression]) throws {
+    for expression in expressions { try check(expression) }
+  }
+
   private func check(_ arguments: TemplateArguments) throws {
-    try arguments.positional.forEach(check)
-    try arguments.named.forEach { try check($0.value) }
+    try check(arguments.positional)
+    try check(arguments.named.map(\.value))
   }
 
   private func value(_ expression: TemplateExpression) throws -> TemplateValue {

@@ -1,5 +1,6 @@
 import Corpus
 import Documents
+import Foundation
 
 /// A task of lm-eval: rows of data, and how they become contexts and continuations to be scored.
 ///
@@ -36,7 +37,8 @@ public struct EvaluationTask: Sendable {
   ///
   /// - Parameters:
   ///   - path: a task file (`.json`), or rows of llm-foundry's form (`.jsonl`).
-  ///   - dataOverride: JSONL to be read instead of the one that the task file names.
+  ///   - dataOverride: JSONL to be read instead of the one that the task file names, or a folder
+  ///     in which its files lie instead of beside it.
   ///   - shots: solved samples before each context, instead of the task file's number.
   /// - Throws: `TaskError`, `DatasetError`, `DocumentFile.Failure`, `DocumentFile.Malformed`.
   public static func load(
@@ -76,22 +78,29 @@ public struct EvaluationTask: Sendable {
     }
     name = specification.name
     self.location = location
-    self.dataPath = dataPath ?? Self.path(specification.data, beside: location)
+    let isFolder = dataPath.map(Self.isFolder) ?? false
+    let folder = isFolder ? dataPath! : FilePath.folder(of: location)
+    self.dataPath =
+      isFolder || dataPath == nil ? Self.path(specification.data, in: folder) : dataPath!
     self.rows = try rows ?? JSONLines.read(self.dataPath)
     if self.rows.isEmpty {
       throw TaskError.badData("\(self.dataPath): no rows; expected one JSON object a line")
     }
     shotDataPath =
-      specification.shotData.map { Self.path($0, beside: location) } ?? self.dataPath
+      specification.shotData.map { Self.path($0, in: folder) } ?? self.dataPath
     shotRows =
       specification.shots > 0 && specification.shotData != nil
       ? try JSONLines.read(shotDataPath) : self.rows
   }
 
-  private static func path(_ path: String, beside file: String) -> String {
-    if path.hasPrefix("/") { return path }
-    let folder = FilePath.folder(of: file)
-    return folder == "." && !file.hasPrefix("./") ? path : "\(folder)/\(path)"
+  private static func path(_ path: String, in folder: String) -> String {
+    path.hasPrefix("/") || folder == "." ? path : "\(folder)/\(path)"
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && isFolder.boolValue
   }
 }
 

@@ -80,15 +80,20 @@ private struct TaskReader {
     let variant = reader.variant(
       "kind",
       of: [
-        DocumentVariant("multiple-choice", read: { _ in multipleChoice() }),
-        DocumentVariant("continuation", read: { _ in continuation() }),
-        DocumentVariant("rolling", read: { _ in rolling(shots: shots, description) }),
+        DocumentVariant("multiple-choice", read: { on($0).multipleChoice() }),
+        DocumentVariant("continuation", read: { on($0).continuation() }),
+        DocumentVariant("rolling", read: { on($0).rolling(shots: shots, description) }),
       ], "what is scored")
     guard let (form, metrics) = variant else { return nil }
     return TaskSpecification(
       name: name, version: version, data: data, shots: shots, shotData: shotData,
       description: description, delimiter: delimiter, cleaning: cleaning, form: form,
       metrics: metrics)
+  }
+
+  /// The same on the reader of one kind.
+  private func on(_ reader: DocumentReader) -> TaskReader {
+    TaskReader(reader: reader, location: location)
   }
 
   private func multipleChoice() -> (Form, [TaskMetric]) {
@@ -105,7 +110,7 @@ private struct TaskReader {
     let context = template("context", "what stands before the choices")
     let choices = list("choices", "the continuations to choose from")
     if reader.isDescribing {
-      _ = reader.any("contexts", "the contexts to choose from, instead of context and choices")
+      _ = reader.any("contexts", "in place of context and choices: the contexts to choose from")
       _ = reader.optionalString("continuation", "what is scored after each of the contexts")
     }
     let known: [TaskMetric] = [.accuracy, .normalizedAccuracy]

@@ -1,0 +1,122 @@
+import Corpus
+import Documents
+import Testing
+
+@testable import Evaluation
+
+/// What goldens do not show: names, places of files, defaults, chance, special tokens.
+@Suite struct EvaluationTaskTests {
+  private static let rows =
+    #"{"query": "q", "choices": ["a", "b"], "gold": 1}"# + "\n\n"
+    + #"{"query": "r", "choices": ["a", "b", "c", "d"], "gold": 0}"#
+
+  @Test("rows of llm-foundry's form make a task named after their file, blank lines aside")
+  func rowsAlone() throws {
+    let files = try TaskFiles()
+    let task = try EvaluationTask.load(files.write(Self.rows, to: "my_task.v2.jsonl"))
+    #expect(task.name == "my_task.v2")
+    #expect(task.availableSamples == 2)
+    #expect(task.metrics == [.accuracy, .normalizedAccuracy])
+    let samples = try task.samples()
+    #expect(samples.map(\.line) == [1, 3])
+    #expect(
+      samples[0].requests == [
+        .init(context: "q", continuation: " a"), .init(context: "q", continuation: " b"),
+      ])
+    #expect(try task.samples(limit: 1).count == 1)
+    #expect(task.configuration["delimiter"] == " ")
+    #expect(task.configuration["shots"] == 0)
+  }
+
+  @Test("chance is the mean over samples of one among the choices")
+  func chance() throws {
+    let files = try TaskFiles()
+    let task = try EvaluationTask.load(files.write(Self.rows, to: "rows.jsonl"))
+    let samples = try task.samples()
+    let found = samples.map { sample in
+      sample.requests.map { _ in LogLikelihood(sum: -1, isGreedy: false) }
+    }
+    let result = try task.result(
+      of: samples, likelihoods: found, truncatedSamples: 1, seconds: 2, hash: Digest.sha256)
+    #expect(result.chance == 0.375)
+    // All choices tie, and the first of equals is taken.
+    #expect(result.metric("acc")?.value == 0.5)
+    #expect(result.truncatedSamples == 1)
+    #expect(result.availableSamples == 2)
+    #expect(result.samplesHash.count == 64)
+  }
+
+  @Test("data lie beside the task file, or where the caller says")
+  func places() throws {
+    let files = try TaskFiles()
+    let data = try files.write(#"{"a": "x y"}"#, to: "data.jsonl")
+    let path = try files.write(
+      #"{"name": "t", "kind": "rolling", "data": "data.jsonl", "text": "{{a}}"}"#, to: "task.json")
+    #expect(try EvaluationTask.load(path).dataPath == data)
+    let other = try files.write(#"{"a": "z"}"#, to: "other.jsonl")
+    let task = try EvaluationTask.load(path, dataOverride: other)
+    #expect(task.dataPath == other)
+    #expect(try task.samples().map { $0.requests[0].continuation } == ["z"])
+    #expect(
+      try EvaluationTask.load(path, dataOverride: files.folder.path).dataPath == data)
+  }
+
+  @Test("the file with its defaults spelled out gives the same task again")
+  func resolved() throws {
+    for name in Set(TaskGolden.all.map(\.task)) where !name.hasPrefix("foundry") {
+      let document = try DocumentFile(TaskGolden.shipped(name)).read()
+      let first = try TaskSpecification.read(document, location: "t")
+      let second = try TaskSpecification.read(first.resolved, location: "t")
+      #expect(first.resolved == second.resolved, "\(name)")
+      #expect(first.task.metrics == second.task.metrics, "\(name)")
+      #expect(first.resolved["shotData"] != nil, "\(name)")
+    }
+  }
+
+  @Test("the schema names every kind and its fields")
+  func schema() throws {
+    let cases = try EvaluationTask.schema.member("oneOf").elements()
+    #expect(
+      try cases.map { try $0.member("title").text() } == [
+        "multiple-choice", "continuation", "rolling",
+      ])
+    let properties = try cases.map { try $0.member("properties") }
+    #expect(properties[0]["choices"] != nil && properties[0]["contexts"] != nil)
+    #expect(properties[1]["continuation"] != nil && properties[1]["choices"] == nil)
+    #expect(properties[2]["text"] != nil && properties[2]["context"] == nil)
+  }
+
+  @Test("a tokenizer's beginning-of-text token is left out when the caller says so")
+  func specialTokens() throws {
+    let (task, samples) = try TaskGolden(name: "piqa", task: "piqa").load()
+    let (name, specials, _) = TaskGolden.models[1]
+    let tokenizer = try TaskGolden.tokenizer(name, specials)
+    let beginning = try #require(tokenizer.beginningOfText)
+    func contexts(_ adds: Bool) throws -> [[Int32]] {
+      try TaskEncoding(encoder: tokenizer, maximumLength: 512, addsSpecialTokens: adds)
+        .encode(samples, of: task).requests.flatMap { $0 }.map(\.context)
+    }
+    #expect(try contexts(true).allSatisfy { $0.first == beginning })
+    #expect(try contexts(true) == contexts(false).map { [beginning] + $0 })
+  }
+
+  @Test("a context that is cut keeps its end, and counts its sample once")
+  func cut() throws {
+    let files = try TaskFiles()
+    let rows =
+      #"{"query": "abcdef", "choices": ["x", "yy"], "gold": 0}"# + "\n"
+      + #"{"query": "a", "choices": ["x", "yy"], "gold": 0}"#
+    let task = try EvaluationTask.load(files.write(rows, to: "rows.jsonl"))
+    let encoded = try TaskEncoding(encoder: LetterEncoder(), maximumLength: 5)
+      .encode(try task.samples(), of: task)
+    #expect(encoded.truncatedSamples == 1)
+    let texts = encoded.requests.map { requests in
+      requests.map { request in
+        [request.context, request.continuation].map { tokens in
+          String(String.UnicodeScalarView(tokens.map { Unicode.Scalar(UInt32($0))! }))
+        }
+      }
+    }
+    #expect(texts == [[["cdef", " x"], ["def", " yy"]], [["a", " x"], ["a", " yy"]]])
+  }
+}
