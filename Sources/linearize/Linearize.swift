@@ -24,8 +24,8 @@ struct Linearize: ParsableCommand {
     version: EnvironmentReport.version,
     subcommands: [
       RunCommand.self, ValidateCommand.self, InspectCommand.self, EvaluateCommand.self,
-      GenerateCommand.self, TokenizeCommand.self, ActivationsCommand.self, ExportCommand.self,
-      ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
+      BenchmarkCommand.self, GenerateCommand.self, TokenizeCommand.self, ActivationsCommand.self,
+      ExportCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
     ], defaultSubcommand: RunCommand.self)
 
   /// The one place where errors become messages and exit statuses.
