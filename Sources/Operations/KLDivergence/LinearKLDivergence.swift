@@ -1,0 +1,96 @@
+import CVectorKernels
+import Foundation
+import TensorCore
+
+/// Rows whose logits exist at one time: two tiles of `[64, vocabulary]` floats.
+private let tileRows = 64
+
+/// How far one frozen head's next-token distributions lie from another's, row by row, without
+/// ever holding the logits of all rows:
+///
+///     D_i = KL(p_i ‖ q_i) = Σ_v p_iv (log p_iv − log q_iv)
+///     p_i = softmax(x_i Wᵀ),  q_i = softmax(y_i Uᵀ)
+///
+/// Logits and their exponentials are floats, every sum over the vocabulary is a double: with
+/// 50,000 terms a float sum would be off by more than a good student is. Rounding can leave a
+/// divergence of 0 at −1e-8; such values are returned as 0.
+///
+/// - Parameters:
+///   - reference: `x`, final hidden states that give `p`, `[rows, width]`.
+///   - referenceHead: `W`, `[vocabulary, width]`.
+///   - approximation: `y`, final hidden states that give `q`, `[rows, width]`.
+///   - approximationHead: `U`, `[vocabulary, width]`.
+/// - Returns: the divergence of every row in nats, and whether both hold the same token most
+///   probable; among equal logits the first counts.
+public func linearKLDivergence(
+  _ reference: Tensor, head referenceHead: StoredTensor, to approximation: Tensor,
+  head approximationHead: StoredTensor
+) -> (divergences: [Double], agrees: [Bool]) {
+  let vocabulary = referenceHead.shape[0]
+  let rows = reference.shape[0]
+  precondition(
+    reference.shape.rank == 2 && approximation.shape == [rows, approximationHead.shape[1]]
+      && reference.shape[1] == referenceHead.shape[1] && approximationHead.shape[0] == vocabulary,
+    "\(reference.shape) and \(approximation.shape) with heads of \(referenceHead.shape) and \(approximationHead.shape)"
+  )
+  var divergences = [Double](repeating: 0, count: rows)
+  var agrees = [Bool](repeating: false, count: rows)
+  for start in stride(from: 0, to: rows, by: tileRows) {
+    let tile = start..<min(rows, start + tileRows)
+    let p = frozenLinear(copiedRows(reference, tile), referenceHead)
+    let q = frozenLinear(copiedRows(approximation, tile), approximationHead)
+    divergences.withUnsafeMutableBufferPointer { divergences in
+      agrees.withUnsafeMutableBufferPointer { agrees in
+        let (divergences, agrees) = (divergences, agrees)
+        withPointers(p, q) { p, q in
+          WorkerPool.shared.parallel(tile.count) { row in
+            let result = divergence(
+              p + row * vocabulary, q + row * vocabulary, vocabulary: vocabulary)
+            divergences[tile.lowerBound + row] = result.value
+            agrees[tile.lowerBound + row] = result.agrees
+          }
+        }
+      }
+    }
+  }
+  return (divergences, agrees)
+}
+
+/// Of two rows of logits.
+private func divergence(
+  _ p: UnsafePointer<Float>, _ q: UnsafePointer<Float>, vocabulary: Int
+) -> (value: Double, agrees: Bool) {
+  let maximumP = vk_max(p, vocabulary)
+  let maximumQ = vk_max(q, vocabulary)
+  var exponentials = Tensor(uninitialized: [2, vocabulary])
+  return exponentials.withMutablePointer { e in
+    let f = e + vocabulary
+    _ = vk_exp_sum(p, e, vocabulary, 1, maximumP)
+    _ = vk_exp_sum(q, f, vocabulary, 1, maximumQ)
+    var (totalP, totalQ, weighted) = (0.0, 0.0, 0.0)
+    for index in 0..<vocabulary {
+      let weight = Double(e[index])
+      totalP += weight
+      totalQ += Double(f[index])
+      weighted += weight * Double((p[index] - maximumP) - (q[index] - maximumQ))
+    }
+    let value = weighted / totalP + log(totalQ) - log(totalP)
+    return (
+      max(0, value),
+      firstIndex(of: maximumP, p, vocabulary) == firstIndex(of: maximumQ, q, vocabulary)
+    )
+  }
+}
+
+private func firstIndex(of value: Float, _ x: UnsafePointer<Float>, _ count: Int) -> Int? {
+  UnsafeBufferPointer(start: x, count: count).firstIndex(of: value)
+}
+
+private func copiedRows(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
+  let width = x.shape[1]
+  var copy = Tensor(uninitialized: [rows.count, width])
+  copy.withMutablePointer { copy in
+    x.withPointer { copy.update(from: $0 + rows.lowerBound * width, count: rows.count * width) }
+  }
+  return copy
+}

@@ -1,0 +1,95 @@
+import TensorCore
+import TestSupport
+import Testing
+
+@testable import Operations
+
+@Suite struct LinearKLDivergenceTests {
+  private struct Fixture {
+    static let (width, otherWidth, vocabulary) = (9, 5, 53)
+    let x, y, w, u: [Double]
+    let rows: Int
+
+    init(rows: Int, scale: Double = 1) {
+      self.rows = rows
+      var draw = TestValues(7)
+      x = draw.normal(rows * Self.width, scale: scale)
+      y = draw.normal(rows * Self.otherWidth, scale: scale)
+      w = draw.normal(Self.vocabulary * Self.width)
+      u = draw.normal(Self.vocabulary * Self.otherWidth)
+    }
+
+    var fast: (divergences: [Double], agrees: [Bool]) {
+      linearKLDivergence(
+        tensor(x, [rows, Self.width]), head: stored(w, [Self.vocabulary, Self.width]),
+        to: tensor(y, [rows, Self.otherWidth]),
+        head: stored(u, [Self.vocabulary, Self.otherWidth]))
+    }
+
+    var naive: [Double] {
+      Naive.linearKLDivergence(
+        x, head: w, width: Self.width, to: y, head: u, width: Self.otherWidth)
+    }
+
+    func argmax(_ x: [Double], _ head: [Double], _ width: Int, row: Int) -> Int {
+      let logits = (0..<Self.vocabulary).map { token in
+        dot(
+          Array(x[row * width..<(row + 1) * width]),
+          Array(head[token * width..<(token + 1) * width]))
+      }
+      return logits.firstIndex(of: logits.max()!)!
+    }
+  }
+
+  // Two heads of different widths: nothing of one distribution can be taken from the other's.
+  @Test("every row's divergence equals the definition", arguments: [1, 63, 64, 65, 200])
+  func divergences(rows: Int) {
+    let fixture = Fixture(rows: rows)
+    let (expected, actual) = (fixture.naive, fixture.fast.divergences)
+    #expect(actual.count == rows)
+    #expect(relativeRMS(actual.map(Float.init), expected) < 1e-6)
+  }
+
+  @Test("logits in the hundreds neither overflow nor vanish")
+  func largeLogits() {
+    let fixture = Fixture(rows: 70, scale: 60)
+    #expect(relativeRMS(fixture.fast.divergences.map(Float.init), fixture.naive) < 1e-5)
+  }
+
+  @Test("rows agree exactly where the largest logits stand at the same token")
+  func agreement() {
+    let fixture = Fixture(rows: 200)
+    let expected = (0..<200).map { row in
+      fixture.argmax(fixture.x, fixture.w, Fixture.width, row: row)
+        == fixture.argmax(fixture.y, fixture.u, Fixture.otherWidth, row: row)
+    }
+    #expect(fixture.fast.agrees == expected)
+    #expect(expected.contains(true) && expected.contains(false))
+  }
+
+  @Test("a distribution has no divergence from itself, nor from its logits shifted")
+  func equalDistributions() {
+    let fixture = Fixture(rows: 80)
+    let head = stored(fixture.w, [Fixture.vocabulary, Fixture.width])
+    let x = tensor(fixture.x, [80, Fixture.width])
+    let same = linearKLDivergence(x, head: head, to: x, head: head)
+    #expect(same.divergences.allSatisfy { $0 == 0 })
+    #expect(same.agrees.allSatisfy { $0 })
+
+    // A column of ones in the head adds a hidden coordinate to every logit of its row.
+    func widened(_ x: [Double], rows: Int, by value: (Int) -> Double) -> [Double] {
+      var result: [Double] = []
+      for row in 0..<rows {
+        result += x[row * Fixture.width..<(row + 1) * Fixture.width]
+        result.append(value(row))
+      }
+      return result
+    }
+    let wide = widened(fixture.w, rows: Fixture.vocabulary) { _ in 1 }
+    let shifted = widened(fixture.x, rows: 80) { Double($0) / 10 }
+    let moved = linearKLDivergence(
+      x, head: head, to: tensor(shifted, [80, Fixture.width + 1]),
+      head: stored(wide, [Fixture.vocabulary, Fixture.width + 1]))
+    #expect(moved.divergences.allSatisfy { (0..<1e-5).contains($0) })
+  }
+}
