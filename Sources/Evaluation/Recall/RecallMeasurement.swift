@@ -1,0 +1,45 @@
+import Reports
+import Transformers
+
+/// How much of what stood in the context a decoder can name again, greedily.
+public struct RecallMeasurement {
+  private let perplexity: PerplexityMeasurement
+
+  /// - Parameter clock: seconds, never going back.
+  public init(_ decoder: Decoder, clock: @escaping () -> Double) {
+    perplexity = PerplexityMeasurement(decoder, clock: clock)
+  }
+
+  public func run(_ tasks: [RecallTask]) -> [RecallResult] { run(tasks) { _, _ in } }
+
+  /// - Parameter progress: called after every pass with the sequences done and all of them, over
+  ///   all tasks; what it throws ends the measurement.
+  /// - Returns: one a task, in their order.
+  /// - Precondition: ids are below the vocabulary size, sequences within learned positions.
+  public func run(
+    _ tasks: [RecallTask], progress: (_ done: Int, _ of: Int) throws -> Void
+  ) rethrows -> [RecallResult] {
+    let total = tasks.reduce(0) { $0 + $1.sequences.count }
+    var done = 0
+    var results: [RecallResult] = []
+    for task in tasks {
+      let result = try perplexity.run(task.sequences) {
+        try progress(done + $0.windows.count, total)
+      }
+      done += task.sequences.count
+      results.append(
+        RecallResult(
+          kind: task.kind.rawValue, length: task.length, queries: task.queries,
+          correct: Self.correct(task.kind, result.windows), meanLoss: result.meanLoss))
+    }
+    return results
+  }
+
+  private static func correct(_ kind: RecallTask.Kind, _ windows: [PerplexityResult.Window]) -> Int
+  {
+    switch kind {
+    case .associative: windows.reduce(0) { $0 + $1.correctTokens }
+    case .passkey: windows.count { $0.correctTokens == $0.scoredTokens }
+    }
+  }
+}
