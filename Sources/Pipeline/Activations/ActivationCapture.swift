@@ -1,6 +1,7 @@
 import Checkpoints
 import Differentiation
 import Documents
+import Evaluation
 import Operations
 import TensorCore
 import Transformers

@@ -9,13 +9,15 @@ import TensorCore
 /// Softmax layers give them directly. Every other mixer is asked for its outputs on unit vectors in
 /// place of the values, `headDim` positions at a time: outputs are linear in the values, so these
 /// are the weights, normalised as the mixer does, without a second implementation of any.
-func attentionWeights(of mixer: any TokenMixer, _ input: MixerInput, shape: AttentionShape)
-  -> Tensor
-{
+///
+/// - Parameter input: of one sequence, without padding.
+public func attentionWeights(
+  of mixer: any TokenMixer, _ input: MixerInput, shape: AttentionShape
+) -> Tensor {
   let length = input.layout.rows
   precondition(
-    input.layout.segments == [.init(start: 0, count: length)],
-    "weights of \(input.layout.segments), expected one sequence")
+    input.layout.segments.map(\.rows) == [0..<length],
+    "weights of \(input.layout.segments), expected one sequence of \(length) rows")
   if let softmax = mixer as? SoftmaxAttentionMixer {
     return softmaxAttentionWeights(
       queries: input.queries.value, keys: input.keys.value, shape: softmax.shape,

@@ -1,0 +1,131 @@
+import Differentiation
+import Operations
+import Reports
+import Students
+import TensorCore
+import Transformers
+
+/// How close a student is to its teacher: head by head on the teacher's residual stream, and in
+/// its predictions on its own.
+///
+/// Heads are compared where both read the same layer input, the teacher's, so that a layer's
+/// error is its own and not that of the layers below it. The student's side is its layer as it
+/// stands, with adapters and merged projections: its outputs are then made of its own values, and
+/// its monotonicity is taken in its own queries and keys. What each number means is said at
+/// `FidelityResult.Head` and `AttentionRow`.
+public struct FidelityMeasurement {
+  private let teacher: Decoder
+  private let student: Decoder
+  private let options: FidelityOptions
+
+  /// - Precondition: both have one configuration, `student` with mixers of its own on some layers.
+  public init(teacher: Decoder, student: Decoder, options: FidelityOptions = FidelityOptions()) {
+    precondition(
+      teacher.configuration == student.configuration, "the student is another teacher's")
+    self.teacher = teacher
+    self.student = student
+    self.options = options
+  }
+
+  /// Layers whose attention was replaced.
+  private var convertedLayers: [Int] {
+    student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
+  }
+
+  public func run(_ sequences: [EvaluationSequence]) -> FidelityResult {
+    run(sequences) { _, _ in }
+  }
+
+  /// - Parameter progress: called after every pass with the passes done and all of them; what it
+  ///   throws ends the measurement.
+  /// - Returns: layers and maps are empty when no document has three tokens, or nothing was
+  ///   converted; numbers are NaN where the student's are.
+  /// - Precondition: ids are below the vocabulary size, at least one token is no padding.
+  public func run(
+    _ sequences: [EvaluationSequence], progress: (_ done: Int, _ of: Int) throws -> Void
+  ) rethrows -> FidelityResult {
+    let converted = convertedLayers
+    let excerpts =
+      converted.isEmpty ? [] : FidelityExcerpt.excerpts(of: sequences, options)
+    let passes = excerpts.count + sequences.count
+    let heads = teacher.configuration.attention.queryHeads
+    var sums = [[HeadSums]](
+      repeating: [HeadSums](repeating: HeadSums(), count: heads), count: converted.count)
+    var maps: [FidelityResult.AttentionMap] = []
+    for (done, excerpt) in excerpts.enumerated() {
+      measureHeads(excerpt, converted, sums: &sums, maps: &maps)
+      try progress(done + 1, passes)
+    }
+    var (divergence, agreements, tokens) = (0.0, 0, 0)
+    for (done, sequence) in sequences.enumerated() {
+      let rows = measureLogits(sequence)
+      divergence += rows.divergence
+      agreements += rows.agreements
+      tokens += rows.tokens
+      try progress(excerpts.count + done + 1, passes)
+    }
+    precondition(tokens > 0, "\(sequences.count) sequences without tokens")
+    return FidelityResult(
+      layers: excerpts.isEmpty
+        ? []
+        : zip(converted, sums).map { .init(index: $0, heads: $1.map(\.head)) },
+      logitDivergence: divergence / Double(tokens),
+      topAgreement: Double(agreements) / Double(tokens), tokens: tokens, maps: maps)
+  }
+
+  // MARK: Heads
+
+  /// One pass of the teacher, with the student's converted layers beside it.
+  private func measureHeads(
+    _ excerpt: FidelityExcerpt, _ converted: [Int], sums: inout [[HeadSums]],
+    maps: inout [FidelityResult.AttentionMap]
+  ) {
+    let count = excerpt.tokens.count
+    let layout = SequenceLayout(
+      rows: count,
+      segments: [.init(start: 0, count: count, firstPosition: excerpt.firstPosition)])
+    let positions = layout.positions
+    let tape = Tape(isRecording: false)
+    var x = tape.constant(teacher.embed(excerpt.tokens, layout: layout))
+    var slot = 0
+    for layer in teacher.layers where slot < converted.count {
+      let input = layer.projections(
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+      let output = layer.teacherMixer.mix(input, on: tape)
+      if layer.index == converted[slot] {
+        let other = student.layers[layer.index]
+        let otherInput = other.projections(
+          other.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+        let comparison = HeadComparison(
+          teacher: (layer.teacherMixer, input, output.value),
+          student: (other.mixer, otherInput, other.mixer.mix(otherInput, on: tape).value),
+          shape: teacher.configuration.attention)
+        comparison.add(to: &sums[slot])
+        if excerpt.isMapped {
+          maps += comparison.maps(
+            layer: layer.index, tokens: min(count, options.mapTokens), size: options.mapSize)
+        }
+        slot += 1
+      }
+      if slot < converted.count { x = layer.finish(x, attention: output, on: tape) }
+    }
+  }
+
+  // MARK: Logits
+
+  /// Both decoders on their own residual streams.
+  private func measureLogits(_ sequence: EvaluationSequence) -> (
+    divergence: Double, agreements: Int, tokens: Int
+  ) {
+    let tape = Tape(isRecording: false)
+    let hidden = [teacher, student].map {
+      $0.hiddenStates(sequence.tokens, layout: sequence.layout, on: tape).value
+    }
+    let (divergences, agrees) = linearKLDivergence(
+      hidden[0], head: teacher.weights.head, to: hidden[1], head: student.weights.head)
+    let rows = sequence.layout.segments.flatMap(\.rows)
+    return (
+      rows.reduce(0) { $0 + divergences[$1] }, rows.count { agrees[$0] }, rows.count
+    )
+  }
+}
