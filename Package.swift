@@ -8,6 +8,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "3.12.3"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.0.3"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
   ],
   targets: [
     .systemLibrary(
@@ -34,10 +35,16 @@ let package = Package(
       ]),
     .target(name: "Corpus", dependencies: ["Documents"]),
     .target(name: "Training", dependencies: ["Differentiation", "Documents"]),
-    .target(name: "Evaluation", dependencies: ["Transformers", "Documents"]),
+    .target(
+      name: "Reports",
+      dependencies: ["Documents", .product(name: "Mustache", package: "swift-mustache")],
+      resources: [.embedInCode("Templates")]),
+    .target(name: "Evaluation", dependencies: ["Transformers", "Corpus", "Reports", "Documents"]),
     .target(
       name: "Pipeline",
-      dependencies: ["Evaluation", "Training", "Checkpoints", "Corpus", "Transformers"]),
+      dependencies: [
+        "Evaluation", "Training", "Checkpoints", "Corpus", "Transformers", "Reports",
+      ]),
     .executableTarget(
       name: "linearize",
       dependencies: [
@@ -64,7 +71,10 @@ let package = Package(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Goldens")]),
     .testTarget(name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Goldens")]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"],
+      resources: [.copy("Goldens")]),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline"]),
     .testTarget(name: "linearizeTests", dependencies: ["linearize"]),
   ],

@@ -1,56 +1,16 @@
 import Differentiation
 import Foundation
 import Operations
+import Reports
 import Transformers
-
-/// How well a decoder predicts the next token of held-out text, and how fast it reads.
-public struct PerplexityResult: Sendable, Equatable {
-  /// One sequence's part.
-  public struct Window: Sendable, Equatable {
-    /// Sum of `−log p` in nats.
-    public var lossSum: Double
-    public var scoredTokens: Int
-    /// Scored tokens that were the most probable ones.
-    public var correctTokens: Int
-
-    public init(lossSum: Double, scoredTokens: Int, correctTokens: Int) {
-      self.lossSum = lossSum
-      self.scoredTokens = scoredTokens
-      self.correctTokens = correctTokens
-    }
-
-    public var meanLoss: Double { lossSum / Double(scoredTokens) }
-  }
-
-  public var windows: [Window]
-  /// Tokens read, scored or not.
-  public var tokens: Int
-  public var seconds: Double
-
-  public init(windows: [Window], tokens: Int, seconds: Double) {
-    self.windows = windows
-    self.tokens = tokens
-    self.seconds = seconds
-  }
-
-  public var scoredTokens: Int { windows.reduce(0) { $0 + $1.scoredTokens } }
-  /// Nats a scored token; NaN when nothing was scored.
-  public var meanLoss: Double {
-    windows.reduce(0) { $0 + $1.lossSum } / Double(scoredTokens)
-  }
-  public var perplexity: Double { exp(meanLoss) }
-  /// Share of scored tokens that were the most probable ones.
-  public var accuracy: Double {
-    Double(windows.reduce(0) { $0 + $1.correctTokens }) / Double(scoredTokens)
-  }
-  public var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
-}
 
 /// Mean next-token loss of a decoder; losses are summed in Double.
 public struct PerplexityMeasurement {
   /// Short sequences are read together until a pass has this many rows: matrix products of a few
   /// rows cost as much as those of many.
   private static let rowsOfAPass = 1024
+  /// Ranges of context lengths that losses are told apart by.
+  private static let rangesOfPositions = 16
 
   private let decoder: Decoder
   /// Seconds of a clock that never goes back.
@@ -71,7 +31,8 @@ public struct PerplexityMeasurement {
   public func run(
     _ sequences: [EvaluationSequence], progress: (PerplexityResult) throws -> Void
   ) rethrows -> PerplexityResult {
-    var result = PerplexityResult(windows: [], tokens: 0, seconds: 0)
+    var result = PerplexityResult(
+      windows: [], positions: Self.positionRanges(sequences), tokens: 0, seconds: 0)
     var start = 0
     while start < sequences.count {
       var end = start
@@ -81,7 +42,7 @@ public struct PerplexityMeasurement {
         end += 1
       } while end < sequences.count && rows + sequences[end].tokens.count <= Self.rowsOfAPass
       let begin = clock()
-      result.windows += score(sequences[start..<end])
+      result.windows += score(sequences[start..<end], positions: &result.positions)
       result.seconds += clock() - begin
       result.tokens += rows
       start = end
@@ -90,8 +51,24 @@ public struct PerplexityMeasurement {
     return result
   }
 
-  private func score(_ sequences: ArraySlice<EvaluationSequence>) -> [PerplexityResult.Window] {
+  /// Ranges of context lengths, equally wide, over the longest document.
+  private static func positionRanges(_ sequences: [EvaluationSequence])
+    -> [PerplexityResult.PositionRange]
+  {
+    let longest = sequences.lazy.flatMap(\.layout.segments).map(\.count).max() ?? 0
+    let width = max(1, (longest + rangesOfPositions - 1) / rangesOfPositions)
+    return stride(from: 0, to: longest, by: width).map {
+      .init(first: $0, end: min(longest, $0 + width))
+    }
+  }
+
+  private func score(
+    _ sequences: ArraySlice<EvaluationSequence>,
+    positions: inout [PerplexityResult.PositionRange]
+  ) -> [PerplexityResult.Window] {
     let joined = EvaluationSequence.joined(sequences)
+    let contexts = joined.layout.positions
+    let width = positions.first.map { $0.end - $0.first } ?? 1
     let hidden = decoder.hiddenStates(
       joined.tokens, layout: joined.layout, on: Tape(isRecording: false))
     let (losses, isArgmax, _) = linearCrossEntropy(
@@ -103,6 +80,9 @@ public struct PerplexityMeasurement {
         window.lossSum += Double(losses[index])
         window.scoredTokens += 1
         window.correctTokens += isArgmax[index] ? 1 : 0
+        let range = min(Int(contexts[index]) / width, positions.count - 1)
+        positions[range].lossSum += Double(losses[index])
+        positions[range].scoredTokens += 1
       }
       row += sequence.tokens.count
       return window

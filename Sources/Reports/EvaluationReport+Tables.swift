@@ -20,7 +20,9 @@ extension EvaluationReport {
   }
 
   /// A row for each metric of the subject's tasks, a column for each variant that has tasks.
-  var taskTable: TextTable {
+  ///
+  /// - Parameter shown: variants whose standard errors are told; a terminal has no room for all.
+  func taskTable(errorsOf shown: [ModelVariant]) -> TextTable {
     let columns = variants.filter { !$0.tasks.isEmpty }
     var table = TextTable(["task", "metric", "n", "chance"] + columns.map(\.variant.shortTitle))
     for task in subject?.tasks ?? [] {
@@ -29,8 +31,8 @@ extension EvaluationReport {
         let cells = columns.map { column -> String in
           guard let other = column.tasks.first(where: { $0.name == task.name })?.metric(metric.name)
           else { return "" }
-          return Figures.score(other.value)
-            + (other.standardError.map { " ± \(Figures.score($0))" } ?? "")
+          let error = shown.contains(column.variant) ? other.standardError : nil
+          return Figures.score(other.value) + (error.map { " ± \(Figures.score($0))" } ?? "")
         }
         table.append(
           [
@@ -103,6 +105,10 @@ extension EvaluationReport {
       ])
     }
     return table
+  }
+
+  var speedLengths: [Int] {
+    Set(((speed?.teacher ?? []) + (speed?.student ?? [])).map(\.length)).sorted()
   }
 
   /// Notes on the speeds, and what was not measured, a sentence each.

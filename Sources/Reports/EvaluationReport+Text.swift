@@ -5,7 +5,8 @@ extension EvaluationReport {
   public var terminalTable: String {
     var blocks: [String] = []
     if !textVariants.isEmpty { blocks.append(ablationTable.terminal) }
-    if !taskTable.isEmpty { blocks.append(taskTable.terminal) }
+    let tasks = taskTable(errorsOf: [.teacher, .student])
+    if !tasks.isEmpty { blocks.append(tasks.terminal) }
     if !recallTable.isEmpty { blocks.append(recallTable.terminal) }
     if let speed, !speed.table.isEmpty { blocks.append(speed.table.terminal) }
     if !verdicts.isEmpty { blocks.append(verdictTable.terminal) }
@@ -23,8 +24,8 @@ extension EvaluationReport {
     for sentence in [linearShare?.sentence, thresholdSentence, sampleSentence] {
       if let sentence { text += sentence + "\n\n" }
     }
-    if !textVariants.isEmpty { text += ablationSection }
-    text += section("Tasks", taskTable, note: taskNote)
+    if !textVariants.isEmpty { text += ablationText }
+    text += section("Tasks", taskTable(errorsOf: ModelVariant.allCases), note: taskNote)
     text += section(
       "Recall", recallTable, note: "Share of queries answered with every token right.")
     text += section("Perplexity by position", positionTable)
@@ -35,7 +36,7 @@ extension EvaluationReport {
     text += section("Thresholds", verdictTable)
     text += section("Fidelity by layer", fidelityTable, note: fidelityNote)
     text += section("Attention transfer by layer", transferTable)
-    if !training.isEmpty { text += trainingSection }
+    if !training.isEmpty { text += trainingText }
     text += "## How to repeat\n\n"
     if !commands.isEmpty { text += Self.fenced(commands.joined(separator: "\n")) }
     if !provenance.members.isEmpty { text += provenanceTable.markdown + "\n" }
@@ -51,7 +52,7 @@ extension EvaluationReport {
     return "## \(heading)\n\n\(table.markdown)\n" + (note.map { "\($0)\n\n" } ?? "")
   }
 
-  private var ablationSection: String {
+  private var ablationText: String {
     var text = "## Held-out text\n\n\(ablationTable.markdown)\n"
     let details = textVariants.filter { !$0.variant.detail.isEmpty }
     for (variant, _) in details { text += "- \(variant.variant.title): \(variant.detail)\n" }
@@ -80,7 +81,7 @@ extension EvaluationReport {
     return table
   }
 
-  private var trainingSection: String {
+  private var trainingText: String {
     var text = "## Training\n\n"
     for stage in training {
       text += "**\(stage.stage)**: \(stage.costSentence)\n\n"

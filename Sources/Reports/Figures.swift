@@ -10,9 +10,11 @@ public enum Figures {
     return String(format: "%.4g", value)
   }
 
-  /// Perplexities and ratios: three decimals, as papers and other tools print them.
+  /// Perplexities and ratios: three decimals, as papers and other tools print them; none from 1,000
+  /// on.
   public static func decimals(_ value: Double) -> String {
-    abs(value) < 1e6 ? String(format: "%.3f", value) : significant(value)
+    if abs(value) < 1000 { return String(format: "%.3f", value) }
+    return abs(value) < 1e6 ? count(Int(value.rounded())) : significant(value)
   }
 
   /// `87.3 %`.
@@ -25,9 +27,9 @@ public enum Figures {
     ratio < 100 ? String(format: "%.2f times", ratio) : "\(significant(ratio)) times"
   }
 
-  /// Task scores: four decimals, as lm-eval prints them.
+  /// Task scores: four decimals, as lm-eval prints them; four digits from 1,000 on.
   public static func score(_ value: Double) -> String {
-    abs(value) < 1e6 ? String(format: "%.4f", value) : significant(value)
+    abs(value) < 1000 ? String(format: "%.4f", value) : significant(value)
   }
 
   /// `1 task`, `1,024 tasks`.

@@ -1,7 +1,7 @@
 /// Rows of text under headings: aligned for a terminal, or as Markdown.
 public struct TextTable: Sendable {
-  private let headings: [String]
-  private var rows: [[String]] = []
+  let headings: [String]
+  private(set) var rows: [[String]] = []
 
   public init(_ headings: [String]) { self.headings = headings }
 
@@ -31,9 +31,8 @@ public struct TextTable: Sendable {
   public var markdown: String {
     let alignment = headings.indices.map { $0 == 0 ? "---" : "---:" }
     return ([headings, alignment] + rows).map { row in
-      "| "
-        + row.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(
-          separator: " | ") + " |\n"
+      let cells = row.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }
+      return "| " + cells.joined(separator: " | ") + " |\n"
     }.joined()
   }
 }

@@ -3,24 +3,66 @@ import Documents
 import Evaluation
 import Foundation
 import Pipeline
+import Reports
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Measures perplexity on token ids or on a text.",
+    abstract: "Measures a model on text, tasks and recall, and says what its linear half is worth.",
     discussion: """
-      The tokens are cut into windows that do not overlap; the first token of each is not scored, \
-      a remainder is left out. A table goes to standard output; --output also keeps results.json \
-      and report.md.
+      Text is cut into windows that do not overlap; the first token of each is not scored, a \
+      remainder is left out. Tasks are lm-eval's: a task file (data/tasks/*.json), or a JSONL file \
+      of query, choices, gold or of context, continuation.
+
+      A student is measured beside its teacher, its window alone, its linear half alone, no \
+      attention, and the untrained teacher with the same window and attention sinks; \
+      --student-only leaves those out. A table goes to standard output; --output also keeps \
+      results.json (in lm-eval's form), report.html, report.md, junit.xml, samples_TASK.jsonl and \
+      fidelity.h5. A missed threshold makes the exit status 1.
 
       EXAMPLES
-        linearize evaluate --model runs/lolcats --text test.txt --output runs/lolcats-test
+        linearize evaluate --model runs/lolcats --text test.txt --task data/tasks/arc_easy.json \\
+          --limit 300 --output runs/lolcats-test
         linearize evaluate --model teacher.gguf --tokens ids.json --sequence-length 1024 \\
           --max-sequences 20 --output teacher-test
+        linearize evaluate --model runs/lolcats --text test.txt \\
+          --threshold "perplexityRatio<=1.5" --baseline monday/results.json --output tuesday
       """)
 
   @OptionGroup var options: ModelOptions
+  @OptionGroup(title: "What to measure") var measured: MeasuredOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
 
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Folder for results and report; made when it is not there.", valueName: "path"),
+    completion: .directory)
+  var output: String?
+
+  @Flag(help: "Print results.json instead of a table.")
+  var json = false
+
+  func run() throws {
+    // Before the work, not after it.
+    if let output { try EvaluationFiles.requireWritable(output) }
+    let judge = try gates.prepare()
+    let model = try options.open()
+    let evaluation = ModelEvaluation(model)
+    let progress = Console.evaluationProgress(quiet: options.quiet)
+    var (report, samples) = try evaluation.run(
+      measured.request(of: evaluation, model: model), progress: progress)
+    report.commands = [Console.commandLine]
+    try judge(&report)
+    if let output { try EvaluationFiles.write(report, samples: samples, to: output) }
+    try Console.output(json ? report.document.pretty : report.terminalTable)
+    if let output { options.log("\(output)/report.html, \(output)/results.json") }
+    if !report.keepsThresholds { throw MissedThresholds(report) }
+  }
+}
+
+/// Text, tasks, and what is measured beside them.
+struct MeasuredOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Token ids: a JSON list, or a list of lists, each cut by itself.", valueName: "path"),
@@ -39,21 +81,43 @@ struct EvaluateCommand: ParsableCommand {
   var maxSequences: Int?
 
   @Option(
-    name: .shortAndLong,
     help: ArgumentHelp(
-      "Folder for results.json and report.md; made when it is not there.", valueName: "path"),
-    completion: .directory)
-  var output: String?
+      "A task: its file, or JSONL of llm-foundry's form; TASK.json=ROWS.jsonl reads other rows.",
+      valueName: "path"),
+    completion: .file(extensions: ["json", "jsonl"]))
+  var task: [String] = []
 
-  @Flag(help: "Of a student, measure the teacher it stands on too.")
-  var withTeacher = false
+  @Option(help: "Samples of each task at most. (default: all)")
+  var limit: Int?
 
-  @Flag(help: "Print results.json instead of a table.")
-  var json = false
+  @Option(help: "Solved examples before each context. (default: as the task says)")
+  var shots: Int?
+
+  @Flag(help: "Of a student, measure nothing beside it.")
+  var studentOnly = false
+
+  @Flag(
+    inversion: .prefixedNo, help: "Ask for what stands in the context. (default: of a student)")
+  var recall: Bool?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Compare a student's attention with its teacher's, head by head.")
+  var fidelity = true
+
+  @Option(
+    help: ArgumentHelp(
+      "Time reading and decoding at these context lengths, such as 512,1024.", valueName: "lengths")
+  )
+  var speed: String?
 
   func validate() throws {
-    if (tokens == nil) == (text == nil) {
+    if tokens != nil, text != nil {
       throw ValidationError("Give either --tokens or --text.")
+    }
+    if tokens == nil, text == nil, task.isEmpty, recall != true, speed == nil {
+      throw ValidationError(
+        "Nothing to measure: give --text, --tokens, --task, --recall or --speed.")
     }
     if let sequenceLength, sequenceLength < 2 {
       throw ValidationError(
@@ -63,51 +127,100 @@ struct EvaluateCommand: ParsableCommand {
     if let maxSequences, maxSequences < 1 {
       throw ValidationError("--max-sequences is \(maxSequences), expected at least 1.")
     }
-  }
-
-  func run() throws {
-    // Before the work, not after it.
-    if let output { try EvaluationFiles.makeFolder(output) }
-    let model = try options.open()
-    let evaluation = ModelEvaluation(model)
-    var progress = Console.progress(quiet: options.quiet)
-    var name: String?
-    var read = 0
-    let source: ModelEvaluation.Source = tokens.map { .tokens($0) } ?? .text(text ?? "")
-    var results = try evaluation.run(
-      source, sequenceLength: sequenceLength ?? evaluation.defaultSequenceLength,
-      maximumSequences: maxSequences, measuresTeacher: withTeacher
-    ) { measured, done, count, result in
-      if name != measured {
-        progress.end()
-        progress.begin(stage: measured, totalSteps: count)
-        (name, read) = (measured, 0)
-      }
-      if done == 0 { return }
-      progress.update(
-        step: done, tokens: result.tokens - read, measures: [("perplexity", result.perplexity)])
-      read = result.tokens
+    if let limit, limit < 1 {
+      throw ValidationError("--limit is \(limit), expected at least 1.")
     }
-    progress.end()
-    results.commands = [commandLine]
-    if let output { try EvaluationFiles.write(results, to: output) }
-    try Console.output(json ? results.document.pretty : results.terminalTable)
-    if let output { options.log("\(output)/report.md, \(output)/results.json") }
+    if let shots, shots < 0 {
+      throw ValidationError("--shots is \(shots), expected at least 0.")
+    }
+    _ = try speed.map(ContextLengths.init)
   }
 
-  private var commandLine: String {
-    (["linearize"] + CommandLine.arguments.dropFirst()).map(Self.quoted).joined(separator: " ")
+  func request(of evaluation: ModelEvaluation, model: LoadedModel) throws
+    -> ModelEvaluation.Request
+  {
+    let isStudent = model.student != nil
+    return ModelEvaluation.Request(
+      source: tokens.map { .tokens($0) } ?? text.map { .text($0) },
+      sequenceLength: sequenceLength ?? evaluation.defaultSequenceLength,
+      maximumSequences: maxSequences,
+      tasks: task.map { argument in
+        let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+        return parts.count == 2 && parts[0].hasSuffix(".json")
+          ? .init(path: parts[0], data: parts[1]) : .init(path: argument)
+      },
+      limit: limit, shots: shots, studentOnly: studentOnly,
+      recall: recall ?? (isStudent && !studentOnly) ? RecallPlan() : nil,
+      fidelity: fidelity && isStudent && (text ?? tokens) != nil ? FidelityPlan() : nil,
+      speed: try speed.map { SpeedPlan(lengths: try ContextLengths($0).lengths) })
   }
+}
 
-  /// As a shell reads it.
-  private static func quoted(_ argument: String) -> String {
-    let isPlain =
-      !argument.isEmpty
-      && argument.unicodeScalars.allSatisfy {
-        $0.properties.isAlphabetic || ("0"..."9").contains($0)
-          || "-_./=,:+".unicodeScalars
-            .contains($0)
+/// `512,1024,2048`.
+struct ContextLengths {
+  let lengths: [Int]
+
+  init(_ text: String) throws {
+    lengths = try text.split(separator: ",", omittingEmptySubsequences: false).map {
+      guard let length = Int($0), length > 0 else {
+        throw ValidationError("\"\(text)\": found \"\($0)\", expected a number of tokens.")
       }
-    return isPlain ? argument : "'" + argument.replacing("'", with: "'\\''") + "'"
+      return length
+    }
+    guard lengths == lengths.sorted() else {
+      throw ValidationError("\"\(text)\": expected ascending lengths.")
+    }
   }
+}
+
+/// What the results are held to.
+struct GateOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "A bound, such as \"perplexityRatio<=1.5\", \"linearShare>=0.5\" or \"arc_easy/acc>=0.4\".",
+      valueName: "bound"))
+  var threshold: [String] = []
+
+  @Option(
+    help: ArgumentHelp("A results.json that must not be fallen behind.", valueName: "path"),
+    completion: .file(extensions: ["json"]))
+  var baseline: String?
+
+  @Option(
+    help: "How far behind the baseline is still well: of accuracies absolute, else relative.")
+  var tolerance = 0.01
+
+  func validate() throws {
+    if !(tolerance >= 0 && tolerance.isFinite) {
+      throw ValidationError("--tolerance is \(tolerance), expected at least 0.")
+    }
+  }
+
+  /// Reads bounds and baseline, so that their mistakes end the command before its work.
+  func prepare() throws -> (inout EvaluationReport) throws -> Void {
+    let gates = try threshold.map(Gate.init)
+    let stored = try baseline.map {
+      try StoredResults(try DocumentFile($0).read(), path: $0)
+    }
+    return { report in
+      report.judge(gates.map { ($0.measure, $0.minimum, $0.maximum) })
+      if let stored { try report.judge(baseline: stored, tolerance: tolerance) }
+    }
+  }
+}
+
+/// Thresholds that were missed, by name.
+struct MissedThresholds: ExitCoded, CustomStringConvertible {
+  let description: String
+
+  init(_ report: EvaluationReport) {
+    description =
+      "missed "
+      + report.verdicts.filter { !$0.isKept }.map {
+        "\($0.measure) (\($0.value.map(Figures.significant) ?? "not measured"), expected \($0.bounds)"
+          + ($0.origin.map { ", \($0)" } ?? "") + ")"
+      }.joined(separator: ", ")
+  }
+
+  var exitCode: Documents.ExitCode { .thresholdMissed }
 }

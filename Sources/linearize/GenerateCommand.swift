@@ -1,8 +1,8 @@
 import ArgumentParser
 import Corpus
 import Documents
-import Evaluation
 import Pipeline
+import Reports
 
 struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Evaluation
 import Pipeline
+import Reports
 
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

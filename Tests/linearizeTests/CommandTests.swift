@@ -27,7 +27,10 @@ import Testing
       ["generate", "--model", "m", "--prompt", "a", "--max-tokens=-1"],
       "--max-tokens is -1, expected 0 or more."
     ),
-    (["evaluate", "--model", "m"], "Give either --tokens or --text."),
+    (
+      ["evaluate", "--model", "m"],
+      "Nothing to measure: give --text, --tokens, --task, --recall or --speed."
+    ),
     (
       ["evaluate", "--model", "m", "--tokens", "a", "--text", "b"],
       "Give either --tokens or --text."
@@ -35,6 +38,22 @@ import Testing
     (
       ["evaluate", "--model", "m", "--tokens", "a", "--sequence-length", "1"],
       "--sequence-length is 1, expected at least 2: the first token is not scored."
+    ),
+    (
+      ["evaluate", "--model", "m", "--task", "t", "--limit", "0"],
+      "--limit is 0, expected at least 1."
+    ),
+    (
+      ["evaluate", "--model", "m", "--speed", "512,x"],
+      "\"512,x\": found \"x\", expected a number of tokens."
+    ),
+    (
+      ["evaluate", "--model", "m", "--speed", "1024,512"],
+      "\"1024,512\": expected ascending lengths."
+    ),
+    (
+      ["evaluate", "--model", "m", "--text", "t", "--tolerance=-1"],
+      "--tolerance is -1.0, expected at least 0."
     ),
     (
       ["export", "--model", "m", "--output", "o", "--max-shard-size", "0"],
@@ -51,6 +70,11 @@ import Testing
     ["inspect", "m", "--json"], ["generate", "--model", "m", "--prompt", ""],
     ["generate", "--model", "m", "--prompt-file", "p", "--chat", "--system", "s", "-n", "5"],
     ["evaluate", "--model", "m", "--text", "t", "--max-sequences", "3", "--output", "o"],
+    [
+      "evaluate", "--model", "m", "--task", "a.json=b.jsonl", "--task", "c.jsonl", "--limit", "3",
+      "--no-recall", "--no-fidelity", "--student-only", "--threshold", "perplexityRatio<=2",
+      "--baseline", "r.json", "--tolerance", "0.02",
+    ],
     ["tokenize", "--model", "m", "--text", "t", "--output", "o"],
     ["activations", "--model", "m", "--tokens", "t", "--output", "o", "--attention-weights"],
     ["export", "--model", "m", "--output", "o", "--format", "safetensors", "--merge"],

@@ -92,7 +92,7 @@ public struct Conversion {
       if let evaluation = stage as? EvaluationSpecification {
         return try EvaluationStage(
           specification: evaluation, context: context, teacherDigest: digest,
-          resolved: loaded.resolved, environment: environment
+          resolved: loaded.resolved, environment: environment, date: wallClock()
         ).run()
       }
       try train(stage, context, digest: digest)

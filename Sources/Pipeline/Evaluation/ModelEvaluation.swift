@@ -1,10 +1,13 @@
+import Checkpoints
 import Corpus
 import Documents
 import Evaluation
 import Foundation
+import Reports
 import Transformers
 
-/// Perplexity of a model on a file, over windows that do not overlap.
+/// Everything that `linearize evaluate` measures of a model; text is cut into windows that do not
+/// overlap.
 public struct ModelEvaluation {
   /// What is read.
   public enum Source: Sendable, Equatable {
@@ -22,12 +25,18 @@ public struct ModelEvaluation {
 
   private let model: LoadedModel
   private let clock: () -> Double
+  private let wallClock: () -> Double
 
+  /// - Parameters:
+  ///   - clock: seconds, never going back.
+  ///   - wallClock: seconds since 1970.
   public init(
-    _ model: LoadedModel, clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime }
+    _ model: LoadedModel, clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime },
+    wallClock: @escaping () -> Double = { Date().timeIntervalSince1970 }
   ) {
     self.model = model
     self.clock = clock
+    self.wallClock = wallClock
   }
 
   /// Windows that a model reads at once unless told otherwise, in tokens.
@@ -35,38 +44,90 @@ public struct ModelEvaluation {
     min(1024, model.decoder.configuration.maximumPositions)
   }
 
-  /// - Parameters:
-  ///   - sequenceLength: tokens of a window, the first of which is not scored.
-  ///   - maximumSequences: windows at most; nil for all.
-  ///   - measuresTeacher: of a student, measure the teacher it stands on too.
-  ///   - progress: called before the first and after every pass with the name of what is measured,
-  ///     the windows done and all of them, and the result so far.
-  /// - Throws: `InputError`, `DocumentFile.Failure`, and what `progress` throws.
-  public func run(
-    _ source: Source, sequenceLength: Int, maximumSequences: Int?, measuresTeacher: Bool,
-    progress: (_ name: String, _ done: Int, _ of: Int, PerplexityResult) throws -> Void
-  ) throws -> EvaluationResults {
-    let windows = try self.windows(source, length: sequenceLength, maximum: maximumSequences)
-    func measure(_ decoder: Decoder, _ name: String) throws -> PerplexityResult {
-      try progress(name, 0, windows.count, PerplexityResult(windows: [], tokens: 0, seconds: 0))
-      return try PerplexityMeasurement(decoder, clock: clock).run(windows) {
-        try progress(name, $0.windows.count, windows.count, $0)
+  /// What to measure, as the command says it.
+  public struct Request: Sendable {
+    /// A task file or JSONL, and its samples if not where the task file says.
+    public struct Task: Sendable, Equatable {
+      public var path: String
+      public var data: String?
+
+      public init(path: String, data: String? = nil) {
+        self.path = path
+        self.data = data
       }
     }
-    var results = EvaluationResults(title: "Perplexity of \(model.location)")
-    if model.student == nil {
-      results.teacher = try measure(model.decoder, "teacher")
-    } else {
-      if measuresTeacher {
-        let teacher = Decoder(
-          configuration: model.decoder.configuration, weights: model.decoder.weights)
-        results.teacher = try measure(teacher, "teacher")
-      }
-      results.student = try measure(model.decoder, "student")
+
+    public var source: Source?
+    /// Tokens of a window, the first of which is not scored.
+    public var sequenceLength: Int
+    /// Windows at most; nil for all.
+    public var maximumSequences: Int?
+    public var tasks: [Task]
+    /// Samples of each task at most; nil for all.
+    public var limit: Int?
+    /// Solved examples before each context, if not as many as the task says.
+    public var shots: Int?
+    /// Of a student, measure nothing beside it.
+    public var studentOnly: Bool
+    public var recall: RecallPlan?
+    public var fidelity: FidelityPlan?
+    public var speed: SpeedPlan?
+
+    public init(
+      source: Source? = nil, sequenceLength: Int, maximumSequences: Int? = nil, tasks: [Task] = [],
+      limit: Int? = nil, shots: Int? = nil, studentOnly: Bool = false, recall: RecallPlan? = nil,
+      fidelity: FidelityPlan? = nil, speed: SpeedPlan? = nil
+    ) {
+      self.source = source
+      self.sequenceLength = sequenceLength
+      self.maximumSequences = maximumSequences
+      self.tasks = tasks
+      self.limit = limit
+      self.shots = shots
+      self.studentOnly = studentOnly
+      self.recall = recall
+      self.fidelity = fidelity
+      self.speed = speed
     }
-    results.peakMemoryBytes = ProcessMemory.peakBytes
-    results.provenance = try provenance(source, sequenceLength: sequenceLength)
-    return results
+  }
+
+  /// - Returns: the report without thresholds and commands, and each sample's log-likelihoods.
+  /// - Throws: `InputError`, `TaskError`, `DocumentFile.Failure`, and what `progress` throws.
+  public func run(_ request: Request, progress: EvaluationProgress = .silent) throws -> (
+    report: EvaluationReport, samples: [(task: String, lines: [JSONValue])]
+  ) {
+    let plan = EvaluationPlan(
+      text: try request.source.map {
+        try windows($0, length: request.sequenceLength, maximum: request.maximumSequences)
+      } ?? [],
+      tasks: try request.tasks.map {
+        (
+          try EvaluationTask.load($0.path, dataOverride: $0.data, shots: request.shots),
+          request.limit
+        )
+      },
+      measuresTeacher: !request.studentOnly, measuresAblations: !request.studentOnly,
+      recall: request.recall, fidelity: request.studentOnly ? nil : request.fidelity,
+      speed: request.speed)
+    let isStudent = model.student != nil
+    let teacher =
+      isStudent
+      ? Decoder(configuration: model.decoder.configuration, weights: model.decoder.weights)
+      : model.decoder
+    let date = wallClock()
+    let outcome = try EvaluationRun(
+      plan: plan, teacher: teacher, student: isStudent ? model.decoder : nil,
+      tokenizer: model.tokenizer, location: model.location, seed: model.student?.seed ?? 0,
+      clock: clock, progress: progress
+    ).run()
+    let report = EvaluationReport(
+      title: model.location, teacherName: isStudent ? model.source.location : model.location,
+      studentName: isStudent ? model.location : nil, variants: outcome.variants,
+      fidelity: outcome.fidelity, speed: outcome.speed, peakMemoryBytes: ProcessMemory.peakBytes,
+      provenance: try provenance(request), recipe: model.student?.recipe, notes: outcome.notes,
+      textHash: outcome.textHash,
+      date: date, seconds: outcome.seconds)
+    return (report, outcome.samples)
   }
 
   private func windows(_ source: Source, length: Int, maximum: Int?) throws -> [EvaluationSequence]
@@ -107,15 +168,18 @@ public struct ModelEvaluation {
     return tokens
   }
 
-  private func provenance(_ source: Source, sequenceLength: Int) throws -> JSONObject {
+  private func provenance(_ request: Request) throws -> JSONObject {
     var object = JSONObject([
       ("program", .string("linearize \(EnvironmentReport.version)")),
       ("model", .string(model.location)),
       ("weights", .string(model.source.location)),
       ("weightsSHA256", .string(try model.source.contentDigest())),
-      ("data", .string(source.path)),
-      ("sequenceLength", .integer(sequenceLength)),
     ])
+    if let source = request.source {
+      object["data"] = .string(source.path)
+      object["dataSHA256"] = .string(try Digest.sha256(ofFile: source.path))
+      object["sequenceLength"] = .integer(request.sequenceLength)
+    }
     if let student = model.student {
       object["seed"] = .integer(Int(student.seed))
       object["stage"] = .string(student.stage)

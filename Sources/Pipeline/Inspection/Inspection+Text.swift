@@ -1,5 +1,5 @@
 import Documents
-import Evaluation
+import Reports
 
 extension Inspection {
   /// As JSON: everything, arrays in full.

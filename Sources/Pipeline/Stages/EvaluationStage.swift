@@ -2,66 +2,82 @@ import Corpus
 import Documents
 import Evaluation
 import Foundation
+import Reports
 import Transformers
 
-/// The last stage: teacher and student on the same held-out sequences, thresholds, report.
+/// The last stage: teacher, student and what lies between them on the same held-out samples,
+/// thresholds, report.
 struct EvaluationStage {
   /// Test sequences that the transfer loss is measured on; its cost is a teacher pass each.
   private static let transferSequences = 4
   /// Points of a stage's loss curve in the report.
-  private static let curvePoints = 12
+  private static let curvePoints = 400
 
   let specification: EvaluationSpecification
   let context: StageContext
   let teacherDigest: String
   let resolved: JSONValue
   let environment: JSONValue
+  /// Seconds since 1970.
+  let date: Double
 
   func run() throws -> (summary: String, code: ExitCode) {
-    let test = Array(context.data.test.prefix(specification.sequences ?? .max))
-    let sequences = test.map { sequence in
-      EvaluationSequence(
-        tokens: sequence.tokens, targets: sequence.targets, layout: PackedBatch([sequence]).layout)
+    let start = context.clock()
+    // A baseline that cannot be read ends the stage before the work, not after it.
+    let baseline = try specification.baseline.map {
+      try StoredResults(try DocumentFile($0).read(), path: $0)
     }
-    let teacher = try measure(context.teacher.decoder, sequences, "evaluate teacher")
-    let student = try measure(context.student, sequences, "evaluate student")
+    let test = Array(context.data.test.prefix(specification.sequences ?? .max))
+    let plan = EvaluationPlan(
+      text: test.map { sequence in
+        EvaluationSequence(
+          tokens: sequence.tokens, targets: sequence.targets,
+          layout: PackedBatch([sequence]).layout)
+      },
+      tasks: try specification.tasks.map {
+        (try EvaluationTask.load($0.path, dataOverride: $0.data), $0.limit)
+      },
+      measuresAblations: specification.ablations, recall: specification.recall,
+      fidelity: specification.fidelity, speed: specification.speed)
+    let outcome = try EvaluationRun(
+      plan: plan, teacher: context.teacher.decoder, student: context.student,
+      tokenizer: context.teacher.tokenizer, location: context.teacher.location,
+      seed: context.seed, clock: context.clock, progress: progress
+    ).run()
     let (mean, byLayer) = transferLoss(test)
-    var results = EvaluationResults(
-      title: context.recipe.name, teacher: teacher, student: student, transferLoss: mean,
-      transferLossByLayer: byLayer, peakMemoryBytes: ProcessMemory.peakBytes,
-      training: try training(), provenance: provenance,
-      commands: ["linearize --recipe \(context.run.path)/recipe.json --output runs/again"])
-    results.judge(
-      specification.thresholds.map { ($0.measure, minimum: $0.minimum, maximum: $0.maximum) })
-    try DocumentFile(context.run.resultsPath).replace(with: results.document.pretty)
-    try DocumentFile(context.run.reportPath).replace(with: results.markdown)
+    var report = EvaluationReport(
+      title: context.recipe.name, teacherName: context.teacher.location,
+      studentName: context.run.path, variants: outcome.variants, transferLoss: mean,
+      transferLossByLayer: byLayer, fidelity: outcome.fidelity, training: try training(),
+      speed: outcome.speed, peakMemoryBytes: ProcessMemory.peakBytes, provenance: provenance,
+      recipe: resolved,
+      commands: ["linearize --recipe \(context.run.path)/recipe.json --output runs/again"],
+      notes: outcome.notes, textHash: outcome.textHash, date: date, seconds: context.clock() - start
+    )
+    report.judge(
+      specification.thresholds.map { ($0.measure, $0.minimum, $0.maximum) }
+        + zip(specification.tasks, plan.tasks).flatMap { task, loaded in
+          task.thresholds.map { ("\(loaded.task.name)/\($0.metric)", $0.minimum, $0.maximum) }
+        })
+    if let baseline {
+      try report.judge(baseline: baseline, tolerance: specification.tolerance)
+    }
+    try EvaluationFiles.write(report, samples: outcome.samples, to: context.run.path)
     return (
-      results.terminalTable + "\nreport: \(context.run.reportPath)\n",
-      results.keepsThresholds ? .success : .thresholdMissed
+      report.terminalTable + "\nreport: \(context.run.path)/report.html\n",
+      report.keepsThresholds ? .success : .thresholdMissed
     )
   }
 
-  private func measure(
-    _ decoder: Decoder, _ sequences: [EvaluationSequence], _ name: String
-  ) throws -> PerplexityResult {
-    context.progress.begin(stage: name, totalSteps: sequences.count)
-    var tokens = 0
-    let result = try PerplexityMeasurement(decoder, clock: context.clock).run(sequences) { result in
-      context.progress.update(
-        step: result.windows.count, tokens: result.tokens - tokens,
-        measures: [("perplexity", result.perplexity)])
-      tokens = result.tokens
-      if let signal = context.interruption.signalName {
-        throw Preempted(stage: EvaluationSpecification.name, step: 0, signalName: signal)
-      }
-    }
-    context.progress.end()
-    guard result.perplexity.isFinite else {
-      throw NonFiniteValue(
-        stage: name, step: result.windows.count, quantity: "the perplexity",
-        value: result.perplexity, lastCheckpoint: context.run.artefactsPath)
-    }
-    return result
+  private var progress: EvaluationProgress {
+    EvaluationProgress(
+      begin: { context.progress.begin(stage: "evaluate \($0)", totalSteps: $1) },
+      update: { done, tokens, measures in
+        context.progress.update(step: done, tokens: tokens, measures: measures)
+        if let signal = context.interruption.signalName {
+          throw Preempted(stage: EvaluationSpecification.name, step: 0, signalName: signal)
+        }
+      }, end: { context.progress.end() })
   }
 
   /// Losses of the recipe's transfer objective, mean and by layer; nil for layers that keep
@@ -83,27 +99,30 @@ struct EvaluationStage {
   }
 
   /// Curves and costs as the run's own logs tell them, so that resumed runs report all of it.
-  private func training() throws -> [EvaluationResults.Training] {
+  private func training() throws -> [TrainingCurve] {
     let metrics = try lines(context.run.metricsPath)
     let timings = try lines(context.run.timingsPath)
     return context.recipe.stages.filter { $0.training != nil }.map { stage in
-      let steps = metrics.filter { $0["stage"]?.stringValue == stage.name && $0["loss"] != nil }
+      let own = metrics.filter { $0["stage"]?.stringValue == stage.name }
+      let steps = own.filter { $0["loss"] != nil }
       let seconds = timings.filter { $0["stage"]?.stringValue == stage.name }
         .reduce(0) { $0 + ($1["seconds"]?.doubleValue ?? 0) }
       let stride = max(1, (steps.count + Self.curvePoints - 1) / Self.curvePoints)
-      let curve = steps.enumerated().filter {
+      let points = steps.enumerated().filter {
         $0.offset % stride == 0 || $0.offset == steps.count - 1
-      }.compactMap { _, line -> (step: Int, loss: Double)? in
-        guard let step = line["step"]?.intValue, let loss = line["loss"]?.doubleValue else {
-          return nil
-        }
-        return (step, loss)
-      }
-      return .init(
+      }.compactMap { Self.point($0.element, "loss") }
+      return TrainingCurve(
         stage: stage.name, steps: steps.count,
-        tokens: steps.reduce(0) { $0 + ($1["tokens"]?.intValue ?? 0) }, curve: curve,
-        seconds: seconds)
+        tokens: steps.reduce(0) { $0 + ($1["tokens"]?.intValue ?? 0) }, seconds: seconds,
+        points: points, validation: own.compactMap { Self.point($0, "validationLoss") })
     }
+  }
+
+  private static func point(_ line: JSONValue, _ key: String) -> TrainingCurve.Point? {
+    guard let step = line["step"]?.intValue, let loss = line[key]?.doubleValue else { return nil }
+    return TrainingCurve.Point(
+      step: step, loss: loss, learningRate: line["learningRate"]?.doubleValue,
+      gradientNorm: line["gradientNorm"]?.doubleValue)
   }
 
   private func lines(_ path: String) throws -> [JSONValue] {
@@ -119,6 +138,7 @@ struct EvaluationStage {
       "program": .string("linearize \(EnvironmentReport.version)"),
       "libraries": environment["libraries"] ?? .null,
       "processor": environment["processor"]?["model"] ?? .null,
+      "system": environment["system"]?["name"] ?? .null,
     ]
   }
 }

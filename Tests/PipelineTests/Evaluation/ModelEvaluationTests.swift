@@ -1,6 +1,7 @@
 import Documents
 import Evaluation
 import Foundation
+import Reports
 import Testing
 
 @testable import Pipeline
@@ -12,11 +13,13 @@ import Testing
 
   private func evaluate(
     _ model: LoadedModel, _ source: ModelEvaluation.Source, length: Int, maximum: Int? = nil,
-    teacher: Bool = false
-  ) throws -> EvaluationResults {
-    try ModelEvaluation(model, clock: { 0 }).run(
-      source, sequenceLength: length, maximumSequences: maximum, measuresTeacher: teacher
-    ) { _, _, _, _ in }
+    studentOnly: Bool = true
+  ) throws -> EvaluationReport {
+    try ModelEvaluation(model, clock: { 0 }, wallClock: { 1_700_000_000 }).run(
+      .init(
+        source: source, sequenceLength: length, maximumSequences: maximum,
+        studentOnly: studentOnly)
+    ).report
   }
 
   @Test func `A list is cut into windows, and lists of lists each by itself`() throws {
@@ -27,12 +30,13 @@ import Testing
       try DocumentFile("\(folder)/nested.json").replace(
         with: JSONValue.array([ids(15), ids(9), ids(20)]).compact)
       let flat = try evaluate(model, .tokens("\(folder)/flat.json"), length: 10)
-      #expect(flat.teacher?.windows.count == 3)
+      #expect(flat[.teacher]?.text?.windows.count == 3)
       let nested = try evaluate(model, .tokens("\(folder)/nested.json"), length: 10)
-      #expect(nested.teacher?.windows.count == 3)
-      #expect(nested.teacher?.windows[0] == flat.teacher?.windows[0])
+      #expect(nested[.teacher]?.text?.windows.count == 3)
+      #expect(nested[.teacher]?.text?.windows[0] == flat[.teacher]?.text?.windows[0])
       let two = try evaluate(model, .tokens("\(folder)/nested.json"), length: 10, maximum: 2)
-      #expect(two.teacher?.windows == nested.teacher.map { Array($0.windows.prefix(2)) })
+      #expect(
+        two[.teacher]?.text?.windows == nested[.teacher]?.text.map { Array($0.windows.prefix(2)) })
     }
   }
 
@@ -47,7 +51,7 @@ import Testing
         with: JSONValue.array(tokens.map { .integer(Int($0)) }).compact)
       let fromText = try evaluate(model, .text("\(folder)/text.txt"), length: 8)
       let fromTokens = try evaluate(model, .tokens("\(folder)/ids.json"), length: 8)
-      #expect(fromText.teacher == fromTokens.teacher)
+      #expect(fromText[.teacher] == fromTokens[.teacher])
     }
   }
 
@@ -57,15 +61,21 @@ import Testing
       try TinyCheckpoint.writeStudent(of: folder, to: "\(folder)/student.h5")
       try DocumentFile("\(folder)/ids.json").replace(with: ids(60).compact)
       let source = ModelEvaluation.Source.tokens("\(folder)/ids.json")
-      let teacher = try evaluate(try LoadedModel.open(folder), source, length: 20).teacher
+      let teacher = try evaluate(try LoadedModel.open(folder), source, length: 20)[.teacher]
       let both = try evaluate(
-        try LoadedModel.open("\(folder)/student.h5"), source, length: 20, teacher: true)
-      #expect(both.teacher == teacher)
-      #expect(both.student != nil && both.student != teacher)
-      #expect(both.perplexityRatio != nil)
+        try LoadedModel.open("\(folder)/student.h5"), source, length: 20,
+        studentOnly: false)
+      #expect(both[.teacher] == teacher)
+      #expect(both[.student] != nil && both[.student] != teacher)
+      #expect(both.value(of: "perplexityRatio") != nil)
+      #expect(
+        both.variants.map(\.variant) == [
+          .teacher, .student, .windowOnly, .linearOnly, .noAttention, .teacherWindowSinks,
+        ])
+      #expect(both.linearShare != nil)
       let alone = try evaluate(
         try LoadedModel.open("\(folder)/student.h5"), source, length: 20)
-      #expect(alone.teacher == nil && alone.student == both.student)
+      #expect(alone[.teacher] == nil && alone[.student] == both[.student])
     }
   }
 
@@ -99,9 +109,15 @@ import Testing
   @Test func `Results and report appear in a folder that is made for them`() throws {
     try withTemporaryFolder { folder in
       let output = "\(folder)/a/b"
-      try EvaluationFiles.write(EvaluationResults(title: "empty"), to: output)
-      #expect(try DocumentFile("\(output)/results.json").read()["title"] == "empty")
+      try EvaluationFiles.write(
+        EvaluationReport(title: "empty"), to: output,
+        environment: ["GITHUB_STEP_SUMMARY": "\(folder)/summary.md"])
+      #expect(try DocumentFile("\(output)/results.json").read()["linearize"]?["title"] == "empty")
       #expect(try TextFile.read("\(output)/report.md").hasPrefix("# empty\n"))
+      for name in ["report.html", "junit.xml"] {
+        #expect(!(try TextFile.read("\(output)/\(name)").isEmpty))
+      }
+      #expect(try TextFile.read("\(folder)/summary.md").contains("empty"))
     }
   }
 }

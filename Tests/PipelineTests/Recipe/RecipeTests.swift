@@ -1,4 +1,5 @@
 import Documents
+import Reports
 import Testing
 import Training
 
@@ -40,7 +41,7 @@ import Training
         + #""attentionWeightCrossEntropyWeight":0.0,"activations":null}"#)
     #expect(
       resolved["stages"]?.arrayValue?[2]["thresholds"]?.objectValue?.keys
-        == EvaluationSpecification.measures.map(\.name))
+        == EvaluationReport.measures.map(\.name))
     let again = try LoadedRecipe(document: resolved, path: "resolved.json")
     #expect(again.resolved == resolved)
     #expect(again.resolved.pretty == resolved.pretty)
@@ -53,18 +54,23 @@ import Training
     #expect(TrainingLength.steps(7).steps(sequences: 15, sequencesPerStep: 8) == 7)
   }
 
-  @Test("A threshold admits its bounds, and never a value that is not a number")
+  @Test("Thresholds are read in the order of the report's measures, tasks with theirs")
   func thresholds() throws {
     let recipe = try SampleRecipe.load([
       #"stages.evaluate.thresholds.perplexityRatio={"maximum": 2}"#,
       #"stages.evaluate.thresholds.studentPerplexity={"minimum": 1, "maximum": 40}"#,
+      #"stages.evaluate.tasks=[{"path":"a.jsonl","limit":9,"thresholds":{"acc":{"minimum":0.5}}}]"#,
     ]).recipe
     let evaluation = try #require(recipe.stages[2] as? EvaluationSpecification)
-    #expect(evaluation.thresholds.map(\.measure) == ["studentPerplexity", "perplexityRatio"])
-    let ratio = evaluation.thresholds[1]
-    #expect(ratio.admits(2) && ratio.admits(-1) && !ratio.admits(2.001) && !ratio.admits(.nan))
-    let perplexity = evaluation.thresholds[0]
-    #expect(perplexity.admits(1) && !perplexity.admits(0.5) && !perplexity.admits(.infinity))
+    #expect(
+      evaluation.thresholds == [
+        .init(measure: "studentPerplexity", minimum: 1, maximum: 40),
+        .init(measure: "perplexityRatio", minimum: nil, maximum: 2),
+      ])
+    #expect(
+      evaluation.tasks == [
+        .init(path: "a.jsonl", data: nil, limit: 9, thresholds: [("acc", 0.5, nil)])
+      ])
   }
 
   @Test(
@@ -214,7 +220,9 @@ import Training
       ),
       (
         ["stages[2].steps=3"],
-        "$.stages[2].steps: is not a known key; known keys here are sequences, stage, thresholds"
+        "$.stages[2].steps: is not a known key; known keys here are ablations, baseline, "
+          + "fidelity, measureFidelity, measureRecall, measureSpeed, recall, sequences, speed, stage, "
+          + "tasks, thresholds, tolerance"
       ),
       (
         ["stages[2].thresholds.perplexityRato.maximum=2"],

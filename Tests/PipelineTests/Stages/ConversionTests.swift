@@ -31,9 +31,10 @@ private let artefacts = [
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(try teacher.run(try teacher.recipe()) == .success)
     let results = try DocumentFile("\(teacher.folder)/run/results.json").read()
-    let perplexity = try #require(results["studentPerplexity"]?.doubleValue)
+    let perplexity = try #require(
+      results["linearize"]?["measures"]?["studentPerplexity"]?.doubleValue)
     #expect(perplexity.isFinite && perplexity > 1)
-    #expect(results["transferLossByLayer"]?.arrayValue?.count == 2)
+    #expect(results["linearize"]?["transferLossByLayer"]?.arrayValue?.count == 2)
     let student = try LoadedModel.open("\(teacher.folder)/run")
     #expect(student.student?.stage == "low-rank-adaptation")
     #expect(student.decoder.parameters.count == 2 * (3 + 8))
@@ -130,7 +131,8 @@ private let artefacts = [
     _ = try teacher.run(try teacher.recipe())
     _ = try teacher.run(try teacher.recipe("stages[1].merge=true", output: "merged"))
     let perplexity = { (name: String) in
-      try DocumentFile("\(teacher.folder)/\(name)/results.json").read()["studentPerplexity"]!
+      try DocumentFile("\(teacher.folder)/\(name)/results.json").read()["linearize"]!["measures"]![
+        "studentPerplexity"]!
         .doubleValue!
     }
     let (adapted, merged) = (try perplexity("run"), try perplexity("merged"))

@@ -1,0 +1,88 @@
+import Operations
+import Reports
+import Students
+import Transformers
+
+/// The decoders whose numbers belong beside a student's: what each half of it does alone, what is
+/// left without attention, and what the teacher does with the same window and no training
+/// (arXiv 2510.05901, 2309.17453).
+public struct AblatedDecoders {
+  /// Window of the untrained teacher beside a student that has none, in tokens.
+  public static let windowBesidePureLinear = 64
+  /// Attention sinks of the untrained teacher beside a student that has none (arXiv 2309.17453).
+  public static let sinksBesideNone = 4
+
+  public struct Row {
+    public let variant: ModelVariant
+    /// What it is, in words.
+    public let detail: String
+    public let decoder: Decoder
+
+    public init(variant: ModelVariant, detail: String, decoder: Decoder) {
+      self.variant = variant
+      self.detail = detail
+      self.decoder = decoder
+    }
+  }
+
+  /// In the order of `ModelVariant`, without teacher and student.
+  public let rows: [Row]
+
+  /// - Parameters:
+  ///   - student: with its mixers and adapters; layers that keep softmax keep it in every row.
+  ///   - teacher: the decoder that the student stands on, untouched.
+  public init(student: Decoder, teacher: Decoder) {
+    let converted = Set(
+      student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index))
+    guard let first = student.layers.first(where: { converted.contains($0.index) }) else {
+      rows = []
+      return
+    }
+    let hybrid = first.mixer as? any HybridMixer
+    let window = hybrid?.window ?? .none
+    let sinks = hybrid?.sinks ?? 0
+    func only(_ part: MixerPart) -> Decoder {
+      student.replacingMixers { ($0.mixer as? any HybridMixer)?.only(part) }
+    }
+    var rows: [Row] = []
+    if hybrid?.only(.window) != nil {
+      rows.append(
+        Row(
+          variant: .windowOnly, detail: Self.describe(window, sinks: sinks),
+          decoder: only(.window)))
+    }
+    if hybrid?.only(.linear) != nil {
+      rows.append(
+        Row(
+          variant: .linearOnly, detail: "the keys beyond the window, their features alone",
+          decoder: only(.linear)))
+    }
+    rows.append(
+      Row(
+        variant: .noAttention, detail: "attention outputs are zero",
+        decoder: student.replacingMixers { converted.contains($0.index) ? ZeroMixer() : nil }))
+    let plainWindow = window == .none ? .sliding(Self.windowBesidePureLinear) : window
+    let plainSinks = max(sinks, Self.sinksBesideNone)
+    rows.append(
+      Row(
+        variant: .teacherWindowSinks,
+        detail: Self.describe(plainWindow, sinks: plainSinks) + ", untrained",
+        decoder: teacher.replacingMixers { layer in
+          converted.contains(layer.index)
+            ? SoftmaxWindowMixer(
+              layer.configuration.attention, window: plainWindow, sinks: plainSinks) : nil
+        }))
+    self.rows = rows
+  }
+
+  /// "sliding window of 64, first 4 tokens kept".
+  public static func describe(_ window: AttentionWindow, sinks: Int) -> String {
+    let name =
+      switch window {
+      case .none: "no window"
+      case .sliding(let size): "sliding window of \(size)"
+      case .terrace(let size): "terrace window of \(size)"
+      }
+    return name + (sinks > 0 ? ", first \(sinks) tokens kept" : "")
+  }
+}
