@@ -6,6 +6,8 @@ extension EvaluationReport {
   static let largestPage = 2_000_000
   /// Bytes of attention maps at most.
   static let largestMaps = 1_200_000
+  /// Bytes of a recipe that is shown; a longer one is left to results.json.
+  static let largestRecipe = 200_000
 
   /// `report.html`: one self-contained file under 2 MB that needs no network and reads nothing
   /// else. Sections without data are left out; of attention maps as many are embedded as have
@@ -13,12 +15,11 @@ extension EvaluationReport {
   ///
   /// - Throws: a template's parser error: a mistake of this module, not of the report's.
   public func html() throws -> String {
-    var base = try PageTemplates.render(page(maps: 0, showsRecipe: true))
-    let room = Self.largestPage - 40_000
-    let showsRecipe = base.utf8.count < room
-    if !showsRecipe { base = try PageTemplates.render(page(maps: 0, showsRecipe: false)) }
+    let showsRecipe = (recipe?.pretty.utf8.count ?? 0) <= Self.largestRecipe
+    let base = try PageTemplates.render(page(maps: 0, showsRecipe: showsRecipe))
     guard let fidelity, !fidelity.maps.isEmpty else { return base }
-    let budget = min(Self.largestMaps, room - base.utf8.count)
+    // The maps' section itself takes room too.
+    let budget = min(Self.largestMaps, Self.largestPage - 40_000 - base.utf8.count)
     return try PageTemplates.render(page(maps: budget, showsRecipe: showsRecipe))
   }
 
