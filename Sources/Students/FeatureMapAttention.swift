@@ -105,7 +105,7 @@ private final class FeatureMapAttentionState: MixerState {
     self.state = state ?? HybridAttentionState(mixer.shape)
   }
 
-  func copy() -> any MixerState { FeatureMapAttentionState(mixer, state) }
+  func copy() -> any MixerState { FeatureMapAttentionState(mixer, state.copied()) }
 
   var position: Int { state.position }
   var bytes: Int { state.bytes }

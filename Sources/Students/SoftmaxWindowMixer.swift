@@ -40,7 +40,7 @@ public final class SoftmaxWindowMixer: TokenMixer {
       self.factors = factors
     }
 
-    private init(_ other: State) { (state, factors) = (other.state, other.factors) }
+    private init(_ other: State) { (state, factors) = (other.state.copied(), other.factors) }
 
     var position: Int { state.position }
     var bytes: Int { state.bytes }

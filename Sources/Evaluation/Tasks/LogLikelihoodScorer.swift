@@ -5,12 +5,15 @@ import Transformers
 
 /// Log-likelihoods of continuations by a decoder.
 ///
-/// Requests with one context share its forward pass, and continuations that begin alike are not
-/// told apart further. Contexts are sorted by length, longest first, and packed into passes of
-/// many rows; rows of different contexts see nothing of each other, so there is no padding.
+/// Requests are sorted by their tokens, so that those that begin alike are neighbours, and what
+/// neighbours begin with is computed once a pass: a question for all of its choices, examples for
+/// all questions behind them. There is no padding, so lengths need not be alike.
 public struct LogLikelihoodScorer {
-  /// Rows of a pass, unless one context and its continuations alone are longer.
+  /// Rows of a pass at most, unless a few long sequences alone have more.
   private static let rowsOfAPass = 1024
+  /// Sequences as long as the longest that a pass may hold in any case, so that what they share is
+  /// not computed again for each.
+  private static let longestSequencesOfAPass = 4
 
   private let decoder: Decoder
 
@@ -24,99 +27,79 @@ public struct LogLikelihoodScorer {
   /// - Parameter progress: called after every pass with the requests done and the rows it took;
   ///   what it throws ends the scoring.
   /// - Returns: in the order of the requests.
-  /// - Precondition: ids are below the vocabulary size; contexts and continuations together are
-  ///   within learned positions.
+  /// - Precondition: every request has context and continuation; ids are below the vocabulary
+  ///   size; contexts and continuations together are within learned positions.
   public func score(
     _ requests: [LogLikelihoodRequest],
     progress: (_ done: Int, _ rows: Int) throws -> Void
   ) rethrows -> [LogLikelihood] {
     var results = [LogLikelihood](
       repeating: LogLikelihood(sum: 0, isGreedy: true), count: requests.count)
-    let groups = Self.groups(requests)
-    var start = 0
+    // The last token is predicted, not read.
+    let sequences = requests.enumerated().map { position, request in
+      precondition(
+        !request.context.isEmpty && !request.continuation.isEmpty,
+        "request \(position) has \(request.context.count) tokens of context and "
+          + "\(request.continuation.count) to score")
+      return request.context + request.continuation.dropLast()
+    }
+    let order = requests.indices.sorted {
+      sequences[$0].lexicographicallyPrecedes(sequences[$1])
+    }
     var done = 0
-    while start < groups.count {
-      var end = start
-      var rows = 0
-      repeat {
-        rows += groups[end].rows
-        end += 1
-      } while end < groups.count && rows + groups[end].rows <= Self.rowsOfAPass
-      score(groups[start..<end], requests, into: &results)
-      done += groups[start..<end].reduce(0) { $0 + $1.requests.count }
-      start = end
+    while done < order.count {
+      let pass = Self.pass(order[done...], sequences)
+      let rows = score(pass, sequences, requests, into: &results)
+      done += pass.count
       try progress(done, rows)
     }
     return results
   }
 
-  /// Requests of one context.
-  private struct Group {
-    let context: [Int32]
-    /// Indices of requests.
-    var requests: [Int]
-    /// The context's, and every continuation's but its last token, which is only predicted.
-    var rows: Int
-  }
-
-  /// Longest first; of equal length, in the order in which they were asked.
-  private static func groups(_ requests: [LogLikelihoodRequest]) -> [Group] {
-    var index: [[Int32]: Int] = [:]
-    var groups: [Group] = []
-    for (position, request) in requests.enumerated() {
-      precondition(
-        !request.context.isEmpty && !request.continuation.isEmpty,
-        "request \(position) has \(request.context.count) tokens of context and "
-          + "\(request.continuation.count) to score")
-      let group: Int
-      if let known = index[request.context] {
-        group = known
-      } else {
-        group = groups.count
-        index[request.context] = group
-        groups.append(Group(context: request.context, requests: [], rows: request.context.count))
+  /// As many of the next requests as belong into a pass, at least one.
+  private static func pass(_ order: ArraySlice<Int>, _ sequences: [[Int32]]) -> ArraySlice<Int> {
+    var rows = 0
+    var longest = 0
+    var previous: [Int32] = []
+    for (count, index) in order.enumerated() {
+      let sequence = sequences[index]
+      let added = sequence.count - PrefixTree.sharedLength(previous, sequence)
+      longest = max(longest, sequence.count)
+      if count > 0, rows + added > max(rowsOfAPass, longestSequencesOfAPass * longest) {
+        return order.prefix(count)
       }
-      groups[group].requests.append(position)
-      groups[group].rows += request.continuation.count - 1
+      rows += added
+      previous = sequence
     }
-    return groups.enumerated().sorted {
-      ($1.element.rows, $0.offset) < ($0.element.rows, $1.offset)
-    }.map(\.element)
+    return order
   }
 
+  /// - Returns: rows of the pass.
   private func score(
-    _ groups: ArraySlice<Group>, _ requests: [LogLikelihoodRequest],
+    _ pass: ArraySlice<Int>, _ sequences: [[Int32]], _ requests: [LogLikelihoodRequest],
     into results: inout [LogLikelihood]
-  ) {
-    let contexts = BranchingContexts(
-      groups.map { group in
-        .init(
-          context: group.context,
-          branches: group.requests.map { Array(requests[$0].continuation.dropLast()) })
-      })
+  ) -> Int {
+    let tree = PrefixTree(pass.map { sequences[$0] })
     var rows: [Int] = []
     var targets: [Int32] = []
-    for (context, group) in groups.enumerated() {
-      for (branch, request) in group.requests.enumerated() {
-        rows += contexts.predictingRows(context: context, branch: branch)
-        targets += requests[request].continuation
-      }
+    for (path, index) in zip(tree.rows, pass) {
+      rows += path.suffix(requests[index].continuation.count)
+      targets += requests[index].continuation
     }
     let tape = Tape(isRecording: false)
-    let hidden = decoder.finalNorm(
-      tape.constant(decoder.hiddenStates(contexts).gathered(rows)), on: tape)
+    let hidden = decoder.hiddenStates(tree)
+    let normed = decoder.finalNorm(tape.constant(hidden.gathered(rows)), on: tape)
     let (losses, isArgmax, _) = linearCrossEntropy(
-      hidden.value, head: decoder.weights.head, targets: targets, gradientScale: nil)
+      normed.value, head: decoder.weights.head, targets: targets, gradientScale: nil)
     var next = 0
-    for group in groups {
-      for request in group.requests {
-        let scored = next..<next + requests[request].continuation.count
-        results[request] = LogLikelihood(
-          sum: -losses[scored].reduce(0.0) { $0 + Double($1) },
-          isGreedy: isArgmax[scored].allSatisfy { $0 })
-        next = scored.upperBound
-      }
+    for index in pass {
+      let scored = next..<next + requests[index].continuation.count
+      results[index] = LogLikelihood(
+        sum: -losses[scored].reduce(0.0) { $0 + Double($1) },
+        isGreedy: isArgmax[scored].allSatisfy { $0 })
+      next = scored.upperBound
     }
+    return hidden.shape[0]
   }
 }
 

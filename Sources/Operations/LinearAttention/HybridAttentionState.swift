@@ -25,6 +25,16 @@ public struct HybridAttentionState {
     sinkValues = KeptRows(width: shape.attention.keyWidth, capacity: shape.sinks)
   }
 
+  /// The same state to be advanced otherwise. Only rows in use are copied, and now: two copies
+  /// that shared storage would copy all of it, used or not, when one is advanced.
+  public func copied() -> HybridAttentionState {
+    var copy = self
+    copy.keys = keys.copied()
+    copy.values = values.copied()
+    copy.features = features.copied()
+    return copy
+  }
+
   /// Bytes of sums, window and sinks.
   public var bytes: Int {
     heads.reduce(0) { $0 + ($1.sums.count + $1.normalizer.count) * 4 }
@@ -142,6 +152,17 @@ private struct KeptRows {
     self.width = width
     rows = Tensor(zeros: [max(1, capacity), width])
   }
+
+  private init(_ other: KeptRows) {
+    width = other.width
+    count = other.count
+    rows = Tensor(uninitialized: other.rows.shape)
+    rows.withMutablePointer { rows in
+      other.rows.withPointer { rows.update(from: $0, count: other.count * other.width) }
+    }
+  }
+
+  func copied() -> KeptRows { KeptRows(self) }
 
   var bytes: Int { rows.count * MemoryLayout<Float>.stride }
 

@@ -1,0 +1,161 @@
+import Differentiation
+import Operations
+import Students
+import TensorCore
+
+/// Sequences as the rows of one pass, in which what several begin with is computed once: choices
+/// behind one question, questions behind the same examples. Every matrix product is over all rows.
+public struct PrefixTree: Sendable {
+  /// A run of tokens without a branch, consecutive rows of the pass.
+  struct Segment: Sendable {
+    var rows: Range<Int>
+    /// Position of the first token in its sequences.
+    let position: Int
+    /// What stands before it; nil where sequences begin.
+    let parent: Int?
+    /// Segments before it.
+    let level: Int
+  }
+
+  let tokens: [Int32]
+  let segments: [Segment]
+  /// Rows of each sequence's tokens, in the order in which the sequences were given.
+  public let rows: [[Int]]
+
+  /// - Precondition: every sequence has at least one token.
+  public init(_ sequences: [[Int32]]) {
+    var tokens: [Int32] = []
+    var parents: [Int?] = []
+    var children: [Int] = []
+    var rows = [[Int]](repeating: [], count: sequences.count)
+    // In order, a sequence shares the most with the one before it.
+    let order = sequences.indices.sorted {
+      sequences[$0].lexicographicallyPrecedes(sequences[$1])
+    }
+    var previous: (tokens: [Int32], rows: [Int]) = ([], [])
+    for index in order {
+      let sequence = sequences[index]
+      precondition(!sequence.isEmpty, "sequence \(index) has no tokens")
+      let shared = Self.sharedLength(previous.tokens, sequence)
+      var path = Array(previous.rows[..<shared])
+      for token in sequence[shared...] {
+        if let parent = path.last { children[parent] += 1 }
+        parents.append(path.last)
+        children.append(0)
+        path.append(tokens.count)
+        tokens.append(token)
+      }
+      rows[index] = path
+      previous = (sequence, path)
+    }
+    self.tokens = tokens
+    self.rows = rows
+    segments = Self.segments(parents: parents, children: children)
+  }
+
+  /// Tokens that both begin with.
+  public static func sharedLength(_ left: [Int32], _ right: [Int32]) -> Int {
+    zip(left, right).prefix { $0 == $1 }.count
+  }
+
+  /// Cuts where a path branches.
+  private static func segments(parents: [Int?], children: [Int]) -> [Segment] {
+    var segments: [Segment] = []
+    var owner: [Int] = []
+    var position: [Int] = []
+    for row in parents.indices {
+      let parent = parents[row]
+      position.append(parent.map { position[$0] + 1 } ?? 0)
+      if let parent, parent == row - 1, children[parent] == 1 {
+        segments[owner[parent]].rows = segments[owner[parent]].rows.lowerBound..<row + 1
+        owner.append(owner[parent])
+        continue
+      }
+      let above = parent.map { owner[$0] }
+      owner.append(segments.count)
+      segments.append(
+        Segment(
+          rows: row..<row + 1, position: position[row], parent: above,
+          level: above.map { segments[$0].level + 1 } ?? 0))
+    }
+    return segments
+  }
+
+  var layout: SequenceLayout {
+    SequenceLayout(
+      rows: tokens.count,
+      segments: segments.map {
+        .init(start: $0.rows.lowerBound, count: $0.rows.count, firstPosition: $0.position)
+      })
+  }
+}
+
+extension Decoder {
+  /// Output of the last layer before the final norm, `[rows, hiddenSize]`: every row sees what
+  /// stands before it in its sequences.
+  ///
+  /// - Precondition: ids are below the vocabulary size, positions within learned ones.
+  public func hiddenStates(_ tree: PrefixTree) -> Tensor {
+    let tape = Tape(isRecording: false)
+    let layout = tree.layout
+    let positions = layout.positions
+    var x = tape.constant(embed(tree.tokens, layout: layout))
+    for layer in layers {
+      let input = layer.projections(
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+      let attention = mix(
+        tree, layer.mixer, queries: input.queries.value, keys: input.keys.value,
+        values: input.values.value)
+      x = layer.finish(x, attention: tape.constant(attention), on: tape)
+    }
+    return x.value
+  }
+
+  /// The mixer's recurrent form, level by level: a segment goes on from a copy of the state that
+  /// its parent left. Segments of a level are split over the workers.
+  private func mix(
+    _ tree: PrefixTree, _ mixer: any TokenMixer, queries: Tensor, keys: Tensor, values: Tensor
+  ) -> Tensor {
+    let width = queries.shape[1]
+    let segments = tree.segments
+    let branching = Set(segments.compactMap(\.parent))
+    let levels = Dictionary(grouping: segments.indices) { segments[$0].level }
+    var states = [(any MixerState)?](repeating: nil, count: segments.count)
+    var output = Tensor(uninitialized: queries.shape)
+    output.withMutablePointer { output in
+      for level in 0..<levels.count {
+        let members = levels[level]!
+        states.withUnsafeMutableBufferPointer { states in
+          let states = states
+          WorkerPool.shared.parallel(members.count) { index in
+            let segment = segments[members[index]]
+            let range = segment.rows
+            let state = segment.parent.map { states[$0]!.copy() } ?? mixer.makeState()
+            let result = state.advance(
+              queries: queries[rows: range], keys: keys[rows: range], values: values[rows: range])
+            result.withPointer {
+              (output + range.lowerBound * width).update(from: $0, count: range.count * width)
+            }
+            if branching.contains(members[index]) { states[members[index]] = state }
+          }
+        }
+        for member in members { segments[member].parent.map { states[$0] = nil } }
+      }
+    }
+    return output
+  }
+}
+
+extension Tensor {
+  /// Consecutive rows of a matrix, copied.
+  fileprivate subscript(rows range: Range<Int>) -> Tensor {
+    let width = shape[1]
+    var result = Tensor(uninitialized: [range.count, width])
+    result.withMutablePointer { result in
+      withPointer {
+        result.update(from: $0 + range.lowerBound * width, count: range.count * width)
+      }
+    }
+    return result
+  }
+}
