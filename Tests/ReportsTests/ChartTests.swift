@@ -49,6 +49,15 @@ import Testing
     #expect(!scale.shows(0) && !scale.shows(.nan))
   }
 
+  @Test func `Fixed ticks are on the axis, and those without a place are dropped`() {
+    let high = Scale(.linear, over: [0.2, 0.9], from: 100, to: 0, ticks: 5, fixed: [0, 0.5, 1])
+    #expect(high.domain == 0...1)
+    let positions = Scale(
+      .logarithmic, over: [1, 6], from: 0, to: 100, ticks: 5, fixed: [0, 1, 2, 4, 8])
+    #expect(positions.ticks == [1, 2, 4, 8])
+    #expect(positions(8) == 100)
+  }
+
   @Test(arguments: [
     (0.25, "0.25"), (1000, "1,000"), (2_500_000, "2.5M"), (-3, "-3"), (0.001, "0.001"),
   ])

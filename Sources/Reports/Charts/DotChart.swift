@@ -32,7 +32,8 @@ struct DotChart: Chart {
     let values = rows.map { SVG.width(of: $0.value) }.max() ?? 0
     let left = isNarrow ? 8 : labels + 18
     let right = width - (values > 0 ? values + 12 : 14)
-    let rowHeight = isNarrow ? 42.0 : 32
+    let most = rows.map { row in row.dots.filter { !$0.isMinor }.count }.max() ?? 1
+    let rowHeight = max(8 * Double(most) + 14, isNarrow ? 26 : 32) + (isNarrow ? 18 : 0)
     let top = (rule?.label ?? "").isEmpty ? 10.0 : 26
     let bottom = top + rowHeight * Double(rows.count)
     let numbers =
@@ -56,9 +57,10 @@ struct DotChart: Chart {
         rule.label, isLate ? x : max(x, left), top - 10, isLate ? .end : .start, class: "note")
     }
     for (index, row) in rows.enumerated() {
-      let middle = top + rowHeight * (Double(index) + (isNarrow ? 0.7 : 0.5))
+      let start = top + rowHeight * Double(index)
+      let middle = start + (isNarrow ? (rowHeight + 18) / 2 : rowHeight / 2)
       if isNarrow {
-        svg.text(row.label, 8, middle - 14, class: "row")
+        svg.text(row.label, 8, start + 15, class: "row")
       } else {
         svg.text(row.label, left - 14, middle + 4, .end, class: "row")
       }
@@ -71,9 +73,9 @@ struct DotChart: Chart {
       for dot in row.dots where dot.isMinor && scale.shows(dot.value) {
         draw(dot, middle, scale, &svg)
       }
-      let main = row.dots.filter { !$0.isMinor }
-      for (place, dot) in main.enumerated() where scale.shows(dot.value) {
-        draw(dot, middle + 8 * (Double(place) - Double(main.count - 1) / 2), scale, &svg)
+      let lanes = row.dots.filter { !$0.isMinor }
+      for (place, dot) in lanes.enumerated() where scale.shows(dot.value) {
+        draw(dot, middle + 8 * (Double(place) - Double(lanes.count - 1) / 2), scale, &svg)
       }
       if !row.value.isEmpty { svg.text(row.value, width - 2, middle + 4, .end, class: "value") }
     }

@@ -37,7 +37,7 @@ struct LineChart: Chart {
     let labelsEnds = !isNarrow && series.count > 1
     let names = labelsEnds ? series.map { SVG.width(of: $0.name) } : []
     let points = series.flatMap(\.points)
-    let top = 28.0
+    let top = 31.0
     let bottom = (isNarrow ? min(height, 250) : height) - 48
     let vertical = Scale(
       y.kind,
@@ -52,7 +52,7 @@ struct LineChart: Chart {
 
     var svg = SVG()
     svg.leftAxis(vertical, y, from: left, to: right)
-    svg.text(y.label, 0, 13, class: "label")
+    svg.text(y.label, 0, 11, class: "label")
     svg.bottomAxis(horizontal, x, at: bottom, label: x.label)
     for rule in rules {
       let place = horizontal(rule.x)

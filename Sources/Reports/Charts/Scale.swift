@@ -25,7 +25,7 @@ struct Scale {
     self.start = start
     self.end = end
     let hasPlace = { (value: Double) in value.isFinite && (kind == .linear || value > 0) }
-    let usable = values.filter(hasPlace)
+    let usable = (values + (fixed ?? [])).filter(hasPlace)
     let fixed = fixed?.filter(hasPlace)
     var low = usable.min() ?? 1
     var high = usable.max() ?? 10
