@@ -7,7 +7,8 @@ extension EvaluationReport {
   ///
   /// - Parameters:
   ///   - pointer: where the whole report lies, named when this one is cut.
-  ///   - limit: UTF-8 bytes at most, what stands in the file before it included by the caller.
+  ///   - limit: UTF-8 bytes at most, less what stands in the file already. Without room for the
+  ///     pointer the text is empty.
   public func stepSummary(
     pointer: String = "report.md", limit: Int = EvaluationReport.stepSummaryLimit
   ) -> String {
@@ -20,6 +21,7 @@ extension EvaluationReport {
 
   static func shortened(_ text: String, pointer: String, limit: Int) -> String {
     let note = "\n*Shortened to \(Figures.bytes(limit)): the whole report is in `\(pointer)`.*\n"
+    if note.utf8.count > limit { return "" }
     if text.utf8.count + note.utf8.count <= limit { return text + note }
     var kept = 0
     var size = 0

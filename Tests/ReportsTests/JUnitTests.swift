@@ -92,6 +92,11 @@ import Testing
     }
   }
 
+  @Test(arguments: [0, 1, 40])
+  func `A file that is full gets nothing more`(limit: Int) {
+    #expect(SampleReports.full.stepSummary(limit: limit).isEmpty)
+  }
+
   @Test func `A recipe of two megabytes stays under what GitHub takes`() {
     var report = SampleReports.full
     report.recipe = .array((0..<40_000).map { ["name": .string("stage \($0) of a long recipe")] })
