@@ -30,6 +30,7 @@ extension EvaluationReport {
       "date": .number(date), "seconds": .number(seconds),
       "provenance": .object(provenance),
       "recipe": recipe ?? .null,
+      "notes": .array(notes.map { .string($0) }),
       "commands": .array(commands.map { .string($0) }),
     ]
   }

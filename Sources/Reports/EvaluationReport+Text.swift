@@ -14,6 +14,7 @@ extension EvaluationReport {
       headline, linearShare?.sentence, speed?.sentence, sampleSentence,
       peakMemoryBytes.map { "Peak memory \(Figures.bytes($0))." }, thresholdSentence,
     ]
+    if !notes.isEmpty { blocks.append(notes.map { "\($0)\n" }.joined()) }
     blocks.append(sentences.compactMap { $0.map { $0 + "\n" } }.joined())
     return blocks.joined(separator: "\n")
   }
@@ -37,6 +38,7 @@ extension EvaluationReport {
     text += section("Fidelity by layer", fidelityTable, note: fidelityNote)
     text += section("Attention transfer by layer", transferTable)
     if !training.isEmpty { text += trainingText }
+    if !notes.isEmpty { text += "## Not measured\n\n" + notes.map { "- \($0)\n" }.joined() + "\n" }
     text += "## How to repeat\n\n"
     if !commands.isEmpty { text += Self.fenced(commands.joined(separator: "\n")) }
     if !provenance.members.isEmpty { text += provenanceTable.markdown + "\n" }

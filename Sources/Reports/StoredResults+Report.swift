@@ -54,6 +54,8 @@ extension ResultsReader {
     report.provenance = try own.reader("provenance").object
     report.recipe = own.object["recipe"].flatMap { $0.isNull ? nil : $0 }
     report.commands = try own.texts("commands")
+    // Results of the first version have none.
+    report.notes = own.object["notes"] == nil ? [] : try own.texts("notes")
     report.date = try own.number("date")
     report.seconds = try own.number("seconds")
     return report

@@ -46,6 +46,7 @@ import Testing
     #expect(own["variants"]?.objectValue?.keys == ["teacher", "student", "windowOnly"])
     #expect(own["transferLossByLayer"] == [20.0, nil, 25.0])
     #expect(own["linearShare"]?["hasEarnedItsPlace"] == true)
+    #expect(own["notes"] == ["Not measured: recall at 4,096 tokens."])
     #expect(own["fidelity"]?["layers"]?.arrayValue?.count == 2)
     #expect(own["speed"]?["decodeCrossover"] == 1024)
     #expect(own["variants"]?["student"]?["tasks"]?["arc_easy"]?["truncatedSamples"] == 2)
@@ -61,6 +62,13 @@ import Testing
       #expect(!read.isForeign)
       #expect(read.report.document.pretty == written)
     }
+  }
+
+  @Test func `A result from before there were notes is read without them`() throws {
+    var document = SampleReports.full.document
+    let path = try #require(JSONPath("linearize.notes"))
+    try document.remove(at: path, elementName: "name")
+    #expect(try StoredResults(document, path: "r").report.notes.isEmpty)
   }
 
   @Test func `A number that is none becomes null, and its error lm-eval's N slash A`() throws {

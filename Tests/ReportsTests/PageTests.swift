@@ -33,7 +33,7 @@ private struct Page: CustomTestStringConvertible {
     #expect(
       try ids(page) == [
         "linear-half", "training", "fidelity", "attention", "ablation", "tasks", "recall",
-        "position", "speed", "thresholds", "samples", "repeat",
+        "position", "speed", "thresholds", "samples", "notes", "repeat",
       ])
     for id in try ids(page) { #expect(page.contains("<a href=\"#\(id)\">")) }
   }
@@ -75,6 +75,7 @@ private struct Page: CustomTestStringConvertible {
     report.variants[1].recall[0].kind = evil
     report.training[0].stage = evil
     report.speed?.notes = [evil]
+    report.notes = [evil]
     report.verdicts.append(
       Verdict(measure: evil, minimum: 1, maximum: nil, value: 2, origin: evil))
     let page = try Page(report)

@@ -82,6 +82,7 @@ enum SampleReports {
     ]
     report.recipe = ["name": "lolcats", "seed": 42]
     report.commands = ["linearize --recipe recipes/lolcats.json"]
+    report.notes = ["Not measured: recall at 4,096 tokens."]
     report.textHash = "abcdef0123456789"
     report.date = 1_700_000_000.5
     report.seconds = 12.25

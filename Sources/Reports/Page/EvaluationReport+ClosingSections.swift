@@ -115,6 +115,14 @@ extension EvaluationReport {
     return section
   }
 
+  /// What was asked for and not measured, and why.
+  var noteSection: SectionView? {
+    if notes.isEmpty { return nil }
+    var section = SectionView(id: "notes", heading: "Not measured")
+    for note in notes { section.append(paragraph: note.capitalizedFirst) }
+    return section
+  }
+
   func repeatSection(showsRecipe: Bool) -> SectionView? {
     let hashes = (subject?.tasks ?? []).filter { !$0.samplesHash.isEmpty }.map {
       (key: "samples of \($0.name), SHA-256", value: $0.samplesHash)

@@ -40,6 +40,7 @@ extension EvaluationReport {
     page.sections = [
       linearSection, trainingSection, fidelitySection, mapsSection(bytes: maps), ablationSection,
       taskSection, recallSection, positionSection, speedSection, thresholdSection, sampleSection,
+      noteSection,
       repeatSection(showsRecipe: showsRecipe),
     ].compactMap(\.self)
     return page
