@@ -105,4 +105,35 @@ extension EvaluationReport {
       training.reduce(0) { $0 + $1.seconds }
     )
   }
+
+  /// What perplexity does not show: whether anything that left the window can be named again. Of
+  /// each kind of recall the longest context in which the teacher answers most queries.
+  public var recallSentence: String? {
+    guard let teacher = self[.teacher], let student = self[.student] else { return nil }
+    func accuracy(_ variant: ModelVariant, like result: RecallResult) -> String? {
+      self[variant]?.recall.first { $0.kind == result.kind && $0.length == result.length }
+        .map { Figures.percent($0.accuracy) }
+    }
+    var kinds: [String] = []
+    for result in student.recall where !kinds.contains(result.kind) { kinds.append(result.kind) }
+    let parts = kinds.compactMap { kind -> String? in
+      let usable = teacher.recall.filter { $0.kind == kind && $0.accuracy >= 0.5 }
+      guard let longest = usable.max(by: { $0.length < $1.length }),
+        let own = accuracy(.student, like: longest)
+      else { return nil }
+      let others: [(String, ModelVariant)] = [
+        ("window only", .windowOnly), ("untrained window", .teacherWindowSinks),
+      ]
+      let rest = others.compactMap { name, variant in
+        accuracy(variant, like: longest).map { "\(name) \($0)" }
+      }
+      return "\(kind == "mqar" ? "associative recall" : kind) at \(Figures.count(longest.length)) "
+        + "tokens \(own) (teacher \(Figures.percent(longest.accuracy))"
+        + rest.map { ", \($0)" }.joined() + ")"
+    }
+    return parts.isEmpty
+      ? nil
+      : "Of what stands in its context the student names: "
+        + parts.joined(separator: "; ") + "."
+  }
 }

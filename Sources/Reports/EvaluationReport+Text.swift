@@ -11,7 +11,7 @@ extension EvaluationReport {
     if let speed, !speed.table.isEmpty { blocks.append(speed.table.terminal) }
     if !verdicts.isEmpty { blocks.append(verdictTable.terminal) }
     let sentences = [
-      headline, linearShare?.sentence, speed?.sentence, sampleSentence,
+      headline, linearShare?.sentence, recallSentence, speed?.sentence, sampleSentence,
       peakMemoryBytes.map { "Peak memory \(Figures.bytes($0))." }, thresholdSentence,
     ]
     if !notes.isEmpty { blocks.append(notes.map { "\($0)\n" }.joined()) }
@@ -22,7 +22,7 @@ extension EvaluationReport {
   /// `report.md`. Sections without data are left out.
   public var markdown: String {
     var text = "# \(title)\n\n**\(headline)**\n\n"
-    for sentence in [linearShare?.sentence, thresholdSentence, sampleSentence] {
+    for sentence in [linearShare?.sentence, recallSentence, thresholdSentence, sampleSentence] {
       if let sentence { text += sentence + "\n\n" }
     }
     if !textVariants.isEmpty { text += ablationText }

@@ -183,15 +183,14 @@ extension EvaluationReport {
           + Figures.decimals(text.positions[text.positions.count - 1].perplexity)
       }.joined(separator: "; ") + ".",
       x: AxisSpecification(
-        label: "tokens of context", kind: .logarithmic,
-        ticks: student.text.positions.map { Double($0.first) }, format: Figures.contextTick),
+        label: "tokens of context", includesZero: true),
       y: AxisSpecification(label: "perplexity, logarithmic", kind: .logarithmic),
       series: shown.map { variant, text in
         LineChart.Series(
           name: variant.variant.shortTitle, style: variant.variant.style,
           points: text.positions.map {
             .init(
-              x: (Double(max($0.first, 1)) * Double(max($0.end - 1, 1))).squareRoot(),
+              x: Double($0.first + $0.end) / 2,
               y: $0.perplexity)
           })
       }, height: 340)

@@ -6,6 +6,7 @@ extension EvaluationReport {
     guard let linear = linearShare else { return nil }
     var section = SectionView(
       id: "linear-half", heading: "The linear half", lead: linear.sentence)
+    if let recallSentence { section.append(paragraph: recallSentence) }
     if let share = linear.share, share.isFinite, let teacherLoss = linear.teacherLoss {
       let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
       let untrained = linear.untrainedLoss.map {
