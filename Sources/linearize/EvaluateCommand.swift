@@ -53,10 +53,18 @@ struct EvaluateCommand: ParsableCommand {
     var (report, samples) = try evaluation.run(
       measured.request(of: evaluation, model: model), progress: progress)
     report.commands = [Console.commandLine]
-    try judge(&report)
+    // What was measured is kept, also when the baseline turns out to be of other samples.
+    var mismatch: (any Error)?
+    do {
+      try judge(&report)
+    } catch {
+      mismatch = error
+      report.notes.append("The baseline was not compared: \(error)")
+    }
     if let output { try EvaluationFiles.write(report, samples: samples, to: output) }
     try Console.output(json ? report.document.pretty : report.terminalTable)
     if let output { options.log("\(output)/report.html, \(output)/results.json") }
+    if let mismatch { throw mismatch }
     if !report.keepsThresholds { throw MissedThresholds(report) }
   }
 }

@@ -55,6 +55,7 @@ import Testing
       ["evaluate", "--model", "m", "--text", "t", "--tolerance=-1"],
       "--tolerance is -1.0, expected at least 0."
     ),
+    (["compare", "a"], "Give at least two runs to compare."),
     (
       ["export", "--model", "m", "--output", "o", "--max-shard-size", "0"],
       "--max-shard-size is 0, expected a size such as 5GB, 500MB or 1000000."
@@ -75,6 +76,8 @@ import Testing
       "--no-recall", "--no-fidelity", "--student-only", "--threshold", "perplexityRatio<=2",
       "--baseline", "r.json", "--tolerance", "0.02",
     ],
+    ["benchmark", "--model", "m", "--lengths", "512,1024", "--max-seconds", "10", "--steps", "4"],
+    ["compare", "a", "b", "c", "--output", "o", "--json"],
     ["tokenize", "--model", "m", "--text", "t", "--output", "o"],
     ["activations", "--model", "m", "--tokens", "t", "--output", "o", "--attention-weights"],
     ["export", "--model", "m", "--output", "o", "--format", "safetensors", "--merge"],
@@ -89,7 +92,7 @@ import Testing
 
   @Test(arguments: [
     "run", "validate", "inspect", "evaluate", "generate", "tokenize", "activations", "export",
-    "list", "env",
+    "benchmark", "compare", "list", "env",
   ])
   func `Every command shows examples in its help`(name: String) throws {
     let command = try #require(

@@ -59,10 +59,18 @@ struct EvaluationStage {
         + zip(specification.tasks, plan.tasks).flatMap { task, loaded in
           task.thresholds.map { ("\(loaded.task.name)/\($0.metric)", $0.minimum, $0.maximum) }
         })
-    if let baseline {
-      try report.judge(baseline: baseline, tolerance: specification.tolerance)
+    // What was measured is kept, also when the baseline turns out to be of other samples.
+    var mismatch: (any Error)?
+    do {
+      if let baseline {
+        try report.judge(baseline: baseline, tolerance: specification.tolerance)
+      }
+    } catch {
+      mismatch = error
+      report.notes.append("The baseline was not compared: \(error)")
     }
     try EvaluationFiles.write(report, samples: outcome.samples, to: context.run.path)
+    if let mismatch { throw mismatch }
     return (
       report.terminalTable + "\nreport: \(context.run.path)/report.html\n",
       report.keepsThresholds ? .success : .thresholdMissed
