@@ -100,7 +100,9 @@ public struct ProgressReporter {
     parts += measures.map { "\($0) \(Self.spelling($1))" }
     let done = step - stage.firstStep
     if seconds > 0, done > 0 {
-      parts.append("\(Int((Double(stage.tokens) / seconds).rounded())) tokens/s")
+      if stage.tokens > 0 {
+        parts.append("\(Int((Double(stage.tokens) / seconds).rounded())) tokens/s")
+      }
       let left = seconds / Double(done) * Double(stage.totalSteps - step)
       parts.append(
         step < stage.totalSteps

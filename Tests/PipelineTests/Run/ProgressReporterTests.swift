@@ -33,6 +33,17 @@ private final class Scene {
         """)
   }
 
+  @Test("What counts no tokens has no tokens a second")
+  func withoutTokens() {
+    let scene = Scene()
+    var reporter = scene.reporter(.plain(interval: 30))
+    reporter.begin(stage: "recall", totalSteps: 4)
+    scene.time += 10
+    reporter.update(step: 1, tokens: 0)
+    reporter.end()
+    #expect(scene.text == "recall 1/4  30 s left\n")
+  }
+
   @Test("A terminal's line is redrawn, cut to its width, and coloured only when wanted")
   func terminal() {
     let scene = Scene()
