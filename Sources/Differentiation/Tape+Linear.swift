@@ -20,6 +20,37 @@ extension Tape {
     }
   }
 
+  /// `x Wᵀ (+ bias)` with trained weights of a model, `[outputs, inputs]`: forward as
+  /// `frozenLinear`, so that a model computes the same whether it is trained or not.
+  public func projection(_ x: Variable, weight: Variable, bias: Variable?) -> Variable {
+    var output = frozenLinear(x.value, StoredTensor(weight.value))
+    if let bias { addBias(bias.value, to: &output) }
+    let outputs = output.shape[1]
+    return record([x, weight] + (bias.map { [$0] } ?? []), output) { gradient in
+      [
+        x.requiresGradient ? matrixProduct(gradient, weight.value) : nil,
+        weight.requiresGradient ? matrixProduct(gradient, x.value, leftTransposed: true) : nil,
+      ] + (bias.map { [$0.requiresGradient ? columnSums(gradient, width: outputs) : nil] } ?? [])
+    }
+  }
+
+  /// `bias`, `[width]`, added to every row of `x`.
+  public func add(_ x: Variable, bias: Variable) -> Variable {
+    var output = x.value
+    addBias(bias.value, to: &output)
+    return record([x, bias], output) { gradient in
+      [gradient, bias.requiresGradient ? columnSums(gradient, width: bias.value.count) : nil]
+    }
+  }
+
+  /// Rows of a trained table, `[rows, width] -> [ids.count, width]`.
+  public func embedding(_ ids: [Int32], table: Variable) -> Variable {
+    let rows = table.value.shape[0]
+    return record(
+      [table], Operations.embedding(ids, table: StoredTensor(table.value))
+    ) { [embeddingGradient($0, ids: ids, rows: rows)] }
+  }
+
   public func add(_ left: Variable, _ right: Variable) -> Variable {
     record([left, right], sum(left.value, right.value)) { [$0, $0] }
   }

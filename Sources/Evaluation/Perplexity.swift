@@ -72,7 +72,7 @@ public struct PerplexityMeasurement {
     let hidden = decoder.hiddenStates(
       joined.tokens, layout: joined.layout, on: Tape(isRecording: false))
     let (losses, isArgmax, _) = linearCrossEntropy(
-      hidden.value, head: decoder.weights.head, targets: joined.targets, gradientScale: nil)
+      hidden.value, head: decoder.head, targets: joined.targets, gradientScale: nil)
     var row = 0
     return sequences.map { sequence in
       var window = PerplexityResult.Window(lossSum: 0, scoredTokens: 0, correctTokens: 0)

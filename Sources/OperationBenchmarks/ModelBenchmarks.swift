@@ -27,7 +27,7 @@ struct ModelBenchmarks {
     report("teacher forward with loss, 1024 tokens", tokens: length) {
       let hidden = decoder.hiddenStates(window, layout: layout, on: Tape(isRecording: false))
       _ = linearCrossEntropy(
-        hidden.value, head: decoder.weights.head, targets: targets, gradientScale: nil)
+        hidden.value, head: decoder.head, targets: targets, gradientScale: nil)
     }
     let student = try makeStudent()
     report("attention transfer, 1024 tokens", tokens: length) {
@@ -80,7 +80,7 @@ struct ModelBenchmarks {
     let tape = Tape()
     let hidden = student.hiddenStates(tokens, layout: layout, on: tape)
     let (_, _, gradient) = linearCrossEntropy(
-      hidden.value, head: student.weights.head, targets: targets, gradientScale: 1e-3)
+      hidden.value, head: student.head, targets: targets, gradientScale: 1e-3)
     tape.backward(from: [(hidden, gradient!)])
     for (_, parameter) in student.parameters { parameter.gradient = nil }
   }

@@ -19,7 +19,7 @@ extension Decoder {
     }
   }
 
-  /// The same weights, adapters and merged projections, with other mixers on some layers.
+  /// The same weights and adapters, with other mixers on some layers.
   ///
   /// - Parameter mixer: what a layer gets; nil leaves its own.
   public func replacingMixers(_ mixer: (DecoderLayer) -> (any TokenMixer)?) -> Decoder {
@@ -27,7 +27,6 @@ extension Decoder {
     for (copy, layer) in zip(decoder.layers, layers) {
       copy.mixer = mixer(layer) ?? layer.mixer
       copy.adapters = layer.adapters
-      copy.mergedWeights = layer.mergedWeights
     }
     return decoder
   }
@@ -53,13 +52,15 @@ extension Decoder {
     }
   }
 
-  /// Adds every adapter into its projection, as 32-bit floats, and takes the adapters off.
+  /// Adds every adapter into its projection, which becomes the decoder's own, and takes the
+  /// adapters off.
   public func mergeAdapters() {
     for layer in layers {
       for (role, adapter) in layer.adapters {
-        var weight = (layer.mergedWeights[role] ?? layer.projection(role).weight).widened()
+        var weight = layer.projection(role).weight.tensor
         accumulate(adapter.delta, into: &weight)
-        layer.mergedWeights[role] = StoredTensor(weight)
+        replaceWeight(
+          "model.layers.\(layer.index).self_attn.\(role.checkpointName).weight", with: weight)
       }
       layer.adapters = [:]
     }

@@ -6,7 +6,12 @@ import TensorCore
 /// A decoder-only transformer: a teacher, or a student after some layers were given another mixer.
 public final class Decoder {
   public let configuration: DecoderConfiguration
-  public let weights: DecoderWeights
+  /// The checkpoint's, and what is the decoder's own.
+  public internal(set) var weights: DecoderWeights {
+    didSet {
+      for (layer, block) in zip(layers, weights.blocks) { layer.weights = block }
+    }
+  }
   public let layers: [DecoderLayer]
 
   public init(configuration: DecoderConfiguration, weights: DecoderWeights) {
@@ -21,12 +26,15 @@ public final class Decoder {
   ///
   /// - Precondition: ids are below the vocabulary size, learned positions within their table.
   public func embed(_ tokens: [Int32], layout: SequenceLayout) -> Tensor {
+    embed(tokens, layout: layout, on: Tape(isRecording: false)).value
+  }
+
+  /// The same on a tape, for embeddings that are trained.
+  public func embed(_ tokens: [Int32], layout: SequenceLayout, on tape: Tape) -> Variable {
     precondition(tokens.count == layout.rows, "\(tokens.count) tokens for \(layout.rows) rows")
-    var x = embedding(tokens, table: weights.embedding)
-    if let positions = weights.positions {
-      accumulate(embedding(layout.positions, table: positions), into: &x)
-    }
-    return x
+    let x = tape.embedding(tokens, weights.embedding)
+    guard let positions = weights.positions else { return x }
+    return tape.add(x, tape.embedding(layout.positions, positions))
   }
 
   /// Hidden states after the final norm, `[tokens, hiddenSize]`.
@@ -39,7 +47,7 @@ public final class Decoder {
     observe: (Tensor) -> Void = { _ in }
   ) -> Variable {
     let positions = layout.positions
-    var x = tape.constant(embed(tokens, layout: layout))
+    var x = embed(tokens, layout: layout, on: tape)
     for layer in layers {
       observe(x.value)
       if isCheckpointed {
@@ -59,13 +67,17 @@ public final class Decoder {
   }
 
   /// `[tokens, vocabularySize]` in full: for few tokens.
-  public func logits(_ hidden: Tensor) -> Tensor { frozenLinear(hidden, weights.head) }
+  public func logits(_ hidden: Tensor) -> Tensor { frozenLinear(hidden, head) }
 
-  /// Every trained tensor with its checkpoint name, `model.layers.N.self_attn.…`.
+  /// `[vocabularySize, hiddenSize]`, as the model computes with it.
+  public var head: StoredTensor { weights.head.stored }
+
+  /// Everything that is not the checkpoint's, with its name there: of mixers and adapters
+  /// `model.layers.N.self_attn.…`, and the weights that are the decoder's own.
   public var parameters: [(name: String, parameter: Parameter)] {
     layers.flatMap { layer in
       layer.parameters.map { ("model.layers.\(layer.index).self_attn.\($0.name)", $0) }
-    }
+    } + ownWeights
   }
 }
 
@@ -74,9 +86,10 @@ func normalized(
 ) -> Variable {
   switch kind {
   case .rms(let epsilon):
-    tape.rmsNorm(x, weight: tape.constant(norm.weight), epsilon: epsilon)
+    tape.rmsNorm(x, weight: norm.weight.variable(on: tape), epsilon: epsilon)
   case .layer(let epsilon):
     tape.layerNorm(
-      x, weight: tape.constant(norm.weight), bias: tape.constant(norm.bias!), epsilon: epsilon)
+      x, weight: norm.weight.variable(on: tape), bias: norm.bias!.variable(on: tape),
+      epsilon: epsilon)
   }
 }

@@ -9,13 +9,12 @@ import TensorCore
 /// `projections`, and carries the teacher's stream on with `finish`.
 public final class DecoderLayer {
   public let index: Int
-  public let weights: BlockWeights
+  /// Kept equal to the decoder's.
+  public internal(set) var weights: BlockWeights
   public let configuration: DecoderConfiguration
   /// The teacher's softmax attention until a student's takes its place.
   public var mixer: any TokenMixer
   public var adapters: [AttentionProjection: LowRankAdapter] = [:]
-  /// Projections that adapters were merged into, in place of the teacher's.
-  public var mergedWeights: [AttentionProjection: StoredTensor] = [:]
 
   init(index: Int, weights: BlockWeights, configuration: DecoderConfiguration) {
     self.index = index
@@ -65,8 +64,8 @@ public final class DecoderLayer {
     if let queryNorm = weights.queryNorm, let keyNorm = weights.keyNorm,
       case .rms(let epsilon) = configuration.normalization
     {
-      queries = tape.rmsNorm(queries, weight: tape.constant(queryNorm), epsilon: epsilon)
-      keys = tape.rmsNorm(keys, weight: tape.constant(keyNorm), epsilon: epsilon)
+      queries = tape.rmsNorm(queries, weight: queryNorm.variable(on: tape), epsilon: epsilon)
+      keys = tape.rmsNorm(keys, weight: keyNorm.variable(on: tape), epsilon: epsilon)
     }
     if case .rotary(let rotary) = configuration.positions {
       let headDim = configuration.attention.headDim
@@ -86,7 +85,7 @@ public final class DecoderLayer {
     return tape.add(attended, feedForward(normed, on: tape))
   }
 
-  /// The teacher's projection of this role.
+  /// The projection of this role, without its adapter.
   public func projection(_ role: AttentionProjection) -> Projection {
     switch role {
     case .queries: weights.queries
@@ -112,8 +111,7 @@ public final class DecoderLayer {
   private func project(
     _ x: Variable, _ projection: Projection, _ role: AttentionProjection, on tape: Tape
   ) -> Variable {
-    let weight = mergedWeights[role] ?? projection.weight
-    let y = tape.linear(x, weight, bias: projection.bias)
+    let y = tape.linear(x, projection.weight, bias: projection.bias)
     return adapters[role]?.apply(x, to: y, on: tape) ?? y
   }
 }

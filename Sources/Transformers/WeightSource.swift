@@ -9,8 +9,34 @@ public final class WeightSource {
 
   init(_ tensors: [String: StoredTensor]) { self.tensors = tensors }
 
-  /// A tensor of exactly this shape, in its stored type.
-  func stored(_ name: String, _ shape: [Int]) -> StoredTensor {
+  /// A weight of exactly this shape, in its stored type.
+  func stored(_ name: String, _ shape: [Int]) -> Weight {
+    Weight(stored: tensor(name, shape), in: name)
+  }
+
+  func optionalStored(_ name: String, _ shape: [Int]) -> Weight? {
+    tensors[name] == nil ? nil : stored(name, shape)
+  }
+
+  /// A small weight, widened.
+  func dense(_ name: String, _ shape: [Int]) -> Weight {
+    Weight(dense: tensor(name, shape).widened(), in: name)
+  }
+
+  func optionalDense(_ name: String, _ shape: [Int]) -> Weight? {
+    tensors[name] == nil ? nil : dense(name, shape)
+  }
+
+  /// The head, or the embedding under its name when tied. A tied checkpoint may still carry a copy
+  /// of the head, which is then not used.
+  func head(_ name: String, embedding: Weight, _ configuration: DecoderConfiguration) -> Weight {
+    let shape = [configuration.vocabularySize, configuration.hiddenSize]
+    guard configuration.tiesHead else { return stored(name, shape) }
+    _ = optionalStored(name, shape)
+    return Weight(stored: embedding.stored, in: name)
+  }
+
+  private func tensor(_ name: String, _ shape: [Int]) -> StoredTensor {
     used.insert(name)
     guard let tensor = tensors[name] else {
       problems.append("\(name) is missing, expected a tensor of \(shape)")
@@ -22,13 +48,6 @@ public final class WeightSource {
     }
     return tensor
   }
-
-  func optionalStored(_ name: String, _ shape: [Int]) -> StoredTensor? {
-    tensors[name] == nil ? nil : stored(name, shape)
-  }
-
-  /// A small tensor, widened.
-  func dense(_ name: String, _ shape: [Int]) -> Tensor { stored(name, shape).widened() }
 
   func has(_ name: String) -> Bool { tensors[name] != nil }
 

@@ -66,9 +66,7 @@ struct BenchmarkCommand: ParsableCommand {
     let measurement = SpeedMeasurement(
       lengths: measured, steps: steps, maximumSeconds: maxSeconds,
       clock: { ProcessInfo.processInfo.systemUptime })
-    let teacher =
-      model.student == nil
-      ? model.decoder : Decoder(configuration: configuration, weights: model.decoder.weights)
+    let teacher = model.student == nil ? model.decoder : model.decoder.original
     var progress = Console.progress(quiet: options.quiet)
     var read = 0
     let result = try measurement.run(

@@ -154,6 +154,20 @@ import Testing
     #expect(output.elements == ids.flatMap { id in (0..<9).map { Float(table[Int(id) * 9 + $0]) } })
   }
 
+  @Test("a row's gradient is the sum over its places, in their order", arguments: [1, 3, 200])
+  func gradient(count: Int) {
+    var draw = TestValues(7)
+    let gradient = draw.normal(count * 9)
+    let ids = (0..<count).map { Int32($0 * 7 % 23) }
+    let found = embeddingGradient(tensor(gradient, [count, 9]), ids: ids, rows: 23)
+    #expect(found.shape == [23, 9])
+    // Single precision too, in the same order: to the bit.
+    let floats = gradient.map(Float.init)
+    #expect(found.elements == Naive.embeddingGradient(floats, ids: ids, rows: 23))
+    let expected = Naive.embeddingGradient(gradient, ids: ids, rows: 23)
+    #expect(relativeRMS(found.elements, expected) < 1e-6)
+  }
+
   @Test("a permuted or unaligned table is read row by row")
   func storedForms() {
     let table = (0..<12).map(Double.init)

@@ -63,6 +63,27 @@ import Testing
     }
   }
 
+  @Test(
+    "a trained head gets the gradient of the sum of the losses, the tokens those of a frozen one",
+    arguments: [5, 300])
+  func headGradient(tokens: Int) throws {
+    let fixture = Fixture(tokens: tokens)
+    let (losses, gradient, headGradient) = linearCrossEntropyGradients(
+      tensor(fixture.x, [tokens, Fixture.width]),
+      head: tensor(fixture.head, [Fixture.vocabulary, Fixture.width]), targets: fixture.targets,
+      gradientScale: -1.5)
+    let frozen = fixture.fast(gradientScale: -1.5)
+    #expect(losses == frozen.losses)
+    let expected = try #require(frozen.gradient).elements.map(Double.init)
+    #expect(relativeRMS(gradient.elements, expected) < 1e-6)
+    try expectGradient(headGradient, at: fixture.head, within: 3e-6, coordinates: 40) { head in
+      -1.5
+        * Naive.linearCrossEntropy(
+          fixture.x, head: head, width: Fixture.width, targets: fixture.targets
+        ).reduce(0, +)
+    }
+  }
+
   @Test("a target counts as the largest logit exactly where it is")
   func argmax() {
     var fixture = Fixture(tokens: 300)

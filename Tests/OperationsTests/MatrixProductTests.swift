@@ -31,6 +31,19 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     }
   }
 
+  @Test("a product is added to what is there", arguments: [false, true])
+  func addition(leftTransposed: Bool) {
+    let (m, n, k) = (37, 18, 70)
+    var draw = TestValues(5)
+    let (left, right, total) = (draw.normal(m * k), draw.normal(k * n), draw.normal(m * n))
+    let product = Naive.matrixProduct(left, right, m: m, n: n, k: k)
+    var found = tensor(total, [m, n])
+    addProduct(
+      leftTransposed ? tensor(transposed(left, rows: m), [k, m]) : tensor(left, [m, k]),
+      tensor(right, [k, n]), leftTransposed: leftTransposed, to: &found)
+    #expect(relativeRMS(found.elements, zip(total, product).map { $0 + $1 }) < 1e-6)
+  }
+
   @Test("the naive twin reads a transposed right factor as stored")
   func naiveTransposed() {
     let right: [Double] = [1, 2, 3, 4, 5, 6]

@@ -122,7 +122,7 @@ public struct FidelityMeasurement {
       $0.hiddenStates(sequence.tokens, layout: sequence.layout, on: tape).value
     }
     let (divergences, agrees) = linearKLDivergence(
-      hidden[0], head: teacher.weights.head, to: hidden[1], head: student.weights.head)
+      hidden[0], head: teacher.head, to: hidden[1], head: student.head)
     let rows = sequence.layout.segments.flatMap(\.rows)
     return (
       rows.reduce(0) { $0 + divergences[$1] }, rows.count { agrees[$0] }, rows.count

@@ -90,7 +90,7 @@ public struct LogLikelihoodScorer {
     let hidden = decoder.hiddenStates(tree)
     let normed = decoder.finalNorm(tape.constant(hidden.gathered(rows)), on: tape)
     let (losses, isArgmax, _) = linearCrossEntropy(
-      normed.value, head: decoder.weights.head, targets: targets, gradientScale: nil)
+      normed.value, head: decoder.head, targets: targets, gradientScale: nil)
     var next = 0
     for index in pass {
       let scored = next..<next + requests[index].continuation.count

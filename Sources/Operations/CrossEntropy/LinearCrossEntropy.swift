@@ -20,6 +20,41 @@ public let ignoredTarget: Int32 = -100
 public func linearCrossEntropy(
   _ x: Tensor, head: StoredTensor, targets: [Int32], gradientScale: Float?
 ) -> (losses: [Float], isArgmax: [Bool], gradient: Tensor?) {
+  var gradient = gradientScale.map { _ in Tensor(zeros: x.shape) }
+  let (losses, isArgmax) = crossEntropyTiles(
+    x, head: head, targets: targets, gradientScale: gradientScale
+  ) { tokens, _, logitGradient in
+    if gradient != nil {
+      scatterRows(frozenLinearInputGradient(logitGradient, head), tokens, into: &gradient!)
+    }
+  }
+  return (losses, isArgmax, gradient)
+}
+
+/// The same for a head that is trained: with the gradient for it, `[vocabulary, width]`, summed
+/// tile by tile.
+public func linearCrossEntropyGradients(
+  _ x: Tensor, head: Tensor, targets: [Int32], gradientScale: Float
+) -> (losses: [Float], gradient: Tensor, headGradient: Tensor) {
+  var gradient = Tensor(zeros: x.shape)
+  var headGradient = Tensor(zeros: head.shape)
+  let (losses, _) = crossEntropyTiles(
+    x, head: StoredTensor(head), targets: targets, gradientScale: gradientScale
+  ) { tokens, hidden, logitGradient in
+    scatterRows(matrixProduct(logitGradient, head), tokens, into: &gradient)
+    addProduct(logitGradient, hidden, leftTransposed: true, to: &headGradient)
+  }
+  return (losses, gradient, headGradient)
+}
+
+/// Losses, tile by tile of the tokens that count.
+///
+/// - Parameter visit: called with the tile's tokens, their rows of `x`, and, given a gradient scale,
+///   the gradient of the scaled losses for their logits, `[tile, vocabulary]`.
+private func crossEntropyTiles(
+  _ x: Tensor, head: StoredTensor, targets: [Int32], gradientScale: Float?,
+  visit: (_ tokens: [Int], _ hidden: Tensor, _ logitGradient: Tensor) -> Void
+) -> (losses: [Float], isArgmax: [Bool]) {
   let width = head.shape[1]
   let vocabulary = head.shape[0]
   precondition(
@@ -28,10 +63,10 @@ public func linearCrossEntropy(
   let counted = targets.indices.filter { targets[$0] != ignoredTarget }
   var losses = [Float](repeating: 0, count: targets.count)
   var isArgmax = [Bool](repeating: false, count: targets.count)
-  var gradient = gradientScale.map { _ in Tensor(zeros: x.shape) }
   for start in stride(from: 0, to: counted.count, by: tileTokens) {
     let tokens = Array(counted[start..<min(start + tileTokens, counted.count)])
-    var logits = frozenLinear(gatherRows(x, tokens), head)
+    let hidden = gatherRows(x, tokens)
+    var logits = frozenLinear(hidden, head)
     var tileLosses = [Float](repeating: 0, count: tokens.count)
     var tileArgmax = [Bool](repeating: false, count: tokens.count)
     logits.withMutablePointer { logits in
@@ -59,11 +94,9 @@ public func linearCrossEntropy(
       losses[token] = tileLosses[row]
       isArgmax[token] = tileArgmax[row]
     }
-    if gradient != nil {
-      scatterRows(frozenLinearInputGradient(logits, head), tokens, into: &gradient!)
-    }
+    if gradientScale != nil { visit(tokens, hidden, logits) }
   }
-  return (losses, isArgmax, gradient)
+  return (losses, isArgmax)
 }
 
 private func gatherRows(_ x: Tensor, _ rows: [Int]) -> Tensor {

@@ -5,12 +5,32 @@ import TensorCore
 public func matrixProduct(
   _ left: Tensor, _ right: Tensor, leftTransposed: Bool = false, rightTransposed: Bool = false
 ) -> Tensor {
+  let m = leftTransposed ? left.shape[1] : left.shape[0]
+  let n = rightTransposed ? right.shape[0] : right.shape[1]
+  var product = Tensor(uninitialized: [m, n])
+  multiply(
+    left, right, leftTransposed: leftTransposed, rightTransposed: rightTransposed, beta: 0,
+    into: &product)
+  return product
+}
+
+/// `total += op(left) * right`.
+public func addProduct(
+  _ left: Tensor, _ right: Tensor, leftTransposed: Bool = false, to total: inout Tensor
+) {
+  multiply(
+    left, right, leftTransposed: leftTransposed, rightTransposed: false, beta: 1, into: &total)
+}
+
+private func multiply(
+  _ left: Tensor, _ right: Tensor, leftTransposed: Bool, rightTransposed: Bool, beta: Float,
+  into product: inout Tensor
+) {
   let (m, k) = leftTransposed ? (left.shape[1], left.shape[0]) : (left.shape[0], left.shape[1])
   let n = rightTransposed ? right.shape[0] : right.shape[1]
   precondition(
-    (rightTransposed ? right.shape[1] : right.shape[0]) == k,
+    (rightTransposed ? right.shape[1] : right.shape[0]) == k && product.shape == [m, n],
     "cannot multiply \(left.shape) by \(right.shape)")
-  var product = Tensor(uninitialized: [m, n])
   let leftStride = left.shape[1]
   let rightStride = right.shape[1]
   product.withMutablePointer { product in
@@ -22,11 +42,10 @@ public func matrixProduct(
             Matrix(
               left + (leftTransposed ? rows.lowerBound : rows.lowerBound * leftStride),
               stride: leftStride, transposed: leftTransposed),
-            Matrix(right, stride: rightStride, transposed: rightTransposed),
+            Matrix(right, stride: rightStride, transposed: rightTransposed), beta: beta,
             into: product + rows.lowerBound * n, stride: n)
         }
       }
     }
   }
-  return product
 }

@@ -110,10 +110,7 @@ public struct ModelEvaluation {
       recall: request.recall, fidelity: request.studentOnly ? nil : request.fidelity,
       speed: request.speed)
     let isStudent = model.student != nil
-    let teacher =
-      isStudent
-      ? Decoder(configuration: model.decoder.configuration, weights: model.decoder.weights)
-      : model.decoder
+    let teacher = isStudent ? model.decoder.original : model.decoder
     let date = wallClock()
     let outcome = try EvaluationRun(
       plan: plan, teacher: teacher, student: isStudent ? model.decoder : nil,

@@ -7,13 +7,11 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
   case overflow(tensor: String, value: Float)
   /// A file of the teacher that should be copied.
   case notWritten(path: String, operation: String, reason: String)
-  /// Merged projections have no place in a checkpoint of this family.
-  case noPlace(location: String, tensor: String)
 
   public var exitCode: ExitCode {
     switch self {
     case .occupied: .usage
-    case .overflow, .noPlace: .badData
+    case .overflow: .badData
     case .notWritten: .inputOutput
     }
   }
@@ -27,8 +25,6 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
       "\(tensor): the value \(value) is beyond float16, which ends at 65504; export with --dtype "
         + "bfloat16 or float32"
     case .notWritten(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
-    case .noPlace(let location, let tensor):
-      "\(location): \(tensor) has no place among the teacher's tensors; export without --merge"
     }
   }
 }

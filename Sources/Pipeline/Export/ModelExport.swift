@@ -50,25 +50,17 @@ public struct ModelExport {
     if mergesAdapters { model.decoder.mergeAdapters() }
     var frozen = model.source.tensors
     // An exported student that is exported again brings its own tensors along.
-    for (name, _) in model.student?.tensors ?? [] where !isProjection(name) { frozen[name] = nil }
-    let family = model.decoder.configuration.family
-    let projections = MergedProjections(
-      family: family, headDim: model.decoder.configuration.attention.headDim,
-      isTransposed: family == GPT2.modelType && !isTransposedFromGGUF)
-    for layer in model.decoder.layers {
-      for (role, weight) in layer.mergedWeights {
-        guard projections.place(weight, role, layer: layer.index, in: &frozen) != nil else {
-          throw ExportError.noPlace(
-            location: model.location,
-            tensor: "layer \(layer.index), \(role.checkpointName).weight")
-        }
+    for (name, _) in model.student?.tensors ?? [] { frozen[name] = nil }
+    frozen = model.decoder.checkpointTensors(frozen)
+    if isTransposedFromGGUF {
+      for (name, tensor) in frozen where isConv1D(name) {
+        frozen[name] = StoredTensor(transposed(tensor.widened()))
       }
     }
-    if isTransposedFromGGUF {
-      for (name, tensor) in frozen where isConv1D(name) { frozen[name] = transposed(tensor) }
-    }
+    let weights = Set(model.decoder.ownWeights.map(\.name))
     return frozen.map { ($0.key, $0.value) }
-      + model.decoder.parameters.map { ($0.name, StoredTensor($0.parameter.value)) }
+      + model.decoder.parameters.filter { !weights.contains($0.name) }
+      .map { ($0.name, StoredTensor($0.parameter.value)) }
   }
 
   /// Beyond 65504 a value would silently become infinite.
@@ -77,12 +69,6 @@ public struct ModelExport {
     let values = tensor.tensor.widened().elements
     if let value = values.first(where: { $0.isFinite && !Float16($0).isFinite }) {
       throw ExportError.overflow(tensor: tensor.name, value: value)
-    }
-  }
-
-  private func isProjection(_ name: String) -> Bool {
-    AttentionProjection.allCases.contains {
-      name.hasSuffix(".self_attn.\($0.checkpointName).weight")
     }
   }
 
@@ -99,29 +85,18 @@ public struct ModelExport {
     [".c_attn.weight", ".c_proj.weight", ".c_fc.weight"].contains { name.hasSuffix($0) }
   }
 
-  private func transposed(_ tensor: StoredTensor) -> StoredTensor {
-    let (rows, columns) = (tensor.shape[0], tensor.shape[1])
-    let source = tensor.widened()
-    var result = Tensor(uninitialized: [columns, rows])
-    result.withMutablePointer { result in
-      source.withPointer { source in
-        for row in 0..<rows {
-          for column in 0..<columns { result[column * rows + row] = source[row * columns + column] }
-        }
-      }
-    }
-    return StoredTensor(result)
-  }
-
   // MARK: Configuration
 
   private var configuration: JSONValue {
     var object = model.source.configuration.objectValue ?? JSONObject()
     object[Self.transposedKey] = nil
-    let stored = model.decoder.weights.embedding.elementType
+    let stored = model.decoder.weights.original.embedding.stored.elementType
     let name = (type ?? ExportType(stored)).rawValue
     // transformers 5 writes `dtype`, earlier ones `torch_dtype`.
     object[object["dtype"] == nil ? "torch_dtype" : "dtype"] = .string(name)
+    if model.decoder.configuration.tiesHead, !model.decoder.isHeadTied {
+      object["tie_word_embeddings"] = false
+    }
     if var student = model.student {
       if mergesAdapters { student.adapters = nil }
       object["linearize"] = student.document

@@ -170,7 +170,8 @@ extension StudentArtefact {
     }
     var remaining = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor) })
     var problems: [String] = []
-    for (name, parameter) in decoder.parameters {
+    let weights = Set(decoder.weightShapes.map(\.name))
+    for (name, parameter) in decoder.parameters where !weights.contains(name) {
       guard let tensor = remaining.removeValue(forKey: name) else {
         problems.append("\(name) is missing, expected \(parameter.value.shape)")
         continue
@@ -181,32 +182,21 @@ extension StudentArtefact {
         problems.append("\(name) has shape \(tensor.shape), expected \(parameter.value.shape)")
       }
     }
-    for layer in decoder.layers {
-      for role in AttentionProjection.allCases {
-        let name = "model.layers.\(layer.index).self_attn.\(role.checkpointName).weight"
-        guard let tensor = remaining.removeValue(forKey: name) else { continue }
-        let expected = layer.projection(role).weight.shape
-        if tensor.shape.dimensions == expected {
-          layer.mergedWeights[role] = StoredTensor(tensor)
-        } else {
-          problems.append("\(name) has shape \(tensor.shape), expected \(expected)")
-        }
+    let head = ("lm_head.weight", decoder.weights.head.shape)
+    for (name, expected) in decoder.weightShapes + (decoder.isHeadTied ? [head] : []) {
+      guard let tensor = remaining.removeValue(forKey: name) else { continue }
+      if tensor.shape.dimensions == expected {
+        decoder.replaceWeight(name, with: tensor)
+      } else {
+        problems.append("\(name) has shape \(tensor.shape), expected \(expected)")
       }
     }
     problems += remaining.keys.sorted().map { "\($0) belongs to no part of this student" }
     if !problems.isEmpty { throw ModelError(location: location, problems: problems) }
   }
 
-  /// The tensors of a trained decoder, in layer order.
+  /// The tensors of a trained decoder: mixers and adapters in layer order, then own weights.
   public static func tensors(of decoder: Decoder) -> [(name: String, tensor: Tensor)] {
-    decoder.layers.flatMap { layer in
-      let prefix = "model.layers.\(layer.index).self_attn."
-      let merged = AttentionProjection.allCases.compactMap { role in
-        layer.mergedWeights[role].map {
-          (name: "\(prefix)\(role.checkpointName).weight", tensor: $0.widened())
-        }
-      }
-      return layer.parameters.map { (name: prefix + $0.name, tensor: $0.value) } + merged
-    }
+    decoder.parameters.map { ($0.name, $0.parameter.value) }
   }
 }

@@ -55,10 +55,8 @@ struct LowRankAdaptationStage {
       let targets = batch.targets
       let counted = targets.count { $0 != ignoredTarget }
       let scale = 1 / Double(max(1, counted) * training.gradientAccumulation)
-      let (losses, _, gradient) = linearCrossEntropy(
-        hidden.value, head: context.student.weights.head, targets: targets,
-        gradientScale: Float(scale))
-      tape.backward(from: [(hidden, gradient!)])
+      let losses = context.student.crossEntropy(
+        hidden, targets: targets, gradientScale: Float(scale), on: tape)
       loss += losses.reduce(0) { $0 + Double($1) } * scale
       tokens += layout.segments.reduce(0) { $0 + $1.count }
     }
@@ -78,11 +76,11 @@ struct LowRankAdaptationStage {
     var counted = 0
     for sequence in context.data.validation {
       let batch = PackedBatch([sequence])
-      let hidden = context.student.hiddenStates(
-        batch.tokens, layout: batch.layout, on: Tape(isRecording: false))
+      let tape = Tape(isRecording: false)
+      let hidden = context.student.hiddenStates(batch.tokens, layout: batch.layout, on: tape)
       let targets = batch.targets
-      let (losses, _, _) = linearCrossEntropy(
-        hidden.value, head: context.student.weights.head, targets: targets, gradientScale: nil)
+      let losses = context.student.crossEntropy(
+        hidden, targets: targets, gradientScale: nil, on: tape)
       total += losses.reduce(0) { $0 + Double($1) }
       counted += targets.count { $0 != ignoredTarget }
     }

@@ -49,7 +49,7 @@ public enum GPT2: TeacherFamily {
     let matrix = { (name: String, outputs: Int, inputs: Int) in
       isTransposed
         ? source.stored("\(name).weight", [outputs, inputs])
-        : transposed(source.stored("\(name).weight", [inputs, outputs]))
+        : source.stored("\(name).weight", [inputs, outputs]).transposed
     }
     let norm = { (name: String) in
       NormWeights(
@@ -75,14 +75,11 @@ public enum GPT2: TeacherFamily {
     }
     let embedding = source.stored(
       "\(root)wte.weight", [configuration.vocabularySize, hidden])
-    if configuration.tiesHead { _ = source.optionalStored("lm_head.weight", embedding.shape) }
-    let head =
-      configuration.tiesHead
-      ? embedding : source.stored("lm_head.weight", [configuration.vocabularySize, hidden])
     return DecoderWeights(
       embedding: embedding,
       positions: source.stored("\(root)wpe.weight", [configuration.maximumPositions, hidden]),
-      blocks: blocks, finalNorm: norm("\(root)ln_f"), head: head)
+      blocks: blocks, finalNorm: norm("\(root)ln_f"),
+      head: source.head("lm_head.weight", embedding: embedding, configuration))
   }
 
   public static func isIgnorable(_ name: String) -> Bool {
@@ -92,28 +89,8 @@ public enum GPT2: TeacherFamily {
 
 /// Some rows of a fused projection; nothing when the fused tensor was missing, and then `rows`,
 /// as many as a configuration without weights may claim, are not counted out.
-func fusedPart(_ weight: StoredTensor, _ bias: Tensor?, rows: () -> [Int32]) -> Projection {
-  if weight.count == 0 || bias?.count == 0 { return Projection(weight) }
+func fusedPart(_ weight: Weight, _ bias: Weight?, rows: () -> [Int32]) -> Projection {
+  if weight.isMissing || bias?.isMissing == true { return Projection(weight) }
   let rows = rows()
-  return Projection(
-    weight.selectingRows(rows),
-    bias: bias.map { bias in
-      let elements = bias.elements
-      return Tensor(rows.map { elements[Int($0)] }, [rows.count])
-    })
-}
-
-private func transposed(_ weight: StoredTensor) -> StoredTensor {
-  if weight.count == 0 { return weight }
-  let (rows, columns) = (weight.shape[0], weight.shape[1])
-  let source = weight.widened()
-  var result = Tensor(uninitialized: [columns, rows])
-  result.withMutablePointer { result in
-    source.withPointer { source in
-      for row in 0..<rows {
-        for column in 0..<columns { result[column * rows + row] = source[row * columns + column] }
-      }
-    }
-  }
-  return StoredTensor(result)
+  return Projection(weight.selectingRows(rows), bias: bias?.selectingRows(rows))
 }

@@ -72,14 +72,10 @@ public enum GPTNeoX: TeacherFamily {
     }
     let embedding = source.stored(
       "gpt_neox.embed_in.weight", [configuration.vocabularySize, hidden])
-    // A tied checkpoint may still carry a copy of the head, which is then not used.
-    if configuration.tiesHead { _ = source.optionalStored("embed_out.weight", embedding.shape) }
-    let head =
-      configuration.tiesHead
-      ? embedding : source.stored("embed_out.weight", [configuration.vocabularySize, hidden])
     return DecoderWeights(
       embedding: embedding, positions: nil, blocks: blocks,
-      finalNorm: norm("gpt_neox.final_layer_norm"), head: head)
+      finalNorm: norm("gpt_neox.final_layer_norm"),
+      head: source.head("embed_out.weight", embedding: embedding, configuration))
   }
 
   public static func isIgnorable(_ name: String) -> Bool {

@@ -68,7 +68,7 @@ func llamaWeights(
       source.stored("\(name).weight", [outputs, inputs]),
       bias: isPromised
         ? source.dense("\(name).bias", [outputs])
-        : source.optionalStored("\(name).bias", [outputs])?.widened())
+        : source.optionalDense("\(name).bias", [outputs]))
   }
   let blocks = (0..<configuration.layers).map { layer in
     let prefix = "model.layers.\(layer)"
@@ -92,12 +92,8 @@ func llamaWeights(
   }
   let embedding = source.stored(
     "model.embed_tokens.weight", [configuration.vocabularySize, hidden])
-  // A tied checkpoint may still carry a copy of the head, which is then not used.
-  if configuration.tiesHead { _ = source.optionalStored("lm_head.weight", embedding.shape) }
-  let head =
-    configuration.tiesHead
-    ? embedding : source.stored("lm_head.weight", [configuration.vocabularySize, hidden])
   return DecoderWeights(
     embedding: embedding, positions: nil, blocks: blocks,
-    finalNorm: NormWeights(source.dense("model.norm.weight", [hidden])), head: head)
+    finalNorm: NormWeights(source.dense("model.norm.weight", [hidden])),
+    head: source.head("lm_head.weight", embedding: embedding, configuration))
 }
