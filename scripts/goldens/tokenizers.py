@@ -236,6 +236,22 @@ def configurations():
         pre.Sequence([pre.Whitespace(), pre.Punctuation(), pre.Metaspace()]),
         decoders.Metaspace())
 
+    def bert():
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer()
+        tokenizer.pre_tokenizer = pre.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=1500, special_tokens=specials, show_progress=False)
+
+        def finish():
+            tokenizer.post_processor = template("[CLS] $A [SEP]", ["[CLS]", "[SEP]"])(tokenizer)
+
+        return "bert", tokenizer, trainer, finish
+
+    yield bert()
+
 
 def common_lines(lines):
     """The lines of which every character is among the 600 most frequent.
@@ -377,7 +393,7 @@ def main():
         state = json.loads(tokenizer.to_str())
         write(folder, name + ".tokenizer.json", state)
         write(folder, name + ".golden.json", golden(tokenizer, lines))
-        print(name, tokenizer.get_vocab_size(), "tokens", len(state["model"]["merges"]), "merges")
+        print(name, tokenizer.get_vocab_size(), "tokens", len(state["model"].get("merges", [])), "merges")
     write(folder, "classes.json", classes())
     write(folder, "normalizations.json", normalizations())
     digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,6 +5,7 @@ indirect enum Normalizer: Sendable {
   case prepend([UInt8])
   case replace(pattern: [UInt8], content: [UInt8])
   case strip(left: Bool, right: Bool)
+  case bert(BertNormalization)
   case sequence([Normalizer])
 
   enum UnicodeForm: String, CaseIterable, Sendable {
@@ -16,7 +17,7 @@ indirect enum Normalizer: Sendable {
 
   static let supported =
     UnicodeForm.allCases.map(\.rawValue)
-    + ["Lowercase", "Prepend", "Replace", "Strip", "Sequence"]
+    + ["Lowercase", "Prepend", "Replace", "Strip", "BertNormalizer", "Sequence"]
 
   init(_ component: TokenizerComponent) throws {
     let type = try component.string("type")
@@ -36,6 +37,8 @@ indirect enum Normalizer: Sendable {
       self = .strip(
         left: try component.boolean("strip_left", default: true),
         right: try component.boolean("strip_right", default: true))
+    case "BertNormalizer":
+      self = .bert(try BertNormalization(component))
     case "Sequence":
       self = .sequence(try component.components("normalizers").map(Normalizer.init))
     default:
@@ -71,6 +74,8 @@ indirect enum Normalizer: Sendable {
       text.bytes = text.bytes.replacing(pattern, with: content)
     case .strip(let left, let right):
       strip(&text, left: left, right: right)
+    case .bert(let normalization):
+      text.bytes = normalization.apply(to: text.bytes)
     case .sequence(let normalizers):
       for normalizer in normalizers { normalizer.apply(to: &text) }
     }

@@ -12,7 +12,7 @@ indirect enum PreTokenizer: Sendable {
 
   static let supported = [
     "ByteLevel", "Split", "Digits", "Whitespace", "WhitespaceSplit", "Punctuation", "Metaspace",
-    "Sequence",
+    "BertPreTokenizer", "Sequence",
   ]
 
   init(_ component: TokenizerComponent) throws {
@@ -34,6 +34,8 @@ indirect enum PreTokenizer: Sendable {
       self = .punctuation(try component.word("behavior", default: .isolated))
     case "Metaspace":
       self = .metaspace(try Metaspace(component))
+    case "BertPreTokenizer":
+      self = .sequence([.whitespaceSplit, .punctuation(.isolated)])
     case "Sequence":
       self = .sequence(try component.components("pretokenizers").map(PreTokenizer.init))
     default:

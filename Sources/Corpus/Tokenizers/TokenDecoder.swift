@@ -7,10 +7,12 @@ indirect enum TokenDecoder: Sendable {
   case strip(content: Unicode.Scalar, start: Int, stop: Int)
   case metaspace(replacement: [UInt8], stripsFirst: Bool)
   case wordSuffix([UInt8])
+  case wordPiece(prefix: [UInt8], cleansUp: Bool)
   case sequence([TokenDecoder])
 
   static let supported = [
-    "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace", "BPEDecoder", "Sequence",
+    "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace", "BPEDecoder",
+    "WordPiece", "Sequence",
   ]
 
   init(_ component: TokenizerComponent) throws {
@@ -36,6 +38,10 @@ indirect enum TokenDecoder: Sendable {
         replacement: metaspace.replacement, stripsFirst: metaspace.prependScheme != .never)
     case "BPEDecoder":
       self = .wordSuffix(Array(try component.optionalString("suffix")?.utf8 ?? "</w>".utf8))
+    case "WordPiece":
+      self = .wordPiece(
+        prefix: Array((try component.optionalString("prefix") ?? "##").utf8),
+        cleansUp: try component.boolean("cleanup", default: true))
     case "Sequence":
       self = .sequence(try component.components("decoders").map(TokenDecoder.init))
     default:
@@ -76,9 +82,28 @@ indirect enum TokenDecoder: Sendable {
       return tokens.enumerated().map { index, token in
         token.replacing(suffix, with: index == tokens.count - 1 ? [] : [UInt8(ascii: " ")])
       }
+    case .wordPiece(let prefix, let cleansUp):
+      return tokens.enumerated().map { index, token in
+        var text = token
+        if index > 0 {
+          text =
+            token.starts(with: prefix)
+            ? Array(token.dropFirst(prefix.count)) : [UInt8(ascii: " ")] + token
+        }
+        return cleansUp ? Self.cleanedUp(text) : text
+      }
     case .sequence(let decoders):
       return decoders.reduce(tokens) { $1.apply(to: $0) }
     }
+  }
+
+  /// English punctuation and contractions without the space that splitting put before them.
+  private static func cleanedUp(_ token: [UInt8]) -> [UInt8] {
+    let rules = [
+      (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
+      (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ]
+    return rules.reduce(token) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
   }
 
   /// The byte that a token `<0x0A>` stands for.

@@ -109,7 +109,8 @@ private struct GGUFTokenizerMetadata {
     var parts = Tokenizer.Parts(
       normalizer: family == .qwen2 ? .unicode(.composed) : nil,
       preTokenizer: preTokenizer,
-      model: BytePairModel(vocabulary: vocabulary, merges: merges, options: options),
+      model: .bytePair(
+        BytePairModel(vocabulary: vocabulary, merges: merges, options: options)),
       decoder: .byteLevel)
     try addSpecialTokens(to: &parts, addsBeginning: family == .llama3)
     return parts
@@ -135,8 +136,9 @@ private struct GGUFTokenizerMetadata {
     if addsPrefix { decoders.append(.strip(content: " ", start: 1, stop: 0)) }
     var parts = Tokenizer.Parts(
       normalizer: addsPrefix ? .sequence([.prepend(space), replace]) : replace,
-      model: BytePairModel(
-        vocabulary: vocabulary, merges: try mergesByScore(), options: options),
+      model: .bytePair(
+        BytePairModel(
+          vocabulary: vocabulary, merges: try mergesByScore(), options: options)),
       decoder: .sequence(decoders))
     try addSpecialTokens(to: &parts, addsBeginning: true)
     return parts

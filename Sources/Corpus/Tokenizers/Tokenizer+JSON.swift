@@ -10,9 +10,9 @@ extension Tokenizer {
   public init(tokenizerJSON: JSONValue, configuration: JSONValue?, location: String) throws {
     let root = try TokenizerComponent(tokenizerJSON, path: "$", location: location)
     guard let modelComponent = try root.component("model") else {
-      throw root.failure("model", "is missing; expected a BPE model")
+      throw root.failure("model", "is missing; expected a BPE or WordPiece model")
     }
-    let model = try BytePairModel(modelComponent)
+    let model = try WordModel(modelComponent)
     var parts = Parts(
       normalizer: try root.component("normalizer").map(Normalizer.init),
       preTokenizer: try root.component("pre_tokenizer").map(PreTokenizer.init),
@@ -33,7 +33,7 @@ extension Tokenizer {
   }
 
   /// An added token; one that the model has too keeps the model's id.
-  private static func addedToken(_ component: TokenizerComponent, in model: BytePairModel) throws
+  private static func addedToken(_ component: TokenizerComponent, in model: WordModel) throws
     -> AddedToken
   {
     let id = Int32(try component.integer("id", in: 0...Int(Int32.max) - 1))
@@ -98,28 +98,11 @@ extension Tokenizer.Parts {
 extension BytePairModel {
   /// Reads the `model` of a `tokenizer.json`.
   init(_ component: TokenizerComponent) throws {
-    // Files of old versions leave the type out.
-    let type = try component.optionalString("type") ?? "BPE"
-    guard type == "BPE" else {
-      throw component.unsupported("model", type, supported: ["BPE"])
-    }
     if let dropout = component.value("dropout"), dropout.doubleValue != 0 {
       throw component.failure(
         "dropout", "found \(dropout.kindDescription); dropout makes encoding random and is refused")
     }
-    guard let tokens = try component.component("vocab")?.object else {
-      throw component.failure("vocab", "is missing; expected an object of tokens and ids")
-    }
-    var vocabulary = ByteStringTable(capacity: tokens.count)
-    for (token, value) in tokens.members {
-      guard let id = value.intValue, (0..<1 << 24).contains(id) else {
-        throw component.failure(
-          "vocab.\(token)", "found \(value.kindDescription), expected an id from 0 to 16777215")
-      }
-      guard vocabulary.insert(token.utf8, id: Int32(id)) else {
-        throw component.failure("vocab.\(token)", "the id \(id) is given to two tokens")
-      }
-    }
+    let vocabulary = try component.vocabulary()
     let prefix = Array(try component.optionalString("continuing_subword_prefix")?.utf8 ?? "".utf8)
     var options = Options()
     options.ignoreMerges = try component.boolean("ignore_merges", default: false)

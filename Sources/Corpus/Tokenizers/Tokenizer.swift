@@ -7,7 +7,7 @@ import Documents
 public struct Tokenizer: Sendable {
   let normalizer: Normalizer?
   let preTokenizer: PreTokenizer?
-  let model: BytePairModel
+  let model: WordModel
   let postProcessor: PostProcessor
   let decoder: TokenDecoder?
   private let addedTokens: [Int32: AddedToken]
@@ -29,7 +29,7 @@ public struct Tokenizer: Sendable {
   struct Parts {
     var normalizer: Normalizer?
     var preTokenizer: PreTokenizer?
-    var model: BytePairModel
+    var model: WordModel
     var postProcessor = PostProcessor()
     var decoder: TokenDecoder?
     /// Later ones replace earlier ones of the same id.

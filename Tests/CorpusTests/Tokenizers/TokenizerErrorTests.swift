@@ -19,16 +19,17 @@ struct TokenizerErrorTests {
 
   static let refusals = [
     Refusal(
-      "normalizer", ["type": "BertNormalizer"],
-      "t.json: $.normalizer.type: the normaliser \"BertNormalizer\" is not supported; supported are "
-        + "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, Sequence"
+      "normalizer", ["type": "Nmt"],
+      "t.json: $.normalizer.type: the normaliser \"Nmt\" is not supported; supported are "
+        + "NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip, BertNormalizer, "
+        + "Sequence"
     ),
     Refusal(
       "pre_tokenizer",
       ["type": "Sequence", "pretokenizers": [["type": "Digits"], ["type": "UnicodeScripts"]]],
       "t.json: $.pre_tokenizer.pretokenizers[1].type: the pre-tokeniser \"UnicodeScripts\" is not "
         + "supported; supported are ByteLevel, Split, Digits, Whitespace, WhitespaceSplit, "
-        + "Punctuation, Metaspace, Sequence"
+        + "Punctuation, Metaspace, BertPreTokenizer, Sequence"
     ),
     Refusal(
       "post_processor", ["type": "Other"],
@@ -38,11 +39,16 @@ struct TokenizerErrorTests {
     Refusal(
       "decoder", ["type": "CTC"],
       "t.json: $.decoder.type: the decoder \"CTC\" is not supported; supported are ByteLevel, "
-        + "ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, Sequence"
+        + "ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece, Sequence"
     ),
     Refusal(
       "model", ["type": "Unigram", "vocab": []],
-      "t.json: $.model.type: the model \"Unigram\" is not supported; supported are BPE"
+      "t.json: $.model.type: the model \"Unigram\" is not supported; supported are BPE, "
+        + "WordPiece"
+    ),
+    Refusal(
+      "model", ["type": "WordPiece", "unk_token": "[UNK]", "vocab": ["a": 0]],
+      "t.json: $.model.unk_token: \"[UNK]\" is not in the vocabulary"
     ),
     Refusal(
       "model", ["type": "BPE", "dropout": 0.1, "vocab": [:], "merges": []],

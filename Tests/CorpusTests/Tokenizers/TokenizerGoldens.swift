@@ -7,7 +7,7 @@ import Foundation
 enum TokenizerGoldens {
   static let names = [
     "gpt2", "gpt2-prefix-space", "llama3", "qwen2", "smollm", "neox", "llama2", "llama-metaspace",
-    "compatibility",
+    "compatibility", "bert",
   ]
 
   /// Lines to a block of hashes.
