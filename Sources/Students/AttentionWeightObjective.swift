@@ -8,13 +8,24 @@ public protocol AttentionWeightMixer: TokenMixer {
   /// Per-head outputs and, when `weight` is not 0, the cross-entropy of attention weights (see
   /// `attentionWeightCrossEntropy`) with the seeds of its gradient times `weight`.
   func mixWithWeightLoss(
-    _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
+    _ input: MixerInput, teacherWindow: Int?, floor: AttentionWeightFloor, weight: Float,
+    on tape: Tape
   ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)])
+}
+
+extension AttentionWeightMixer {
+  /// With the floor of the LoLCATs code.
+  public func mixWithWeightLoss(
+    _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
+  ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)]) {
+    mixWithWeightLoss(input, teacherWindow: teacherWindow, floor: .clamp, weight: weight, on: tape)
+  }
 }
 
 extension FeatureMapAttention: AttentionWeightMixer {
   func mixWithWeightLoss(
-    _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
+    _ input: MixerInput, teacherWindow: Int?, floor: AttentionWeightFloor, weight: Float,
+    on tape: Tape
   ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)]) {
     let features = features(input, on: tape)
     let output = tape.hybridAttention(
@@ -25,7 +36,7 @@ extension FeatureMapAttention: AttentionWeightMixer {
       queries: input.queries.value, keys: input.keys.value,
       queryFeatures: features.queries.value, keyFeatures: features.keys.value,
       windowFactors: features.windowFactors?.value ?? Tensor(zeros: [0]), shape: shape,
-      layout: input.layout, teacherWindow: teacherWindow, weight: weight)
+      layout: input.layout, teacherWindow: teacherWindow, floor: floor, weight: weight)
     var seeds = [
       (features.queries, gradients.queryFeatures), (features.keys, gradients.keyFeatures),
     ]

@@ -2,19 +2,75 @@ import Differentiation
 import Documents
 import Operations
 
-/// The nonlinear part of a feature map: projected heads to positive features.
+/// The fixed part of a feature map: coordinates of heads to features whose products stand for
+/// attention weights. What is trained stands before it (`FeatureMapSpecification`).
+///
+/// Hedgehog's map (arXiv 2402.04347) is in use in three codings that are not interchangeable, each
+/// a kind of its own; `u = x W + b`, `W` the identity at the start, separate for every head, for
+/// queries and for keys:
+///
+/// | kind | features | bias there | coded so in |
+/// |---|---|---|---|
+/// | `exponential` | `exp(u) ⊕ exp(−u)` | yes | the paper's pseudo-code |
+/// | `softmax` | `softmax(u) ⊕ softmax(−u)`, at least 1e-12 | no | LoLCATs |
+/// | `joint-softmax` | `softmax([2u ⊕ −2u])` | yes | flash-linear-attention, `W`, `b` for all heads |
+///
+/// The bias of paper and flash-linear-attention, one number a coordinate, 0 at the start, is
+/// `"bias": true, "biasShape": "coordinate"`.
 public protocol FeatureMap: Sendable {
   static var name: String { get }
   static var summary: String { get }
+  /// What a recipe that says no more than the name puts before the map.
+  static var defaults: ProjectionDefaults { get }
 
   /// Reads the map's own keys of the recipe's `featureMap` object.
   init(_ reader: DocumentReader)
 
-  /// Features made of a projection of `projectionDim` coordinates.
-  func featureDim(projectionDim: Int) -> Int
+  /// Tokens that a sequence may have; nil: any number.
+  var maximumLength: Int? { get }
 
-  /// `[tokens, heads * projectionDim] -> [tokens, heads * featureDim]`, head by head.
-  func features(_ projected: Variable, projectionDim: Int, on tape: Tape) -> Variable
+  /// Why this map cannot act on so many coordinates; one sentence a reason.
+  func conflicts(dim: Int) -> [String]
+
+  /// Features made of `dim` coordinates.
+  func featureDim(of dim: Int) -> Int
+
+  /// This map with whatever it draws, a function of the seed and the layer alone.
+  func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> Self
+
+  /// `[tokens, heads * dim] -> [tokens, heads * featureDim]`, head by head.
+  func features(_ input: FeatureMapInput, on tape: Tape) -> Variable
+}
+
+extension FeatureMap {
+  public static var defaults: ProjectionDefaults { ProjectionDefaults() }
+  public var maximumLength: Int? { nil }
+  public func conflicts(dim: Int) -> [String] { [] }
+  public func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> Self { self }
+}
+
+/// What a feature map is given of one layer.
+public struct FeatureMapInput {
+  public enum Side: Sendable { case queries, keys }
+
+  /// `[tokens, heads * dim]`.
+  public let coordinates: Variable
+  public let dim: Int
+  public let side: Side
+  /// Factor of the products of queries and keys in the attention that features stand for.
+  public let scale: Float
+  /// Of the tokens in their sequences.
+  public let positions: [Int32]
+
+  public init(
+    _ coordinates: Variable, dim: Int, side: Side, scale: Float, positions: [Int32]
+  ) {
+    self.coordinates = coordinates
+    self.dim = dim
+    self.side = side
+    self.scale = scale
+    self.positions = positions
+  }
 }
 
 /// Maps that act on each head's row with one activation of Operations.
@@ -23,10 +79,10 @@ protocol ActivationFeatureMap: FeatureMap {
 }
 
 extension ActivationFeatureMap {
-  public func featureDim(projectionDim: Int) -> Int { projectionDim * activation.expansion }
+  public func featureDim(of dim: Int) -> Int { dim * activation.expansion }
 
-  public func features(_ projected: Variable, projectionDim: Int, on tape: Tape) -> Variable {
-    tape.featureActivation(projected, activation, f: projectionDim)
+  public func features(_ input: FeatureMapInput, on tape: Tape) -> Variable {
+    tape.featureActivation(input.coordinates, activation, f: input.dim)
   }
 }
 

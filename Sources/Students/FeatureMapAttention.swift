@@ -13,8 +13,8 @@ struct FeatureMapAttentionOptions: Sendable {
   var trainsWindowFactor = true
 }
 
-/// Linear attention over learned features, alone or under a softmax window: the mixers of
-/// Hedgehog, T2R and LoLCATs. The attention itself is `Operations.hybridAttention`.
+/// Linear attention over features, alone or under a softmax window: the mixers of Hedgehog, T2R,
+/// Performer, LoLCATs and others. The attention itself is `Operations.hybridAttention`.
 final class FeatureMapAttention: HybridMixer {
   private let featureMap: LearnedFeatureMap
   /// Logits of γ, `[1, queryHeads, 1, 1]`; nil without a window.
@@ -48,6 +48,7 @@ final class FeatureMapAttention: HybridMixer {
     self.shape = shape
   }
 
+  var maximumLength: Int? { featureMap.maximumLength }
   var window: AttentionWindow { shape.window }
   var sinks: Int { shape.sinks }
 
@@ -77,18 +78,23 @@ final class FeatureMapAttention: HybridMixer {
   func features(_ input: MixerInput, on tape: Tape) -> (
     queries: Variable, keys: Variable, windowFactors: Variable?
   ) {
-    (
-      featureMap.queryFeatures(input.queries, on: tape),
-      featureMap.keyFeatures(input.keys, on: tape), windowFactors.map(tape.parameter)
+    let positions = input.layout.positions
+    return (
+      featureMap.queryFeatures(input.queries, positions: positions, on: tape),
+      featureMap.keyFeatures(input.keys, positions: positions, on: tape),
+      windowFactors.map(tape.parameter)
     )
   }
 
   /// Features of new queries and keys, for decoding.
-  fileprivate func features(queries: Tensor, keys: Tensor) -> (queries: Tensor, keys: Tensor) {
+  fileprivate func features(queries: Tensor, keys: Tensor, firstPosition: Int) -> (
+    queries: Tensor, keys: Tensor
+  ) {
     let tape = Tape(isRecording: false)
+    let positions = (0..<queries.shape[0]).map { Int32(firstPosition + $0) }
     return (
-      featureMap.queryFeatures(tape.constant(queries), on: tape).value,
-      featureMap.keyFeatures(tape.constant(keys), on: tape).value
+      featureMap.queryFeatures(tape.constant(queries), positions: positions, on: tape).value,
+      featureMap.keyFeatures(tape.constant(keys), positions: positions, on: tape).value
     )
   }
 
@@ -111,7 +117,7 @@ private final class FeatureMapAttentionState: MixerState {
   var bytes: Int { state.bytes }
 
   func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
-    let features = mixer.features(queries: queries, keys: keys)
+    let features = mixer.features(queries: queries, keys: keys, firstPosition: position)
     return state.advance(
       queries: queries, keys: keys, values: values, queryFeatures: features.queries,
       keyFeatures: features.keys, windowFactors: mixer.windowFactorValues)

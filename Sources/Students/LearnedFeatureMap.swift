@@ -1,128 +1,119 @@
 import Differentiation
-import Documents
 import Operations
 import TensorCore
 
-/// The recipe's `featureMap` object: a learned projection per head and a nonlinearity.
-public struct FeatureMapSpecification: Sendable {
-  public enum Initialization: String, CaseIterable, Sendable {
-    /// The leading coordinates pass unchanged; with a skip connection, W = 0 does the same.
-    case identity
-    /// Uniform in ±sqrt(6 / (headDim * projectionDim)): PyTorch's Kaiming rule on the LoLCATs
-    /// tensor of `[heads, headDim, projectionDim]`, whose fan-in it takes to be the product of the
-    /// last two dimensions.
-    case kaiming
-    /// W = 0, which only a skip connection makes useful.
-    case zero
-  }
-
-  public let map: any FeatureMap
-  /// Projected coordinates a head; nil: as many as the head has.
-  public let projectionDim: Int?
-  public let initialization: Initialization
-  public let hasBias: Bool
-  public let skipConnection: Bool
-  /// Queries and keys share one map.
-  public let isTied: Bool
-
-  public init(_ reader: DocumentReader) {
-    let names = StudentRegistry.featureMaps.map { $0.name }
-    let name = reader.word(
-      "kind", of: names, default: SoftmaxFeatureMap.name, "Nonlinearity of the feature map")
-    if reader.isDescribing {
-      map = StudentRegistry.featureMaps.map { $0.init(reader) }.last!
-    } else {
-      map = (StudentRegistry.featureMaps.first { $0.name == name } ?? SoftmaxFeatureMap.self)
-        .init(reader)
-    }
-    projectionDim = reader.optionalInteger(
-      "projectionDim", in: 1...65536, "Coordinates a head is projected to; default: the head's own")
-    skipConnection = reader.boolean(
-      "skipConnection", default: false, "Add the head itself to its projection")
-    initialization = reader.choice(
-      "initialization", default: Initialization.identity, "Initial projection")
-    hasBias = reader.boolean(
-      "bias", default: false, "Add a trained scalar a head to the projection")
-    isTied = reader.boolean("tied", default: false, "Queries and keys share one map")
-    if initialization == .zero, !skipConnection {
-      reader.report(
-        "initialization",
-        "a zero projection without \"skipConnection\": true makes every feature equal; use \"identity\" or \"kaiming\", or set skipConnection"
-      )
-    }
-  }
-
-  func conflicts(with geometry: LayerGeometry) -> [String] {
-    let headDim = geometry.attention.headDim
-    if skipConnection, let projectionDim, projectionDim != headDim {
-      return [
-        "featureMap.skipConnection needs projectionDim \(headDim), the teacher's head dimension; found \(projectionDim)"
-      ]
-    }
-    return []
-  }
-}
-
-/// A feature map of one layer: trained projections for queries and keys.
+/// A feature map of one layer, and the trained projections of queries and keys before it.
 final class LearnedFeatureMap {
   private let specification: FeatureMapSpecification
-  private let headDim: Int
-  private let projectionDim: Int
-  private let queryWeight: Parameter
-  private let queryBias: Parameter?
-  private let keyWeight: Parameter
-  private let keyBias: Parameter?
+  private let map: any FeatureMap
   private let attention: AttentionShape
+  private let dim: Int
+  /// nil where the map acts on queries and keys themselves.
+  private let queryProjection: HeadProjection?
+  private let keyProjection: HeadProjection?
 
   init(_ specification: FeatureMapSpecification, _ geometry: LayerGeometry, seed: UInt64) {
     self.specification = specification
     attention = geometry.attention
-    headDim = attention.headDim
-    projectionDim = specification.projectionDim ?? headDim
-    let heads = attention.queryHeads
-    let (headDim, projectionDim) = (headDim, projectionDim)
-    // The key map starts as a copy of the query map, as in LoLCATs.
-    let weight = Self.initialWeight(
-      specification, heads: heads, headDim: headDim, projectionDim: projectionDim, seed: seed,
-      layer: geometry.layer)
-    let bias =
-      specification.hasBias
-      ? Self.initialBias(heads: heads, seed: seed, layer: geometry.layer) : nil
-    queryWeight = Parameter(name: "feature_map_q.mlp.layer", value: weight)
-    queryBias = bias.map { Parameter(name: "feature_map_q.mlp.bias", value: $0) }
-    if specification.isTied {
-      keyWeight = queryWeight
-      keyBias = queryBias
-    } else {
-      keyWeight = Parameter(name: "feature_map_k.mlp.layer", value: weight)
-      keyBias = bias.map { Parameter(name: "feature_map_k.mlp.bias", value: $0) }
+    dim = specification.dim(attention)
+    map = specification.map.drawn(
+      dim: dim, scale: specification.scale(attention), seed: seed, layer: geometry.layer)
+    guard specification.projection == .learned else {
+      queryProjection = nil
+      keyProjection = nil
+      return
     }
+    // The key map starts as a copy of the query map, as in LoLCATs.
+    let query = HeadProjection(specification, geometry, name: "feature_map_q", seed: seed)
+    queryProjection = query
+    keyProjection =
+      specification.isTied ? query : HeadProjection(copying: query, name: "feature_map_k")
   }
 
   var parameters: [Parameter] {
-    let query = [queryWeight, queryBias].compactMap { $0 }
-    return specification.isTied ? query : query + [keyWeight, keyBias].compactMap { $0 }
+    let query = queryProjection?.parameters ?? []
+    return specification.isTied ? query : query + (keyProjection?.parameters ?? [])
   }
 
-  var featureDim: Int { specification.map.featureDim(projectionDim: projectionDim) }
+  var featureDim: Int { map.featureDim(of: dim) }
+  var maximumLength: Int? { map.maximumLength }
 
-  func queryFeatures(_ queries: Variable, on tape: Tape) -> Variable {
-    features(queries, heads: attention.queryHeads, queryWeight, queryBias, on: tape)
+  /// `[tokens, queryHeads * headDim] -> [tokens, queryHeads * featureDim]`.
+  func queryFeatures(_ queries: Variable, positions: [Int32], on tape: Tape) -> Variable {
+    features(queries, .queries, queryProjection, positions: positions, on: tape)
   }
 
-  func keyFeatures(_ keys: Variable, on tape: Tape) -> Variable {
-    features(keys, heads: attention.keyValueHeads, keyWeight, keyBias, on: tape)
+  /// `[tokens, keyValueHeads * headDim] -> [tokens, queryHeads * featureDim]`.
+  func keyFeatures(_ keys: Variable, positions: [Int32], on tape: Tape) -> Variable {
+    let features = features(keys, .keys, keyProjection, positions: positions, on: tape)
+    if keyProjection != nil { return features }
+    // Without projections the query heads of a group have one map of their common key.
+    return tape.repeatedOverGroups(
+      features,
+      AttentionShape(
+        queryHeads: attention.queryHeads, keyValueHeads: attention.keyValueHeads,
+        headDim: featureDim))
   }
 
   private func features(
-    _ x: Variable, heads: Int, _ weight: Parameter, _ bias: Parameter?, on tape: Tape
+    _ x: Variable, _ side: FeatureMapInput.Side, _ projection: HeadProjection?,
+    positions: [Int32], on tape: Tape
   ) -> Variable {
-    let projected = tape.featureProjection(
+    let coordinates =
+      projection?.apply(
+        x, heads: side == .queries ? attention.queryHeads : attention.keyValueHeads, on: tape) ?? x
+    return map.features(
+      FeatureMapInput(
+        coordinates, dim: dim, side: side, scale: specification.scale(attention),
+        positions: positions),
+      on: tape)
+  }
+}
+
+/// `u = x W + b (+ x)`, one W a query head.
+private final class HeadProjection {
+  private let weight: Parameter
+  private let bias: Parameter?
+  private let attention: AttentionShape
+  private let dim: Int
+  private let skipConnection: Bool
+
+  init(
+    _ specification: FeatureMapSpecification, _ geometry: LayerGeometry, name: String, seed: UInt64
+  ) {
+    attention = geometry.attention
+    dim = specification.dim(attention)
+    skipConnection = specification.skipConnection
+    weight = Parameter(
+      name: "\(name).mlp.layer",
+      value: Self.initialWeight(
+        specification, heads: attention.queryHeads, headDim: attention.headDim, projectionDim: dim,
+        seed: seed, layer: geometry.layer))
+    bias =
+      specification.hasBias
+      ? Parameter(
+        name: "\(name).mlp.bias",
+        value: Self.initialBias(
+          specification.biasShape, heads: attention.queryHeads, projectionDim: dim, seed: seed,
+          layer: geometry.layer)) : nil
+  }
+
+  init(copying other: HeadProjection, name: String) {
+    attention = other.attention
+    dim = other.dim
+    skipConnection = other.skipConnection
+    weight = Parameter(name: "\(name).mlp.layer", value: other.weight.value)
+    bias = other.bias.map { Parameter(name: "\(name).mlp.bias", value: $0.value) }
+  }
+
+  var parameters: [Parameter] { [weight] + [bias].compactMap { $0 } }
+
+  func apply(_ x: Variable, heads: Int, on tape: Tape) -> Variable {
+    tape.featureProjection(
       x, weight: tape.parameter(weight), bias: bias.map(tape.parameter),
       shape: FeatureProjectionShape(
-        queryHeads: attention.queryHeads, inputHeads: heads, headDim: headDim,
-        projectionDim: projectionDim, skipConnection: specification.skipConnection))
-    return specification.map.features(projected, projectionDim: projectionDim, on: tape)
+        queryHeads: attention.queryHeads, inputHeads: heads, headDim: attention.headDim,
+        projectionDim: dim, skipConnection: skipConnection))
   }
 
   private static func initialWeight(
@@ -150,10 +141,18 @@ final class LearnedFeatureMap {
     }
   }
 
-  /// Uniform in ±sqrt(6 / heads): PyTorch's Kaiming rule on the LoLCATs tensor `[1, heads, 1, 1]`.
-  private static func initialBias(heads: Int, seed: UInt64, layer: Int) -> Tensor {
-    let bound = (6 / Float(heads)).squareRoot()
-    var generator = SeededGenerator(seed: seed, purpose: "featureMap.bias.\(layer)")
-    return .uniform([1, heads, 1, 1], in: -bound...bound, using: &generator)
+  private static func initialBias(
+    _ biasShape: FeatureMapSpecification.BiasShape, heads: Int, projectionDim: Int, seed: UInt64,
+    layer: Int
+  ) -> Tensor {
+    switch biasShape {
+    case .head:
+      // PyTorch's Kaiming rule on the LoLCATs tensor `[1, heads, 1, 1]`.
+      let bound = (6 / Float(heads)).squareRoot()
+      var generator = SeededGenerator(seed: seed, purpose: "featureMap.bias.\(layer)")
+      return .uniform([1, heads, 1, 1], in: -bound...bound, using: &generator)
+    case .coordinate:
+      return Tensor(zeros: [1, heads, 1, projectionDim])
+    }
   }
 }

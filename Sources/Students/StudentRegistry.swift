@@ -16,6 +16,12 @@ public enum StudentRegistry {
     JointSoftmaxFeatureMap.self,
     OnePlusELUFeatureMap.self,
     ReLUFeatureMap.self,
+    T2RFeatureMap.self,
+    PerformerFeatureMap.self,
+    CosFormerFeatureMap.self,
+    TaylorFeatureMap.self,
+    ScaledExponentialFeatureMap.self,
+    DPFPFeatureMap.self,
   ]
 }
 
@@ -32,8 +38,15 @@ public protocol MixerSpecification: Sendable {
   /// Why this student cannot stand on a layer; one sentence a reason.
   func conflicts(with geometry: LayerGeometry) -> [String]
 
+  /// Tokens that a sequence may have; nil: any number.
+  var maximumLength: Int? { get }
+
   /// A fresh mixer; its initial values are a function of the seed and the layer alone.
   func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer
+}
+
+extension MixerSpecification {
+  public var maximumLength: Int? { nil }
 }
 
 /// The recipe's `student` object: a mixer, and the layers that keep softmax attention.

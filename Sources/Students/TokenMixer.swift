@@ -24,11 +24,18 @@ public protocol TokenMixer: AnyObject {
   /// Everything trained, named as checkpoints name it below `self_attn.`.
   var parameters: [Parameter] { get }
 
+  /// Tokens that a sequence may have; nil: any number.
+  var maximumLength: Int? { get }
+
   /// Whole sequences at once: per-head outputs, `[tokens, queryHeads * headDim]`, zero on padding.
   func mix(_ input: MixerInput, on tape: Tape) -> Variable
 
   /// The state of an empty context, for prefill and decoding.
   func makeState() -> any MixerState
+}
+
+extension TokenMixer {
+  public var maximumLength: Int? { nil }
 }
 
 /// What a mixer remembers of one sequence. Advancing it over a text in pieces of any size gives

@@ -108,6 +108,65 @@ import Testing
     #expect(Double(biases.map(abs).max()!) > 0.9 * biasBound)
   }
 
+  @Test("a bias of one number a coordinate starts at 0")
+  func coordinateBias() throws {
+    let map: JSONValue = ["bias": true, "biasShape": "coordinate", "projectionDim": 5]
+    let biases = try mixer(map).parameters.filter { $0.name.hasSuffix("bias") }
+    #expect(biases.map(\.value.shape) == [[1, 4, 1, 5], [1, 4, 1, 5]])
+    #expect(biases.allSatisfy { $0.value.elements.allSatisfy { $0 == 0 } })
+  }
+
+  @Test(
+    "what is trained before a map unless the recipe says otherwise",
+    arguments: StudentRegistry.featureMaps.map { $0.name })
+  func defaults(kind: String) throws {
+    let found = try mixer(["kind": .string(kind)], window: ["mixer": "linear"]).parameters
+    switch kind {
+    case "performer", "cosformer", "taylor", "exp", "dpfp":
+      #expect(found.isEmpty)
+    case "t2r":
+      #expect(
+        found.map(\.name)
+          == ["q", "k"].flatMap {
+            ["feature_map_\($0).mlp.layer", "feature_map_\($0).mlp.bias"]
+          })
+      #expect(found[0].value.elements.contains { $0 != 0 && $0 != 1 })
+      #expect(found[1].value.shape == [1, 4, 1, 6])
+    default:
+      #expect(found.map(\.name) == ["feature_map_q.mlp.layer", "feature_map_k.mlp.layer"])
+      #expect(Set(found[0].value.elements) == [0, 1])
+    }
+    let none: JSONValue = ["kind": .string(kind), "projection": "none"]
+    #expect(try mixer(none, window: ["mixer": "linear"]).parameters.isEmpty)
+    #expect(try mixer(none).parameters.map(\.name) == ["window_factors"])
+  }
+
+  @Test("without a projection a map computes what it does after an untouched identity")
+  func withoutProjection() throws {
+    let operands = MixerOperands(StudentCase.geometry.attention, rows: 90)
+    for kind in ["softmax", "relu", "taylor", "dpfp"] {
+      let identity = try mixer([
+        "kind": .string(kind), "projection": "learned", "initialization": "identity",
+      ])
+      let none = try mixer(["kind": .string(kind), "projection": "none"])
+      let expected = identity.output(operands).elements.map(Double.init)
+      #expect(relativeRMS(none.output(operands).elements, expected) < 1e-6, "\(kind)")
+    }
+  }
+
+  @Test("random features are a function of the seed and the layer")
+  func randomFeatures() throws {
+    let operands = MixerOperands(StudentCase.geometry.attention, rows: 20)
+    let output = { (layer: Int, seed: UInt64) in
+      try self.mixer(
+        ["kind": "performer"], window: ["mixer": "linear"], layer: layer, seed: seed
+      ).output(operands).elements
+    }
+    #expect(try output(1, 5) == output(1, 5))
+    #expect(try output(1, 5) != output(2, 5))
+    #expect(try output(1, 5) != output(1, 6))
+  }
+
   @Test("initial values are a function of the seed and the layer")
   func seeds() throws {
     let map: JSONValue = ["initialization": "kaiming", "bias": true]

@@ -10,7 +10,7 @@ struct NaiveStudent {
   let window: AttentionWindow
   let sinks: Int
   let isAffine: Bool
-  let activation: FeatureActivation
+  let map: NaiveFeatureMap
   let hasSkipConnection: Bool
   /// By the names of checkpoints; of a tied map only those of the queries.
   var parameters: [String: [Double]]
@@ -29,23 +29,17 @@ struct NaiveStudent {
     sinks = document["sinks"]?.intValue ?? 0
     isAffine = document["affineAttentionFactors"]?.boolValue ?? false
     let map = document["featureMap"]!
-    let isHalf = map["space"]?.stringValue == "half"
-    switch map["kind"]!.stringValue! {
-    case "softmax": activation = isHalf ? .softmaxHalf : .softmax
-    case "exponential": activation = .exponential
-    case "shifted-exponential": activation = isHalf ? .shiftedExponentialHalf : .shiftedExponential
-    case "joint-softmax": activation = .jointSoftmax
-    case "one-plus-elu": activation = .onePlusELU
-    case "relu": activation = .relu
-    default: return nil
-    }
+    guard let features = NaiveFeatureMap(map) else { return nil }
+    self.map = features
     hasSkipConnection = map["skipConnection"]?.boolValue ?? false
     parameters = Dictionary(
       uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value.elements.map(Double.init)) })
   }
 
-  private var projectionDim: Int {
-    parameters["feature_map_q.mlp.layer"]!.count / attention.queryWidth
+  /// Coordinates that the map acts on.
+  private var dim: Int {
+    parameters["feature_map_q.mlp.layer"].map { $0.count / attention.queryWidth }
+      ?? attention.headDim
   }
 
   func output(_ operands: MixerOperands, layout: SequenceLayout) -> [Double] {
@@ -92,10 +86,11 @@ struct NaiveStudent {
     mutesLinear: Bool = false
   ) -> (output: [Double], weights: [[Double]]) {
     let (d, heads) = (attention.headDim, attention.queryHeads)
-    let queryFeatures = features(operands.queries, inputHeads: heads, map: "q")
+    let queryFeatures = features(operands.queries, inputHeads: heads, side: .queries, layout)
       .map { mutesLinear ? 0 : $0 }
-    let keyFeatures = features(operands.keys, inputHeads: attention.keyValueHeads, map: "k")
-    let featureDim = projectionDim * activation.expansion
+    let keyFeatures = features(
+      operands.keys, inputHeads: attention.keyValueHeads, side: .keys, layout)
+    let featureDim = keyFeatures.count / layout.rows / heads
     var output = [Double](repeating: 0, count: layout.rows * attention.queryWidth)
     var weights: [[Double]] = []
     for segment in layout.segments {
@@ -128,16 +123,37 @@ struct NaiveStudent {
     segment.rows.flatMap { row in (0..<width).map { x[(row * heads + head) * width + $0] } }
   }
 
-  private func features(_ x: [Double], inputHeads: Int, map: String) -> [Double] {
-    let name = parameters["feature_map_\(map).mlp.layer"] == nil ? "q" : map
-    let shape = FeatureProjectionShape(
-      queryHeads: attention.queryHeads, inputHeads: inputHeads, headDim: attention.headDim,
-      projectionDim: projectionDim, skipConnection: hasSkipConnection)
-    let projected = Naive.featureProjection(
-      x, weight: parameters["feature_map_\(name).mlp.layer"]!,
-      bias: parameters["feature_map_\(name).mlp.bias"], shape: shape)
-    return stride(from: 0, to: projected.count, by: projectionDim).flatMap {
-      Naive.featureActivation(Array(projected[$0..<$0 + projectionDim]), activation)
+  /// Features, `[rows, queryHeads * featureDim]`.
+  private func features(
+    _ x: [Double], inputHeads: Int, side: FeatureMapInput.Side, _ layout: SequenceLayout
+  ) -> [Double] {
+    let heads = attention.queryHeads
+    let own = side == .queries ? "q" : "k"
+    let name = parameters["feature_map_\(own).mlp.layer"] == nil ? "q" : own
+    var coordinates: [Double]
+    if let weight = parameters["feature_map_\(name).mlp.layer"] {
+      coordinates = Naive.featureProjection(
+        x, weight: weight, bias: parameters["feature_map_\(name).mlp.bias"],
+        shape: FeatureProjectionShape(
+          queryHeads: heads, inputHeads: inputHeads, headDim: attention.headDim,
+          projectionDim: dim, skipConnection: hasSkipConnection))
+    } else {
+      let d = attention.headDim
+      coordinates = (0..<layout.rows).flatMap { row in
+        (0..<heads).flatMap { head in
+          let start = (row * inputHeads + head / (heads / inputHeads)) * d
+          return x[start..<start + d]
+        }
+      }
+    }
+    let scale =
+      parameters["feature_map_q.mlp.layer"] == nil
+      ? Double(attention.scale) : 1 / Double(dim).squareRoot()
+    let positions = layout.positions
+    return (0..<layout.rows * heads).flatMap { row in
+      map.features(
+        Array(coordinates[row * dim..<(row + 1) * dim]), side: side, scale: scale,
+        position: Double(positions[row / heads]))
     }
   }
 }

@@ -22,8 +22,12 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
     try DocumentReader.read(document, StudentSpecification.init)
   }
 
+  static let seed: UInt64 = 5
+
   /// A mixer as it starts.
-  func freshMixer(_ geometry: LayerGeometry = geometry, seed: UInt64 = 5) throws -> any TokenMixer {
+  func freshMixer(_ geometry: LayerGeometry = geometry, seed: UInt64 = seed) throws
+    -> any TokenMixer
+  {
     try specification().mixer.makeMixer(geometry, seed: seed)
   }
 
@@ -37,6 +41,15 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
         zip(parameter.value.elements, moves).map { $0 + Float($1) }, parameter.value.shape)
     }
     return mixer
+  }
+
+  /// Whether the mixer has any parameter.
+  var isTrained: Bool {
+    do {
+      return try !freshMixer().parameters.isEmpty
+    } catch {
+      preconditionFailure("\(document.compact): \(error)")
+    }
   }
 
   static let all: [StudentCase] = StudentRegistry.mixers.flatMap { mixer in
@@ -61,22 +74,46 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
   ]
 
   private static let featureMaps: [JSONObject?] = StudentRegistry.featureMaps.flatMap { map in
-    let halves = keys(DocumentReader.schema { _ = map.init($0) }).contains("space")
-    let options: [JSONObject] =
-      [
-        [:],
-        ["tied": true],
-        ["bias": true],
-        ["skipConnection": true, "initialization": "zero"],
-        ["skipConnection": true, "initialization": "kaiming", "tied": true, "bias": true],
-        ["initialization": "kaiming", "projectionDim": 5],
-      ] + (halves ? [["space": "half", "projectionDim": 9]] : [])
+    let known = keys(DocumentReader.schema { _ = map.init($0) })
+    let isLearned = StudentCase(
+      document: ["mixer": "linear", "featureMap": ["kind": .string(map.name)]]
+    ).isTrained
+    let own = ownOptions.filter { $0.keys.allSatisfy(known.contains) }
+    // A word that both kinds of map take; which is the default differs.
+    let other: JSONObject =
+      isLearned ? ["projection": "none"] : ["projection": "learned", "initialization": "identity"]
+    let options =
+      (isLearned ? learnedOptions : projectedOptions) + [other]
+      + (known.contains("space") ? [["space": "half", "projectionDim": 9]] : []) + own
     return options.map {
       var members = $0
       members["kind"] = .string(map.name)
       return members
     }
   }
+
+  /// For maps that have a learned projection unless told otherwise.
+  private static let learnedOptions: [JSONObject] = [
+    [:],
+    ["tied": true],
+    ["bias": true],
+    ["skipConnection": true, "initialization": "zero"],
+    ["skipConnection": true, "initialization": "kaiming", "tied": true, "bias": true],
+    ["initialization": "kaiming", "projectionDim": 5],
+    ["bias": true, "biasShape": "coordinate"],
+  ]
+
+  /// For maps that act on queries and keys themselves unless told otherwise.
+  private static let projectedOptions: [JSONObject] = [
+    [:],
+    ["projection": "learned", "initialization": "kaiming", "projectionDim": 5, "bias": true],
+  ]
+
+  /// Options of single maps, away from their defaults.
+  private static let ownOptions: [JSONObject] = [
+    ["randomFeatures": 13, "epsilon": 1e-3], ["maximumLength": 1000], ["temperature": 0.5],
+    ["nu": 1], ["nu": 7],
+  ]
 
   private static func keys(_ schema: JSONValue) -> Set<String> {
     Set(schema["properties"]?.objectValue?.keys ?? [])

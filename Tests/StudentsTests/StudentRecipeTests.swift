@@ -35,8 +35,8 @@ import Testing
       mistakes(["mixer": "linear", "featureMap": ["kind": "sofmax"]]) == [
         """
         $.student.featureMap.kind: found the string "sofmax", expected one of "softmax", \
-        "exponential", "shifted-exponential", "joint-softmax", "one-plus-elu", "relu"; \
-        did you mean "softmax"?
+        "exponential", "shifted-exponential", "joint-softmax", "one-plus-elu", "relu", "t2r", \
+        "performer", "cosformer", "taylor", "exp", "dpfp"; did you mean "softmax"?
         """
       ])
   }
@@ -51,20 +51,21 @@ import Testing
         """
       ])
     #expect(
-      mistakes(["mixer": "terrace-window", "windowsize": 64, "featureMap": ["projectDim": 3]]) == [
-        """
-        $.student.featureMap.projectDim: is not a known key; did you mean "projectionDim"?
-        """,
-        """
-        $.student.windowsize: is not a known key; did you mean "windowSize"?
-        """,
-      ])
+      mistakes(["mixer": "terrace-window", "windowsize": 64, "featureMap": ["projectiondim": 3]])
+        == [
+          """
+          $.student.featureMap.projectiondim: is not a known key; did you mean "projectionDim"?
+          """,
+          """
+          $.student.windowsize: is not a known key; did you mean "windowSize"?
+          """,
+        ])
     // Not every map has both spaces.
     #expect(
       mistakes(["mixer": "linear", "featureMap": ["kind": "exponential", "space": "half"]]) == [
         """
-        $.student.featureMap.space: is not a known key; known keys here are bias, initialization, \
-        kind, projectionDim, skipConnection, tied
+        $.student.featureMap.space: is not a known key; known keys here are bias, biasShape, \
+        initialization, kind, projection, projectionDim, skipConnection, tied
         """
       ])
   }
@@ -126,6 +127,105 @@ import Testing
       try conflicts(4) == [
         "featureMap.skipConnection needs projectionDim 6, the teacher's head dimension; found 4"
       ])
+  }
+
+  @Test("an identity fills no more coordinates than a head has", arguments: ["softmax", "taylor"])
+  func identityWidth(kind: String) throws {
+    let conflicts = { (initialization: String, width: Int) in
+      try StudentCase(document: [
+        "mixer": "linear",
+        "featureMap": [
+          "kind": .string(kind), "projection": "learned",
+          "initialization": .string(initialization), "projectionDim": .integer(width),
+        ],
+      ]).specification().mixer.conflicts(with: StudentCase.geometry)
+    }
+    #expect(try conflicts("identity", 6) == [])
+    #expect(try conflicts("kaiming", 9) == [])
+    #expect(
+      try conflicts("identity", 9) == [
+        """
+        featureMap.projectionDim is 9, but heads of 6 coordinates fill no more than 6 of an \
+        identity at the start; use at most 6, or "initialization": "kaiming"
+        """
+      ])
+  }
+
+  @Test("a map without a projection takes no options of one")
+  func optionsWithoutProjection() {
+    #expect(
+      mistakes([
+        "mixer": "linear",
+        "featureMap": [
+          "kind": "taylor", "projectionDim": 16, "bias": true, "initialization": "kaiming",
+          "tied": true, "skipConnection": true,
+        ],
+      ])
+        == ["projectionDim", "skipConnection", "initialization", "bias", "tied"].map {
+          """
+          $.student.featureMap.\($0): there is no projection to apply it to; set \
+          "projection": "learned", or remove it
+          """
+        })
+    // What a resolved recipe spells out of a map without a projection.
+    #expect(
+      mistakes([
+        "mixer": "linear",
+        "featureMap": [
+          "kind": "t2r", "projection": "none", "projectionDim": nil, "skipConnection": false,
+          "initialization": "kaiming", "bias": false, "biasShape": "coordinate", "tied": false,
+        ],
+      ]) == [])
+  }
+
+  @Test("options of maps are held to what they can mean")
+  func mapOptions() throws {
+    let options: [(JSONValue, String)] = [
+      (
+        ["kind": "performer", "randomFeatures": 0],
+        "randomFeatures: found the integer 0, expected an integer from 1 to 65536"
+      ),
+      (
+        ["kind": "cosformer", "maximumLength": 0],
+        "maximumLength: found the integer 0, expected an integer from 1 to 16777216"
+      ),
+      (
+        ["kind": "exp", "temperature": 0],
+        "temperature: found the integer 0, expected a number from 0.001 to 1000.0"
+      ),
+      (["kind": "dpfp", "nu": 0], "nu: found the integer 0, expected an integer from 1 to 1024"),
+    ]
+    for (map, message) in options {
+      #expect(
+        mistakes(["mixer": "linear", "featureMap": map]) == ["$.student.featureMap.\(message)"])
+    }
+    let conflicts = { (nu: Int) in
+      try StudentCase(document: [
+        "mixer": "linear", "featureMap": ["kind": "dpfp", "nu": .integer(nu)],
+      ]).specification().mixer.conflicts(with: StudentCase.geometry)
+    }
+    #expect(try conflicts(11) == [])
+    #expect(
+      try conflicts(12) == [
+        """
+        featureMap.nu is 12, but 12 rectified coordinates are at most 11 places apart; use at most \
+        that
+        """
+      ])
+  }
+
+  @Test(
+    "a student says how long its sequences may be",
+    arguments: StudentRegistry.mixers.map { $0.name })
+  func maximumLength(mixer: String) throws {
+    let student = { (map: JSONValue) in
+      StudentCase(document: ["mixer": .string(mixer), "featureMap": map])
+    }
+    let bounded = student(["kind": "cosformer", "maximumLength": 77])
+    #expect(try bounded.specification().mixer.maximumLength == 77)
+    #expect(try bounded.freshMixer().maximumLength == 77)
+    #expect(try student([:]).specification().mixer.maximumLength == nil)
+    #expect(try student([:]).freshMixer().maximumLength == nil)
   }
 
   @Test("every registered mixer says when its map cannot stand on a layer")

@@ -1,8 +1,30 @@
 import CVectorKernels
 import TensorCore
 
-/// Smallest weight of the student inside the logarithm, as in LoLCATs.
-private let minimumWeight: Float = 1e-12
+/// What keeps the logarithm of a student's attention weight finite.
+public enum AttentionWeightFloor: String, Sendable, CaseIterable {
+  /// `log max(Â, 1e-12)`, no gradient below (the LoLCATs code).
+  case clamp
+  /// `log(Â + 1e-9)` (Hedgehog, arXiv 2402.04347).
+  case add
+
+  /// The logarithm, and `Â` times its derivative for `Â`.
+  fileprivate func logarithm(_ weight: Float) -> (value: Float, elasticity: Float) {
+    switch self {
+    case .clamp:
+      (Operations.logarithm(max(weight, 1e-12)), weight > 1e-12 ? 1 : 0)
+    case .add:
+      (Operations.logarithm(weight + 1e-9), weight / (weight + 1e-9))
+    }
+  }
+
+  fileprivate func slope(_ weight: Float) -> Float {
+    switch self {
+    case .clamp: weight > 1e-12 ? 1 / weight : 0
+    case .add: 1 / (weight + 1e-9)
+    }
+  }
+}
 
 /// Gradients of `attentionWeightCrossEntropy`, already times its weight.
 public struct AttentionWeightGradients: Sendable {
@@ -13,15 +35,16 @@ public struct AttentionWeightGradients: Sendable {
 }
 
 /// Soft cross-entropy of the student's attention rows against the teacher's,
-/// `−Σ_j A_ij log max(Â_ij, 1e-12)`, averaged over heads and rows, where `A` is causal softmax
-/// attention (over the last `teacherWindow` keys) and `Â` the normalised weights of
-/// `hybridAttention`. Worked in tiles of 64 rows: memory is linear in the length.
+/// `−Σ_j A_ij log Â_ij`, averaged over heads and rows, where `A` is causal softmax attention (over
+/// the last `teacherWindow` keys) and `Â` the normalised weights of `hybridAttention`, both over the
+/// keys that the query sees; `floor` says what the logarithm does with weights of 0. Worked in tiles
+/// of 64 rows: memory is linear in the length.
 ///
 /// The gradient reaches the features and window factors only: queries and keys are the teacher's.
 public func attentionWeightCrossEntropy(
   queries: Tensor, keys: Tensor, queryFeatures: Tensor, keyFeatures: Tensor,
   windowFactors: Tensor, shape: HybridAttentionShape, layout: SequenceLayout,
-  teacherWindow: Int? = nil, weight: Float
+  teacherWindow: Int? = nil, floor: AttentionWeightFloor = .clamp, weight: Float
 ) -> (value: Double, gradients: AttentionWeightGradients) {
   let heads = shape.attention.queryHeads
   let rows = layout.segments.reduce(0) { $0 + $1.count }
@@ -46,7 +69,7 @@ public func attentionWeightCrossEntropy(
         for start in stride(from: 0, to: head.segment.count, by: 64) {
           let rows = start..<min(start + 64, head.segment.count)
           let (loss, dGamma) = head.weightLossTile(
-            rows, teacherWindow: teacherWindow, factor: factor, dPhiQ: dPhiQ + offset,
+            rows, teacherWindow: teacherWindow, floor: floor, factor: factor, dPhiQ: dPhiQ + offset,
             dPhiK: dPhiK + offset)
           losses[index] += loss
           dFactors[index] += dGamma
@@ -67,7 +90,7 @@ extension HybridHead {
   /// Sum of the losses of some rows, against all their keys, and the gradient of the window
   /// factor's logit. Adds to the features' gradients.
   fileprivate func weightLossTile(
-    _ rows: Range<Int>, teacherWindow: Int?, factor: Float,
+    _ rows: Range<Int>, teacherWindow: Int?, floor: AttentionWeightFloor, factor: Float,
     dPhiQ: UnsafeMutablePointer<Float>, dPhiK: UnsafeMutablePointer<Float>
   ) -> (loss: Double, factorGradient: Float) {
     let (gamma, lambda) = shape.factors(logit)
@@ -112,16 +135,17 @@ extension HybridHead {
           _ = vk_exp_sum(product + window, weights + window, recent, scale, shift)
         }
         let normalizer = vk_sum(weights, visible) + shape.epsilon
-        // dP = (dÂ − dÂ·Â) / D, with dÂ = −A/Â where Â is not clamped.
+        // dP = (dÂ − dÂ·Â) / D, with dÂ = −A times the logarithm's slope.
         var projection: Float = 0
         for key in 0..<visible {
           let weight = weights[key] / normalizer
-          loss -= Double(truth[key]) * Double(logarithm(max(weight, minimumWeight)))
-          if weight > minimumWeight { projection -= truth[key] }
+          let (value, elasticity) = floor.logarithm(weight)
+          loss -= Double(truth[key]) * Double(value)
+          projection -= truth[key] * elasticity
         }
         for key in 0..<visible {
           let weight = weights[key] / normalizer
-          let slope = weight > minimumWeight ? -truth[key] / weight : 0
+          let slope = -truth[key] * floor.slope(weight)
           let gradient = factor * (slope - projection) / normalizer
           if key < sinks || key >= window {
             gammaGradient += gradient * weights[key] / gamma

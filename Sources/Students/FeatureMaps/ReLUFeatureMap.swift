@@ -1,10 +1,10 @@
 import Documents
 import Operations
 
-/// `relu(u)`; with a bias it is T2R's map (Kasai et al. 2021, arXiv 2103.13076).
+/// `relu(u)`, at least 1e-12. T2R's map is the same after another projection: see `T2RFeatureMap`.
 public struct ReLUFeatureMap: ActivationFeatureMap {
   public static let name = "relu"
-  public static let summary = "ReLU; with a bias, T2R's map"
+  public static let summary = "ReLU"
   let activation = FeatureActivation.relu
 
   public init(_ reader: DocumentReader) {}

@@ -18,6 +18,8 @@ public struct LinearAttention: MixerSpecification {
     featureMap.conflicts(with: geometry)
   }
 
+  public var maximumLength: Int? { featureMap.map.maximumLength }
+
   public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
     FeatureMapAttention(.init(window: .none), featureMap, geometry, seed: seed)
   }

@@ -15,6 +15,8 @@ public struct SlidingWindowAttention: MixerSpecification {
     options.featureMap.conflicts(with: geometry)
   }
 
+  public var maximumLength: Int? { options.featureMap.map.maximumLength }
+
   public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
     options.mixer(.sliding(options.size), geometry, seed: seed)
   }

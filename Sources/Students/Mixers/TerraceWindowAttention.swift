@@ -16,6 +16,8 @@ public struct TerraceWindowAttention: MixerSpecification {
     options.featureMap.conflicts(with: geometry)
   }
 
+  public var maximumLength: Int? { options.featureMap.map.maximumLength }
+
   public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
     options.mixer(.terrace(options.size), geometry, seed: seed)
   }
