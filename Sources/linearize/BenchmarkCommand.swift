@@ -58,11 +58,10 @@ struct BenchmarkCommand: ParsableCommand {
     // Before the work, not after it.
     if let output { try EvaluationFiles.makeFolder(output) }
     let model = try options.open()
-    let configuration = model.decoder.configuration
     let measured =
       lengths
       ?? SpeedMeasurement.lengths(
-        SpeedMeasurement.defaultLengths, fitting: configuration, steps: steps)
+        SpeedMeasurement.defaultLengths, within: model.decoder.lengthLimit, steps: steps)
     let measurement = SpeedMeasurement(
       lengths: measured, steps: steps, maximumSeconds: maxSeconds,
       clock: { ProcessInfo.processInfo.systemUptime })

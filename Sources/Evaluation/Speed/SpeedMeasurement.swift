@@ -47,7 +47,8 @@ public struct SpeedMeasurement {
     progress: (_ read: Int, _ of: Int) throws -> Void = { _, _ in }
   ) throws -> SpeedResult {
     let configuration = teacher.configuration
-    try check(configuration)
+    let limit = Self.limit([teacher] + [student].compactMap { $0 })
+    try check(limit)
     var tracks = [SpeedTrack(.teacher, DecoderReader(teacher))]
     if let student { tracks.append(SpeedTrack(.student, DecoderReader(student))) }
     let size = configuration.vocabularySize
@@ -57,28 +58,30 @@ public struct SpeedMeasurement {
       reader.step(0)
     }
     var result = try measure(tracks, vocabularySize: size, progress)
-    result.notes = notes(configuration, student)
+    result.notes = notes(configuration, limit, student)
     return result
   }
 
-  /// Lengths after which a model has room for the steps: all, but for learned positions.
-  public static func lengths(
-    _ lengths: [Int], fitting configuration: DecoderConfiguration, steps: Int
-  ) -> [Int] {
-    guard configuration.positions == .learned else { return lengths }
-    return lengths.filter { $0 + steps + 1 <= configuration.maximumPositions }
+  /// The shortest of the models' limits.
+  public static func limit(_ models: [Decoder]) -> LengthLimit? {
+    models.compactMap(\.lengthLimit).min { $0.tokens < $1.tokens }
   }
 
-  private func check(_ configuration: DecoderConfiguration) throws {
+  /// Lengths after which models have room for the steps: all, but for a limit.
+  public static func lengths(_ lengths: [Int], within limit: LengthLimit?, steps: Int) -> [Int] {
+    guard let limit else { return lengths }
+    return lengths.filter { $0 + steps + 1 <= limit.tokens }
+  }
+
+  private func check(_ limit: LengthLimit?) throws {
     guard !lengths.isEmpty, lengths.allSatisfy({ $0 > 0 }) else {
       throw SpeedError.lengths(lengths)
     }
     guard steps > 0 else { throw SpeedError.steps(steps) }
-    let fitting = Set(Self.lengths(lengths, fitting: configuration, steps: steps))
+    let fitting = Set(Self.lengths(lengths, within: limit, steps: steps))
     let beyond = lengths.filter { !fitting.contains($0) }.sorted()
-    if !beyond.isEmpty {
-      throw SpeedError.beyondPositions(
-        lengths: beyond, positions: configuration.maximumPositions, steps: steps)
+    if let limit, !beyond.isEmpty {
+      throw SpeedError.beyondLimit(lengths: beyond, limit: limit, steps: steps)
     }
   }
 
@@ -87,13 +90,15 @@ public struct SpeedMeasurement {
     return (0..<count).map { _ in Int32(generator.next() % UInt64(vocabularySize)) }
   }
 
-  private func notes(_ configuration: DecoderConfiguration, _ student: Decoder?) -> [String] {
+  private func notes(
+    _ configuration: DecoderConfiguration, _ limit: LengthLimit?, _ student: Decoder?
+  ) -> [String] {
     var notes: [String] = []
     let positions = configuration.maximumPositions
-    if configuration.positions == .learned {
+    if let limit {
       notes.append(
-        "The model's \(Figures.count(positions)) learned positions end the context: lengths above "
-          + "\(Figures.count(max(0, positions - steps - 1))) are not measured.")
+        "The model has \(limit.reason): lengths above "
+          + "\(Figures.count(max(0, limit.tokens - steps - 1))) are not measured.")
     } else if let longest = lengths.max(), longest > positions {
       notes.append(
         "Lengths above \(Figures.count(positions)) tokens are beyond the positions that the model "

@@ -30,7 +30,7 @@ extension EvaluationRun {
       }
     }
     let encoding = TaskEncoding(
-      encoder: tokenizer, maximumLength: teacher.configuration.maximumPositions)
+      encoder: tokenizer, maximumLength: maximumLength)
     return try plan.tasks.map { task, limit in
       let samples = try task.samples(limit: limit)
       let encoded = try encoding.encode(samples, of: task)

@@ -103,6 +103,11 @@ struct EvaluationRun {
     return result
   }
 
+  /// Tokens that teacher and student were both made for.
+  var maximumLength: Int {
+    min(teacher.configuration.maximumPositions, student?.lengthLimit?.tokens ?? .max)
+  }
+
   // MARK: Recall
 
   private func recallTasks(notes: inout [String]) -> [RecallTask] {
@@ -118,10 +123,9 @@ struct EvaluationRun {
     let passkey = PasskeyRetrieval(tokenizer, seed: seed)
     var tasks: [RecallTask] = []
     func add(_ kind: String, _ length: Int, _ make: () throws -> RecallTask) {
-      if length > configuration.maximumPositions {
+      if length > maximumLength {
         notes.append(
-          "\(kind) at \(length) tokens was not measured: the model was made for "
-            + "\(configuration.maximumPositions)")
+          "\(kind) at \(length) tokens was not measured: the model was made for \(maximumLength)")
         return
       }
       do {
@@ -156,12 +160,12 @@ struct EvaluationRun {
   // MARK: Speed
 
   private func measureSpeed(_ plan: SpeedPlan, notes: inout [String]) throws -> SpeedResult? {
-    let lengths = SpeedMeasurement.lengths(
-      plan.lengths, fitting: teacher.configuration, steps: plan.steps)
-    if lengths.isEmpty {
+    let limit = SpeedMeasurement.limit([teacher] + [student].compactMap { $0 })
+    let lengths = SpeedMeasurement.lengths(plan.lengths, within: limit, steps: plan.steps)
+    if lengths.isEmpty, let limit {
       notes.append(
-        "speed was not measured: no length of \(plan.lengths) leaves room for \(plan.steps) steps "
-          + "within the model's \(teacher.configuration.maximumPositions) learned positions")
+        "speed was not measured: no length of \(plan.lengths) leaves room for \(plan.steps) steps: "
+          + "the model has \(limit.reason)")
       return nil
     }
     var read = 0

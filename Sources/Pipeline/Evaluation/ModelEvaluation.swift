@@ -41,7 +41,8 @@ public struct ModelEvaluation {
 
   /// Windows that a model reads at once unless told otherwise, in tokens.
   public var defaultSequenceLength: Int {
-    min(1024, model.decoder.configuration.maximumPositions)
+    min(
+      1024, model.decoder.configuration.maximumPositions, model.decoder.lengthLimit?.tokens ?? .max)
   }
 
   /// What to measure, as the command says it.

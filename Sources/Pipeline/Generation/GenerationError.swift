@@ -4,7 +4,7 @@ import Documents
 public enum GenerationError: ExitCoded, Equatable, CustomStringConvertible {
   case options(String)
   /// The prompt fills every position that the model has learned.
-  case promptTooLong(location: String, tokens: Int, positions: Int)
+  case promptTooLong(location: String, tokens: Int, limit: String)
   /// Nothing to start from: no prompt, and no token that begins or ends a text.
   case noStart(location: String)
   case noChatTemplate(location: String)
@@ -21,9 +21,8 @@ public enum GenerationError: ExitCoded, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .options(let reason): reason
-    case .promptTooLong(let location, let tokens, let positions):
-      "\(location): the prompt has \(tokens) tokens, but the model has learned \(positions) "
-        + "positions; shorten the prompt"
+    case .promptTooLong(let location, let tokens, let limit):
+      "\(location): the prompt has \(tokens) tokens, but the model has \(limit); shorten the prompt"
     case .noStart(let location):
       "\(location): the prompt is empty, and the tokenizer has no token that begins or ends a "
         + "text to start from; give a prompt"

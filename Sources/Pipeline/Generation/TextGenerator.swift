@@ -100,18 +100,17 @@ public struct TextGenerator {
     return result
   }
 
-  /// Tokens that can be chosen before the learned positions end.
+  /// Tokens that can be chosen before the model's sequences end.
   private func room(after prompt: [Int32]) throws -> Int {
     precondition(!prompt.isEmpty, "a prompt has at least one token")
     try requireTokens(prompt)
-    guard decoder.configuration.positions == .learned else { return .max }
-    let positions = decoder.configuration.maximumPositions
-    guard prompt.count <= positions else {
+    guard let limit = decoder.lengthLimit else { return .max }
+    guard prompt.count <= limit.tokens else {
       throw GenerationError.promptTooLong(
-        location: location, tokens: prompt.count, positions: positions)
+        location: location, tokens: prompt.count, limit: limit.reason)
     }
     // The last position's logits still choose a token, which is then not read.
-    return positions - prompt.count + 1
+    return limit.tokens - prompt.count + 1
   }
 
   private func requireTokens(_ prompt: [Int32]) throws {

@@ -2,14 +2,14 @@ import Transformers
 
 /// Lengths that a model can read.
 enum SequenceBounds {
-  /// - Throws: `InputError` for sequences beyond learned positions; rotary ones have no end.
+  /// - Throws: `InputError` for sequences beyond learned positions, and beyond what the student's
+  ///   feature map was made for; others have no end.
   static func check(_ length: Int, _ model: LoadedModel, _ path: String) throws {
-    let configuration = model.decoder.configuration
-    if configuration.positions == .learned, length > configuration.maximumPositions {
+    if let limit = model.decoder.lengthLimit, length > limit.tokens {
       throw InputError(
         path, nil,
-        "sequences of \(length) tokens, but \(model.location) has learned "
-          + "\(configuration.maximumPositions) positions; give shorter ones")
+        "sequences of \(length) tokens, but \(model.location) has \(limit.reason); give shorter ones"
+      )
     }
   }
 }

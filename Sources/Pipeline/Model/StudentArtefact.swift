@@ -135,8 +135,8 @@ public struct StudentArtefact: Sendable {
   private static func dimensions(of name: String) -> String {
     switch name {
     case _ where name.hasSuffix(".mlp.layer"): "query head, head dimension, projected dimension"
-    case _ where name.hasSuffix(".mlp.bias"), _ where name.hasSuffix(".window_factors"):
-      "1, query head, 1, 1"
+    case _ where name.hasSuffix(".mlp.bias"): "1, query head, 1, 1 or projected dimension"
+    case _ where name.hasSuffix(".window_factors"): "1, query head, 1, 1"
     case _ where name.hasSuffix("lora_A.weight"): "rank, input"
     case _ where name.hasSuffix("lora_B.weight"): "output, rank"
     case _ where name.hasSuffix("_proj.weight"): "output, input"

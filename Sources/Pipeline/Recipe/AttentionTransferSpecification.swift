@@ -1,4 +1,5 @@
 import Documents
+import Operations
 
 /// Stage 1 of LoLCATs (arXiv 2410.10254, section 3.2): the student's attention in every layer
 /// learns to give the teacher's per-head outputs on the teacher's own inputs.
@@ -15,8 +16,9 @@ public struct AttentionTransferSpecification: StageSpecification, Equatable {
   public var training: TrainingSpecification? { trainingSpecification }
   public var meanSquaredErrorWeight: Double
   /// Weight of the cross-entropy between rows of teacher's and student's attention weights; above
-  /// 0 the stage forms both matrices, quadratic in the sequence.
+  /// 0 the stage computes both matrices, in tiles: time is quadratic in the sequence, memory linear.
   public var attentionWeightCrossEntropyWeight: Double
+  public var attentionWeightFloor: AttentionWeightFloor
   /// Training from stored attention inputs; `nil` trains while the teacher passes.
   public var activations: StoredActivationsSpecification?
 
@@ -28,8 +30,12 @@ public struct AttentionTransferSpecification: StageSpecification, Equatable {
       "Weight of the mean squared error between per-head outputs, before the output projection.")
     attentionWeightCrossEntropyWeight = reader.number(
       "attentionWeightCrossEntropyWeight", in: 0...Double.infinity, default: 0,
-      "Weight of the cross-entropy between rows of attention weights; above 0 costs memory "
+      "Weight of the cross-entropy between rows of attention weights; above 0 costs time "
         + "quadratic in the sequence length.")
+    attentionWeightFloor = reader.choice(
+      "attentionWeightFloor", default: .clamp,
+      "What keeps that cross-entropy's logarithm finite; clamp: log max(w, 1e-12), as LoLCATs; "
+        + "add: log(w + 1e-9), as Hedgehog.")
     activations = reader.optionalObject(
       "activations",
       "Train from stored attention inputs, a block of layers at a time, for a teacher larger than "

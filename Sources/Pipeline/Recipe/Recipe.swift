@@ -33,6 +33,7 @@ public struct Recipe: Sendable {
     if output.isEmpty { reader.report("output", "is empty; expected the folder of the run") }
     Self.reportOrder(of: positioned, to: reader)
     reportMissingData(to: reader)
+    Self.reportLength(of: student, sequenceLength: data.packing.sequenceLength, to: reader)
   }
 
   /// A stage and its position in the document, where a mistaken one has left a gap.

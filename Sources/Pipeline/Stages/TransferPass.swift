@@ -13,10 +13,12 @@ import Transformers
 struct TransferObjective: Sendable {
   var meanSquaredErrorWeight: Double
   var crossEntropyWeight: Double
+  var attentionWeightFloor: AttentionWeightFloor
 
   init(_ specification: AttentionTransferSpecification) {
     meanSquaredErrorWeight = specification.meanSquaredErrorWeight
     crossEntropyWeight = specification.attentionWeightCrossEntropyWeight
+    attentionWeightFloor = specification.attentionWeightFloor
   }
 
   /// Loss of one layer, and with `gradientFactor` its gradients, which the mixer's parameters
@@ -32,7 +34,8 @@ struct TransferObjective: Sendable {
     let output: Variable
     if crossEntropyWeight > 0, let mixer = mixer as? any AttentionWeightMixer {
       let result = mixer.mixWithWeightLoss(
-        input, teacherWindow: teacherWindow, weight: Float(crossEntropyWeight * factor), on: tape)
+        input, teacherWindow: teacherWindow, floor: attentionWeightFloor,
+        weight: Float(crossEntropyWeight * factor), on: tape)
       output = result.output
       loss += crossEntropyWeight * result.crossEntropy
       seeds = result.seeds
@@ -43,7 +46,9 @@ struct TransferObjective: Sendable {
       output.value, target, layout: input.layout,
       weight: Float(meanSquaredErrorWeight * factor))
     loss += meanSquaredErrorWeight * error
-    if gradientFactor != nil { tape.backward(from: seeds + [(output, gradient)]) }
+    // Without a weight the error's gradient is 0, and its way back through the attention for nothing.
+    if meanSquaredErrorWeight > 0 { seeds.append((output, gradient)) }
+    if gradientFactor != nil { tape.backward(from: seeds) }
     return loss
   }
 }

@@ -204,18 +204,20 @@ import Transformers
     #expect(error?.exitCode == .usage)
     #expect(
       error?.description
-        == "context lengths 60, 65 are beyond the model's 64 learned positions; expected at most "
+        == "context lengths 60, 65 are too long: the model has learned 64 positions; expected at most "
         + "59, which leaves room for 5 steps after each: give shorter ones")
     #expect(
-      SpeedMeasurement.lengths([16, 59, 60, 128], fitting: configuration, steps: 4) == [16, 59])
+      SpeedMeasurement.lengths([16, 59, 60, 128], within: learned.lengthLimit, steps: 4) == [
+        16, 59,
+      ])
     #expect(
-      SpeedMeasurement.lengths([16, 128], fitting: teacher.configuration, steps: 4) == [16, 128])
+      SpeedMeasurement.lengths([16, 128], within: teacher.lengthLimit, steps: 4) == [16, 128])
     let result = try SpeedMeasurement(lengths: [59], steps: 4, clock: { 0 }).run(
       teacher: learned, student: nil)
     #expect(result.teacher.map(\.length) == [59])
     #expect(
       result.notes == [
-        "The model's 64 learned positions end the context: lengths above 59 are not measured."
+        "The model has learned 64 positions: lengths above 59 are not measured."
       ])
   }
 

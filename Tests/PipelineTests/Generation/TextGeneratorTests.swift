@@ -2,6 +2,7 @@ import Corpus
 import Differentiation
 import Documents
 import Operations
+import Students
 import TensorCore
 import Testing
 import Transformers
@@ -119,6 +120,27 @@ import Transformers
         error?.description == """
           \(model.location): the prompt has 25 tokens, but the model has learned 24 positions; \
           shorten the prompt
+          """)
+    }
+  }
+
+  @Test func `Generation ends where the student's feature map does`() throws {
+    try withModel(TinyCheckpoint.llama()) { model in
+      let student = try DocumentReader.read([
+        "mixer": "linear", "featureMap": ["kind": "cosformer", "maximumLength": 10],
+      ]) { StudentSpecification($0) }
+      try model.decoder.install(student, seed: 0, location: "")
+      let result = try generator(model).generate(
+        [4, 5, 6, 7, 8, 9, 10], maximumTokens: 100, sampling: try SamplingOptions())
+      #expect(result.tokens.count == 4)
+      #expect(result.ending == .lastPosition)
+      #expect(
+        #expect(throws: GenerationError.self) {
+          try generator(model).generate(
+            [Int32](repeating: 4, count: 11), maximumTokens: 1, sampling: try SamplingOptions())
+        }?.description == """
+          \(model.location): the prompt has 11 tokens, but the model has a feature map for \
+          sequences of at most 10 tokens (its maximumLength); shorten the prompt
           """)
     }
   }

@@ -38,7 +38,8 @@ import Training
         + #""epsilon":1e-08,"weightDecay":0.0,"clipGradientNorm":null},"#
         + #""schedule":{"kind":"constant","warmupSteps":0},"evaluateEvery":null,"#
         + #""checkpointEvery":50,"keepBest":true,"meanSquaredErrorWeight":1000.0,"#
-        + #""attentionWeightCrossEntropyWeight":0.0,"activations":null}"#)
+        + #""attentionWeightCrossEntropyWeight":0.0,"attentionWeightFloor":"clamp","#
+        + #""activations":null}"#)
     #expect(
       resolved["stages"]?.arrayValue?[2]["thresholds"]?.objectValue?.keys
         == EvaluationReport.measures.map(\.name))
