@@ -18,10 +18,11 @@ public enum AttentionWeightFloor: String, Sendable, CaseIterable {
     }
   }
 
-  fileprivate func slope(_ weight: Float) -> Float {
+  /// `factor` times the logarithm's derivative for `Â`.
+  fileprivate func slope(_ factor: Float, _ weight: Float) -> Float {
     switch self {
-    case .clamp: weight > 1e-12 ? 1 / weight : 0
-    case .add: 1 / (weight + 1e-9)
+    case .clamp: weight > 1e-12 ? factor / weight : 0
+    case .add: factor / (weight + 1e-9)
     }
   }
 }
@@ -145,7 +146,7 @@ extension HybridHead {
         }
         for key in 0..<visible {
           let weight = weights[key] / normalizer
-          let slope = -truth[key] * floor.slope(weight)
+          let slope = -floor.slope(truth[key], weight)
           let gradient = factor * (slope - projection) / normalizer
           if key < sinks || key >= window {
             gammaGradient += gradient * weights[key] / gamma
