@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Counter-based random numbers: draw `n` of the stream named by (seed, step, purpose) is a pure
 /// function of these, so a resumed run draws what the uninterrupted one would have, and one extra
 /// draw somewhere shifts nothing elsewhere.
@@ -42,6 +48,20 @@ extension Tensor {
     tensor.withMutablePointer {
       for index in 0..<shape.count {
         $0[index] = Float(Double(range.lowerBound) + width * generator.uniform())
+      }
+    }
+    return tensor
+  }
+
+  /// Independent draws of a normal distribution around 0 (Box & Muller 1958, one of the two).
+  public static func normal(
+    _ shape: Shape, deviation: Double, using generator: inout SeededGenerator
+  ) -> Tensor {
+    var tensor = Tensor(uninitialized: shape)
+    tensor.withMutablePointer {
+      for index in 0..<shape.count {
+        let radius = (-2 * log(1 - generator.uniform())).squareRoot()
+        $0[index] = Float(deviation * radius * cos(2 * .pi * generator.uniform()))
       }
     }
     return tensor

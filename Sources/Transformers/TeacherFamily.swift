@@ -16,8 +16,17 @@ public protocol TeacherFamily: Sendable {
   )
     -> DecoderWeights
 
+  /// What the deviation of a new matrix's normal draws is multiplied by.
+  static func initialScale(_ tensor: String, _ configuration: DecoderConfiguration) -> Double
+
   /// Tensors of the checkpoint that hold no weights (causal masks, rotary tables).
   static func isIgnorable(_ name: String) -> Bool
+}
+
+extension TeacherFamily {
+  public static func initialScale(
+    _ tensor: String, _ configuration: DecoderConfiguration
+  ) -> Double { 1 }
 }
 
 /// The only place where families are registered.

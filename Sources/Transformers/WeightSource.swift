@@ -4,10 +4,20 @@ import TensorCore
 /// never asked for.
 public final class WeightSource {
   private let tensors: [String: StoredTensor]
+  /// For a model without a checkpoint: told of every tensor that one would need.
+  private let record: ((_ name: String, _ shape: [Int]) -> Void)?
   private var used: Set<String> = []
   private(set) var problems: [String] = []
 
-  init(_ tensors: [String: StoredTensor]) { self.tensors = tensors }
+  init(_ tensors: [String: StoredTensor]) {
+    self.tensors = tensors
+    record = nil
+  }
+
+  init(recording record: @escaping (_ name: String, _ shape: [Int]) -> Void) {
+    tensors = [:]
+    self.record = record
+  }
 
   /// A weight of exactly this shape, in its stored type.
   func stored(_ name: String, _ shape: [Int]) -> Weight {
@@ -38,6 +48,10 @@ public final class WeightSource {
 
   private func tensor(_ name: String, _ shape: [Int]) -> StoredTensor {
     used.insert(name)
+    if let record {
+      record(name, shape)
+      return placeholder(shape)
+    }
     guard let tensor = tensors[name] else {
       problems.append("\(name) is missing, expected a tensor of \(shape)")
       return placeholder(shape)

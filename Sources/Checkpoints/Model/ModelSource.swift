@@ -6,6 +6,8 @@ import TensorCore
 public struct ModelSource: Sendable {
   public enum Format: String, Sendable {
     case safetensors, gguf, hdf5
+    /// No file: a model that is yet to be trained.
+    case memory
   }
 
   /// As the user gave it.
@@ -51,8 +53,11 @@ public struct ModelSource: Sendable {
   }
 
   /// SHA-256 over the weight files: of one file what sha256sum prints; of several, that of the
-  /// list which sha256sum prints of them in the order of their names.
-  public func contentDigest() throws -> String { Digest.sha256(of: files) }
+  /// list which sha256sum prints of them in the order of their names. Without any file over
+  /// configuration and tokenizer.
+  public func contentDigest() throws -> String {
+    format == .memory ? documentDigest : Digest.sha256(of: files)
+  }
 
   static func open(gguf path: String, location: String) throws -> ModelSource {
     let model = try GGUFModel(path)

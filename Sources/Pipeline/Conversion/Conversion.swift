@@ -40,10 +40,10 @@ public struct Conversion {
   public func run() throws -> (summary: String, code: ExitCode) {
     try loaded.checkInputs()
     let recipe = loaded.recipe
-    let teacher = try LoadedModel.open(recipe.teacher.path)
+    let teacher = try LoadedModel.open(recipe.teacher, seed: UInt64(recipe.seed))
     if teacher.student != nil {
       throw ModelError(
-        location: recipe.teacher.path,
+        location: teacher.location,
         problems: ["is a student already; expected a checkpoint with softmax attention"])
     }
     let digest = try teacher.source.contentDigest()
@@ -66,7 +66,7 @@ public struct Conversion {
       return
     }
     throw ModelError(
-      location: loaded.recipe.teacher.path,
+      location: loaded.recipe.teacher.path ?? "",
       problems: [
         "its weights have SHA-256 \(digest), expected \(expected.lowercased()) as $.teacher.sha256 says"
       ])
@@ -78,7 +78,9 @@ public struct Conversion {
     let recipe = loaded.recipe
     let student = Decoder(
       configuration: teacher.decoder.configuration, weights: teacher.decoder.weights)
-    try student.install(recipe.student, seed: UInt64(recipe.seed), location: loaded.path)
+    if let specification = recipe.student {
+      try student.install(specification, seed: UInt64(recipe.seed), location: loaded.path)
+    }
     let data = try RecipeData(recipe.data, model: teacher, seed: UInt64(recipe.seed))
     let context = StageContext(
       recipe: recipe, run: run, teacher: teacher, student: student, data: data,
@@ -91,11 +93,16 @@ public struct Conversion {
     for stage in recipe.stages {
       if let evaluation = stage as? EvaluationSpecification {
         return try EvaluationStage(
-          specification: evaluation, context: context, teacherDigest: digest,
-          resolved: loaded.resolved, environment: environment, date: wallClock()
+          specification: evaluation, context: context,
+          teacherDigest: try context.teacher.source.contentDigest(), resolved: loaded.resolved,
+          environment: environment, date: wallClock()
         ).run()
       }
-      try train(stage, context, digest: digest)
+      if let pretraining = stage as? PretrainingSpecification {
+        try pretrain(pretraining, context, digest: digest)
+      } else {
+        try train(stage, context, digest: digest)
+      }
     }
     return ("The run is in \(run.path); the recipe has no evaluate stage.\n", .success)
   }
@@ -112,10 +119,7 @@ public struct Conversion {
       context.progress.log("\(stage.name): done before, taken from \(path)")
       return
     }
-    if interruption.isRequested {
-      throw Preempted(
-        stage: stage.name, step: 0, signalName: interruption.signalName ?? "a signal")
-    }
+    try stopIfAsked(before: stage)
     let start = clock()
     var adapters: StudentArtefact.Adapters?
     switch stage {
@@ -131,15 +135,54 @@ public struct Conversion {
     default:
       preconditionFailure("the stage \(stage.name) is registered and not run here")
     }
-    try StudentArtefact(
-      student: loaded.resolved["student"] ?? .null, seed: context.seed,
-      teacherPath: context.teacher.source.location, teacherDigest: digest, adapters: adapters,
-      stage: stage.name, program: "linearize \(EnvironmentReport.version)",
-      recipe: loaded.resolved, tensors: StudentArtefact.tensors(of: context.student)
-    ).write(to: path)
+    var artefact = artefact(of: stage, context, digest: digest)
+    artefact.adapters = adapters
+    artefact.tensors = StudentArtefact.tensors(of: context.student)
+    try artefact.write(to: path)
     context.progress.log(
       "\(stage.name): \(path), \(Int((clock() - start).rounded())) s")
     BufferPool.shared.drain()
+  }
+
+  /// Trains a model from the start, or takes its folder when it is there; from then on it is what
+  /// the run is about.
+  private func pretrain(
+    _ stage: PretrainingSpecification, _ context: StageContext, digest: String
+  ) throws {
+    let path = "\(context.run.artefactsPath)/\(stage.name)"
+    if FileManager.default.fileExists(atPath: path) {
+      context.progress.log("\(stage.name): done before, taken from \(path)")
+    } else {
+      try stopIfAsked(before: stage)
+      let start = clock()
+      try PretrainingStage(
+        specification: stage, context: context,
+        artefact: loaded.recipe.student.map { _ in artefact(of: stage, context, digest: digest) }
+      ).run(to: path)
+      context.progress.log("\(stage.name): \(path), \(Int((clock() - start).rounded())) s")
+    }
+    let model = try LoadedModel.open(path)
+    context.teacher = model
+    context.student = model.decoder
+    BufferPool.shared.drain()
+  }
+
+  private func stopIfAsked(before stage: any StageSpecification) throws {
+    if interruption.isRequested {
+      throw Preempted(
+        stage: stage.name, step: 0, signalName: interruption.signalName ?? "a signal")
+    }
+  }
+
+  /// What made a stage's result, without its tensors.
+  private func artefact(
+    of stage: any StageSpecification, _ context: StageContext, digest: String
+  ) -> StudentArtefact {
+    StudentArtefact(
+      student: loaded.resolved["student"] ?? .null, seed: context.seed,
+      teacherPath: context.teacher.source.location, teacherDigest: digest, adapters: nil,
+      stage: stage.name, program: "linearize \(EnvironmentReport.version)",
+      recipe: loaded.resolved, tensors: [])
   }
 
   /// Where the metrics stood when the newest checkpoint of the run was made: lines after it belong

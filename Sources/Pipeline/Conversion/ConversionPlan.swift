@@ -37,13 +37,17 @@ public struct ConversionPlan {
   public init(_ loaded: LoadedRecipe) throws {
     try loaded.checkInputs()
     let recipe = loaded.recipe
-    let model = try LoadedModel.open(recipe.teacher.path)
+    let model = try LoadedModel.open(
+      recipe.teacher, seed: UInt64(recipe.seed), drawsWeights: false)
     let decoder = model.decoder
-    try decoder.install(recipe.student, seed: UInt64(recipe.seed), location: loaded.path)
+    if let student = recipe.student {
+      try decoder.install(student, seed: UInt64(recipe.seed), location: loaded.path)
+    }
     configuration = decoder.configuration
     teacherBytes = model.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
-    convertedLayers = decoder.layers.count - Set(recipe.student.softmaxLayers).count
-    let textBytes = recipe.data.train.reduce(0) { $0 + Self.size(of: $1.path) }
+    convertedLayers =
+      recipe.student.map { decoder.layers.count - Set($0.softmaxLayers).count } ?? 0
+    let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1.path)) }
     let length = recipe.data.packing.sequenceLength
     trainingSequences = max(1, Int(Double(textBytes) / Self.bytesPerToken) / length)
     measuredRate = Self.measureRate()
@@ -64,6 +68,8 @@ public struct ConversionPlan {
         cost = costs.transfer(transfer, rows: rows, tokens: tokens)
       case let adaptation as LowRankAdaptationSpecification:
         cost = costs.adaptation(adaptation, rows: rows)
+      case let pretraining as PretrainingSpecification:
+        cost = costs.pretraining(pretraining, rows: rows)
       default:
         continue
       }
@@ -76,11 +82,8 @@ public struct ConversionPlan {
     self.stages = stages
   }
 
-  private static func size(of path: String) -> Int {
-    let attributes = FileManager.default.enumerator(atPath: path)?.compactMap {
-      "\(path)/\($0)"
-    }
-    return (attributes ?? [path]).reduce(0) { total, file in
+  private static func size(of path: String) throws -> Int {
+    try RunInputs.regularFiles(path).reduce(0) { total, file in
       var status = stat()
       return stat(file, &status) == 0 ? total + Int(status.st_size) : total
     }
@@ -152,16 +155,39 @@ private struct StageCosts {
       parameters += convertedLayers * stage.rank * sizes
     }
     if stage.trainFeatureMaps { parameters += mixerParameters }
-    let kept = 4 * rows * (6 * hidden + 10 * heads + 2 * configuration.intermediateSize)
-    let layersKept = stage.activationCheckpointing ? 1 : configuration.layers
-    let boundary = stage.activationCheckpointing ? 4 * rows * hidden * configuration.layers : 0
-    let logits = 4 * 128 * configuration.vocabularySize
     let forwards = stage.activationCheckpointing ? 2.0 : 1.0
     return (
-      parameters, 4 * parameters * 5 + kept * layersKept + boundary + logits + scratch(rows),
-      4 * parameters * 12,
+      parameters,
+      4 * parameters * 5 + graph(rows, isCheckpointed: stage.activationCheckpointing)
+        + scratch(rows), 4 * parameters * 12,
       (forwards + 1) * bodyFlops + 2 * headFlops + (forwards + 2) * mixerFlops
     )
+  }
+
+  /// Weights as drawn, trained, best, their gradients and two moments; gradients for weights cost
+  /// as much as those for inputs.
+  func pretraining(_ stage: PretrainingSpecification, rows: Int) -> (
+    parameters: Int, memory: Int, disk: Int, flops: Double
+  ) {
+    let parameters = configuration.approximateParameters + mixerParameters
+    let forwards = stage.activationCheckpointing ? 2.0 : 1.0
+    let softmax =
+      softmaxFlops * Double(configuration.layers - convertedLayers) / Double(configuration.layers)
+    return (
+      parameters,
+      4 * parameters * 6 + graph(rows, isCheckpointed: stage.activationCheckpointing)
+        + scratch(rows), 4 * parameters * 13,
+      (forwards + 2) * (bodyFlops + softmax + mixerFlops) + 3 * headFlops
+    )
+  }
+
+  /// What the tape keeps of a batch, and a tile of logits, bytes.
+  private func graph(_ rows: Int, isCheckpointed: Bool) -> Int {
+    let layer = 4 * rows * (6 * hidden + 10 * heads + 2 * configuration.intermediateSize)
+    let logits = 4 * 128 * configuration.vocabularySize
+    return isCheckpointed
+      ? layer + 4 * rows * hidden * configuration.layers + logits
+      : layer * configuration.layers + logits
   }
 }
 
@@ -172,7 +198,8 @@ extension ConversionPlan {
     var lines = [
       "teacher      \(c.family), \(c.layers) layers of \(c.hiddenSize), "
         + "\(c.attention.queryHeads)/\(c.attention.keyValueHeads) heads of \(c.attention.headDim), "
-        + "\(Self.count(c.approximateParameters)) parameters, \(Self.bytes(teacherBytes)) mapped",
+        + "\(Self.count(c.approximateParameters)) parameters, "
+        + (teacherBytes == 0 ? "new" : "\(Self.bytes(teacherBytes)) mapped"),
       "student      \(convertedLayers) of \(c.layers) layers converted",
       "text         about \(trainingSequences) training sequences",
       "",

@@ -28,7 +28,7 @@ enum RunInputs {
   }
 
   /// The file itself, or every file below a folder, in order.
-  private static func regularFiles(_ path: String) throws -> [String] {
+  static func regularFiles(_ path: String) throws -> [String] {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
       isFolder.boolValue

@@ -24,8 +24,8 @@ struct ExportedTokenizer {
       try DocumentFile("\(folder)/tokenizer_config.json").replace(
         with: converted.configuration.pretty)
     case .huggingFace(let tokenizer, let configuration, let template):
-      if source.format == .hdf5 {
-        // It has no files, but holds their texts.
+      if source.format == .hdf5 || source.format == .memory {
+        // It has no files of its own, but holds their texts.
         try DocumentFile("\(folder)/tokenizer.json").replace(with: tokenizer.pretty)
         if let configuration {
           try DocumentFile("\(folder)/tokenizer_config.json").replace(with: configuration.pretty)

@@ -21,7 +21,7 @@ public final class LoadedModel {
   /// nil for a teacher.
   public let student: StudentArtefact?
 
-  private init(
+  init(
     location: String, decoder: Decoder, source: ModelSource, student: StudentArtefact?
   ) throws {
     self.location = location
@@ -41,13 +41,45 @@ public final class LoadedModel {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let source = try ModelSource.open(path)
+    let pretrained = "\(path)/artefacts/\(PretrainingSpecification.name)"
+    let source = try ModelSource.open(
+      FileManager.default.fileExists(atPath: pretrained) ? pretrained : path)
     if let document = source.configuration["linearize"] {
       return try openExported(source, document, location: path)
     }
     let decoder = try Decoder(
       configuration: source.configuration, tensors: source.tensors, location: path)
     return try LoadedModel(location: path, decoder: decoder, source: source, student: nil)
+  }
+
+  /// A recipe's teacher: a checkpoint, or a new model of random weights.
+  ///
+  /// - Parameter drawsWeights: false leaves a new model's weights empty, for sizes alone.
+  /// - Throws: as `open`, and `ModelError` for a tokenizer that does not fit.
+  static func open(_ teacher: TeacherSpecification, seed: UInt64, drawsWeights: Bool = true) throws
+    -> LoadedModel
+  {
+    guard let document = teacher.configuration else { return try open(teacher.path!) }
+    let location = "teacher.configuration"
+    let new = try NewModel(document, location: location)
+    let tensors = drawsWeights ? new.initialTensors(seed: seed) : [:]
+    let source = try ModelSource(
+      new: location, configuration: document, tensors: tensors, tokenizerFolder: teacher.tokenizer)
+    let decoder =
+      drawsWeights
+      ? try Decoder(configuration: document, tensors: tensors, location: location) : new.sketch
+    let model = try LoadedModel(
+      location: location, decoder: decoder, source: source, student: nil)
+    let size = new.configuration.vocabularySize
+    if let tokenizer = model.tokenizer, tokenizer.vocabularySize > size {
+      throw ModelError(
+        location: location,
+        problems: [
+          "vocab_size is \(size), but \(teacher.tokenizer ?? "") has tokens up to "
+            + "\(tokenizer.vocabularySize - 1); expected at least \(tokenizer.vocabularySize)"
+        ])
+    }
+    return model
   }
 
   /// - Throws: `ModelError` when the checkpoint carries no tokenizer.

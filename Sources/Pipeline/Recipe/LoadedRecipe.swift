@@ -53,7 +53,9 @@ public struct LoadedRecipe: Sendable {
   ///
   /// - Throws: `RecipeError.missingInputs` with all that are not there.
   public func checkInputs() throws(RecipeError) {
-    var inputs = [("$.teacher.path", recipe.teacher.path)]
+    let teacher = recipe.teacher
+    var inputs = teacher.path.map { [("$.teacher.path", $0)] } ?? []
+    if let folder = teacher.tokenizer { inputs.append(("$.teacher.tokenizer", folder)) }
     let data = recipe.data
     for (section, datasets) in [
       ("train", data.train), ("validation", data.validation), ("test", data.test),

@@ -1,5 +1,6 @@
 import Documents
 import Students
+import Transformers
 
 /// A whole conversion as a document: teacher, text, student, stages.
 public struct Recipe: Sendable {
@@ -10,7 +11,8 @@ public struct Recipe: Sendable {
   public var output: String
   public var teacher: TeacherSpecification
   public var data: DataSpecification
-  public var student: StudentSpecification
+  /// nil: the model keeps softmax attention, to be pretrained.
+  public var student: StudentSpecification?
   public var stages: [any StageSpecification]
 
   /// Reads every section and reports what is wrong in each and between them.
@@ -22,10 +24,12 @@ public struct Recipe: Sendable {
       "output", default: "runs/\(name.isEmpty ? "NAME" : name)",
       "Folder of the run, relative to the current directory.")
     teacher = reader.object(
-      "teacher", "The softmax transformer that is converted.", TeacherSpecification.init)
+      "teacher", "The softmax transformer that is converted, or a new model's configuration.",
+      TeacherSpecification.init)
     data = reader.object("data", "The text, and how it becomes sequences.", DataSpecification.init)
-    student = reader.object(
-      "student", "The attention that takes the softmax's place.", StudentSpecification.init)
+    student = reader.optionalObject(
+      "student", "The attention that takes the softmax's place; null keeps it, for \"pretrain\".",
+      StudentSpecification.init)
     let positioned = reader.objects(
       "stages", minimum: 1, "What is done to the student, in order.", StageRegistry.read
     ).enumerated().compactMap { index, stage in stage.map { PlacedStage(index: index, stage: $0) } }
@@ -34,7 +38,11 @@ public struct Recipe: Sendable {
     Self.reportOrder(of: positioned, to: reader)
     reportMissingData(to: reader)
     Self.reportLength(of: student, sequenceLength: data.packing.sequenceLength, to: reader)
+    reportPretraining(of: positioned, to: reader)
   }
+
+  /// Whether a model is trained from the start instead of converted.
+  public var isPretraining: Bool { stages.contains { $0.phase == .pretraining } }
 
   /// A stage and its position in the document, where a mistaken one has left a gap.
   private struct PlacedStage {
@@ -55,6 +63,51 @@ public struct Recipe: Sendable {
       reader.report(
         "stages[\(entry.index)]",
         "is a second \"\(entry.stage.name)\"; expected each stage once")
+    }
+  }
+
+  private func reportPretraining(of stages: [PlacedStage], to reader: DocumentReader) {
+    guard isPretraining else {
+      if student == nil, !reader.isGiven("student") {
+        reader.report(
+          "student",
+          "is missing; expected the attention that takes the softmax's place (only the stage "
+            + "\"\(PretrainingSpecification.name)\" does without)")
+      }
+      if teacher.configuration != nil {
+        reader.report(
+          "stages",
+          "do not train the weights of teacher.configuration; expected the stage "
+            + "\"\(PretrainingSpecification.name)\", or a checkpoint as teacher.path")
+      }
+      return
+    }
+    for entry in stages where [.transfer, .adaptation].contains(entry.stage.phase) {
+      reader.report(
+        "stages[\(entry.index)]",
+        "\"\(entry.stage.name)\" is beside \"\(PretrainingSpecification.name)\"; convert the "
+          + "folder that it writes with a recipe of its own")
+    }
+    guard let document = teacher.configuration else { return }
+    do {
+      let model = try NewModel(document, location: "")
+      let maximum = model.configuration.maximumPositions
+      if data.packing.sequenceLength > maximum {
+        reader.report(
+          "data.sequenceLength",
+          "found \(data.packing.sequenceLength), expected at most the \(maximum) positions of "
+            + "teacher.configuration")
+      }
+      if let student {
+        try model.sketch.install(student, seed: UInt64(max(0, seed)), location: "")
+      }
+    } catch let error as ModelError {
+      // Mistakes of the configuration have been reported with it.
+      for problem in error.problems where problem.hasPrefix("student.") {
+        reader.report("student", String(problem.dropFirst("student.".count)))
+      }
+    } catch {
+      reader.report("teacher.configuration", "\(error)")
     }
   }
 

@@ -2,6 +2,8 @@ import Documents
 
 /// Where a stage stands in a conversion; stages of a recipe come in this order.
 public enum StagePhase: Int, Sendable, Comparable {
+  /// A model learns to predict tokens from nothing.
+  case pretraining
   /// The new attention learns to give the teacher's outputs.
   case transfer
   /// The whole student learns to predict tokens again.
@@ -39,6 +41,7 @@ extension StageSpecification {
 /// The stages a recipe may name.
 public enum StageRegistry {
   public static let all: [any StageSpecification.Type] = [
+    PretrainingSpecification.self,
     AttentionTransferSpecification.self,
     LowRankAdaptationSpecification.self,
     EvaluationSpecification.self,

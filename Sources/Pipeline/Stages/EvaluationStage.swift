@@ -28,6 +28,9 @@ struct EvaluationStage {
       try StoredResults(try DocumentFile($0).read(), path: $0)
     }
     let test = Array(context.data.test.prefix(specification.sequences ?? .max))
+    // A model that was pretrained is measured by itself: what it was made of is not its teacher.
+    let isAlone = context.recipe.isPretraining
+    let student = isAlone && context.teacher.student == nil ? nil : context.student
     let plan = EvaluationPlan(
       text: test.map { sequence in
         EvaluationSequence(
@@ -37,18 +40,21 @@ struct EvaluationStage {
       tasks: try specification.tasks.map {
         (try EvaluationTask.load($0.path, dataOverride: $0.data), $0.limit)
       },
-      measuresAblations: specification.ablations, recall: specification.recall,
-      fidelity: specification.fidelity, speed: specification.speed)
+      measuresTeacher: !isAlone, measuresAblations: specification.ablations && !isAlone,
+      recall: specification.recall, fidelity: isAlone ? nil : specification.fidelity,
+      speed: specification.speed)
     let outcome = try EvaluationRun(
-      plan: plan, teacher: context.teacher.decoder, student: context.student,
+      plan: plan, teacher: isAlone ? context.teacher.decoder.original : context.teacher.decoder,
+      student: student,
       tokenizer: context.teacher.tokenizer, location: context.teacher.location,
       seed: context.seed, clock: context.clock, progress: progress
     ).run()
     let (mean, byLayer) = transferLoss(test)
     var report = EvaluationReport(
       title: context.recipe.name, teacherName: context.teacher.location,
-      studentName: context.run.path, variants: outcome.variants, transferLoss: mean,
-      transferLossByLayer: byLayer, fidelity: outcome.fidelity, training: try training(),
+      studentName: student == nil ? nil : context.run.path, variants: outcome.variants,
+      transferLoss: mean, transferLossByLayer: byLayer, fidelity: outcome.fidelity,
+      training: try training(),
       speed: outcome.speed, peakMemoryBytes: ProcessMemory.peakBytes, provenance: provenance,
       recipe: resolved,
       commands: ["linearize --recipe \(context.run.path)/recipe.json --output runs/again"],

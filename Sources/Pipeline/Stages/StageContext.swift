@@ -10,9 +10,9 @@ import Transformers
 public final class StageContext {
   public let recipe: Recipe
   public let run: RunDirectory
-  public let teacher: LoadedModel
+  public internal(set) var teacher: LoadedModel
   /// Shares the teacher's weights; its mixers and adapters are what is trained.
-  public let student: Decoder
+  public internal(set) var student: Decoder
   public let data: RecipeData
   public let metrics: LineLog
   public let timings: LineLog

@@ -29,9 +29,11 @@ final class TrainingLoop {
   /// - Parameters:
   ///   - name: stage, also the folder of its checkpoints.
   ///   - parameters: what is trained, under their checkpoint names.
+  ///   - decaysVectors: whether weight decay acts on biases, norms and factors too.
   init(
     _ name: String, _ specification: TrainingSpecification, totalSteps: Int,
-    parameters: [(name: String, parameter: Parameter)], context: StageContext
+    parameters: [(name: String, parameter: Parameter)], context: StageContext,
+    decaysVectors: Bool = true
   ) throws {
     self.name = name
     self.specification = specification
@@ -40,7 +42,9 @@ final class TrainingLoop {
     self.context = context
     checkpoints = StageCheckpoints(
       folder: try context.run.checkpointsPath(stage: name), log: { context.progress.log($0) })
-    optimizer = AdamW(parameters.map(\.parameter), specification.optimizer)
+    optimizer = AdamW(
+      parameters.map(\.parameter), specification.optimizer,
+      decays: { decaysVectors || $0.isMatrix })
     schedule = LearningRateSchedule(
       specification.schedule, learningRate: specification.optimizer.learningRate,
       totalSteps: totalSteps)

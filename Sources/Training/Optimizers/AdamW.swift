@@ -9,10 +9,16 @@ public final class AdamW {
   /// Steps taken.
   public private(set) var step = 0
   private var moments: [(first: Tensor, second: Tensor)]
+  private let weightDecays: [Double]
 
-  public init(_ parameters: [Parameter], _ specification: OptimizerSpecification) {
+  /// - Parameter decays: whether the specification's weight decay acts on a parameter.
+  public init(
+    _ parameters: [Parameter], _ specification: OptimizerSpecification,
+    decays: (Parameter) -> Bool = { _ in true }
+  ) {
     self.parameters = parameters
     self.specification = specification
+    weightDecays = parameters.map { decays($0) ? specification.weightDecay : 0 }
     moments = parameters.map { (Tensor(zeros: $0.value.shape), Tensor(zeros: $0.value.shape)) }
   }
 
@@ -40,7 +46,7 @@ public final class AdamW {
         firstMoment: &first, secondMoment: &second,
         learningRate: Float(learningRate),
         betas: (specification.betas.first, specification.betas.second),
-        epsilon: Float(specification.epsilon), weightDecay: Float(specification.weightDecay),
+        epsilon: Float(specification.epsilon), weightDecay: Float(weightDecays[index]),
         step: step)
       moments[index] = (first, second)
       parameter.gradient = nil
@@ -59,4 +65,10 @@ public final class AdamW {
     self.step = step
     self.moments = moments
   }
+}
+
+extension Parameter {
+  /// Whether it has more than one dimension, those of length 1 left out: what weight decay is meant
+  /// for, and not biases, gains and factors.
+  public var isMatrix: Bool { value.shape.dimensions.count { $0 > 1 } > 1 }
 }

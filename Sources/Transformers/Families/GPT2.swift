@@ -82,6 +82,13 @@ public enum GPT2: TeacherFamily {
       head: source.head("lm_head.weight", embedding: embedding, configuration))
   }
 
+  /// Projections into the residual stream shrink with its depth (Radford et al. 2019, section 2.3).
+  public static func initialScale(
+    _ tensor: String, _ configuration: DecoderConfiguration
+  ) -> Double {
+    tensor.hasSuffix(".c_proj.weight") ? 1 / Double(2 * configuration.layers).squareRoot() : 1
+  }
+
   public static func isIgnorable(_ name: String) -> Bool {
     name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias")
   }

@@ -94,9 +94,17 @@ import Training
       (["student=3"], "$.student: found the integer 3, expected an object"),
       (
         ["~student"],
-        "$.student.mixer: is missing; expected one of \"linear\", \"sliding-window\", \"terrace-window\" (Token mixer that replaces softmax attention)"
+        "$.student: is missing; expected the attention that takes the softmax's place (only the stage \"pretrain\" does without)"
       ),
       (["teacher.path="], "$.teacher.path: is empty; expected a path"),
+      (
+        ["~teacher.path"],
+        "$.teacher.path: is missing; give a checkpoint, or the \"configuration\" of a new model"
+      ),
+      (
+        ["teacher.tokenizer=models"],
+        "$.teacher.tokenizer: has no effect; it goes with \"configuration\", a checkpoint has its own"
+      ),
       (
         ["teacher.sha256=abc"],
         "$.teacher.sha256: found 3 characters, expected 64 hexadecimal digits"
@@ -125,11 +133,11 @@ import Training
       ),
       (
         ["stages[0].stage=attention-transfr"],
-        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\"; did you mean \"attention-transfer\"?"
+        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\"; did you mean \"attention-transfer\"?"
       ),
       (
         ["~stages[0].stage"],
-        "$.stages[0].stage: is missing; expected one of \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\" (What this stage does.)"
+        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\" (What this stage does.)"
       ),
       (
         ["stages[0].stage=low-rank-adaptation"],
@@ -137,7 +145,7 @@ import Training
       ),
       (
         [#"stages=[{"stage": "evaluate"}, {"stage": "attention-transfer", "steps": 1}]"#],
-        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order attention-transfer, low-rank-adaptation, evaluate"
+        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, low-rank-adaptation, evaluate"
       ),
       (["~stages[0].steps"], "$.stages[0].steps: is missing; give either \"steps\" or \"epochs\""),
       (
