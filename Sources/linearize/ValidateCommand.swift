@@ -19,12 +19,15 @@ struct ValidateCommand: ParsableCommand {
     help: "Print the resolved recipe: overrides applied, every default spelled out.")
   var printsResolved = false
 
-  @Flag(help: "Do not look whether the teacher's and the text's files exist.")
+  @Flag(help: "Do not look whether the teacher's and the text's files exist, and fit the student.")
   var skipInputs = false
 
   func run() throws {
     let loaded = try options.load()
-    if !skipInputs { try loaded.checkInputs() }
+    if !skipInputs {
+      try loaded.checkInputs()
+      try loaded.checkStudent()
+    }
     if printsResolved {
       try Console.output(loaded.resolved.pretty)
     } else {

@@ -25,6 +25,23 @@ import Transformers
       ])
   }
 
+  @Test func `A recipe is held against its teacher's heads`() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    try teacher.recipe("student.featureMap.projectionDim=8").checkStudent()
+    let error = #expect(throws: ModelError.self) {
+      try teacher.recipe("student.featureMap.projectionDim=9", "student.softmaxLayers=[5]")
+        .checkStudent()
+    }
+    #expect(
+      error?.description == """
+        tiny.json: 2 problems
+          - student.softmaxLayers names layer 5, the teacher has layers 0 to 1
+          - student.featureMap.projectionDim is 9, but heads of 8 coordinates fill no more than 8 of \
+        an identity at the start; use at most 8, or "initialization": "kaiming"
+        """)
+  }
+
   @Test func `A student without parameters is converted, and its end is kept wherever it reads`()
     throws
   {
