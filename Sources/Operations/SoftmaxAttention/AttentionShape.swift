@@ -9,8 +9,12 @@ public struct AttentionShape: Sendable, Equatable {
   public let headDim: Int
   /// Factor of the query-key products; `1/sqrt(headDim)` unless given.
   public let scale: Float
+  /// A query sees the keys up to its own; otherwise every key of its segment, as in an encoder.
+  public let isCausal: Bool
 
-  public init(queryHeads: Int, keyValueHeads: Int, headDim: Int, scale: Float? = nil) {
+  public init(
+    queryHeads: Int, keyValueHeads: Int, headDim: Int, scale: Float? = nil, isCausal: Bool = true
+  ) {
     precondition(
       keyValueHeads > 0 && queryHeads % keyValueHeads == 0,
       "\(queryHeads) query heads cannot share \(keyValueHeads) key-value heads")
@@ -18,6 +22,7 @@ public struct AttentionShape: Sendable, Equatable {
     self.keyValueHeads = keyValueHeads
     self.headDim = headDim
     self.scale = scale ?? 1 / Float(headDim).squareRoot()
+    self.isCausal = isCausal
   }
 
   /// Query heads that share one key-value head.
