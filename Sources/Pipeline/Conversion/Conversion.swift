@@ -98,17 +98,22 @@ public struct Conversion {
           environment: environment, date: wallClock()
         ).run()
       }
-      if let pretraining = stage as? PretrainingSpecification {
+      switch stage {
+      case let pretraining as PretrainingSpecification:
         try pretrain(pretraining, context, digest: digest)
-      } else {
+      case let stage as any StudentStageSpecification:
         try train(stage, context, digest: digest)
+      default:
+        preconditionFailure("the stage \(stage.name) is registered and not run here")
       }
     }
     return ("The run is in \(run.path); the recipe has no evaluate stage.\n", .success)
   }
 
   /// Runs a training stage, or takes its artefact when it is there.
-  private func train(_ stage: any StageSpecification, _ context: StageContext, digest: String)
+  private func train(
+    _ stage: any StudentStageSpecification, _ context: StageContext, digest: String
+  )
     throws
   {
     let path = "\(context.run.artefactsPath)/\(stage.name).h5"
@@ -116,27 +121,20 @@ public struct Conversion {
       let artefact = try StudentArtefact.read(path)
       for layer in context.student.layers { layer.adapters = [:] }
       try artefact.install(on: context.student, location: path)
+      context.adapters = artefact.adapters
       context.progress.log("\(stage.name): done before, taken from \(path)")
       return
     }
     try stopIfAsked(before: stage)
     let start = clock()
-    var adapters: StudentArtefact.Adapters?
-    switch stage {
-    case let transfer as AttentionTransferSpecification:
-      try AttentionTransferStage(specification: transfer, context: context).run()
-    case let adaptation as LowRankAdaptationSpecification:
-      try LowRankAdaptationStage(specification: adaptation, context: context).run()
-      if !adaptation.merge {
-        adapters = StudentArtefact.Adapters(
-          rank: adaptation.rank, alpha: adaptation.alpha,
-          targets: LowRankAdaptationStage.projections(adaptation.targets))
-      }
-    default:
-      preconditionFailure("the stage \(stage.name) is registered and not run here")
-    }
+    let isTrainable = context.student.parameters.map(\.parameter.isTrainable)
+    let parameters = context.student.parameters.map(\.parameter)
+    try stage.train(in: context)
+    // What one stage freezes is not frozen for the next, in a resumed run as little as in this one.
+    for (parameter, flag) in zip(parameters, isTrainable) { parameter.isTrainable = flag }
+    for (_, parameter) in context.student.ownWeights { parameter.isTrainable = false }
     var artefact = artefact(of: stage, context, digest: digest)
-    artefact.adapters = adapters
+    artefact.adapters = context.adapters
     artefact.tensors = StudentArtefact.tensors(of: context.student)
     try artefact.write(to: path)
     context.progress.log(

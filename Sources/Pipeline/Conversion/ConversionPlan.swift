@@ -49,35 +49,28 @@ public struct ConversionPlan {
       recipe.student.map { decoder.layers.count - Set($0.softmaxLayers).count } ?? 0
     let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1.path)) }
     let length = recipe.data.packing.sequenceLength
-    trainingSequences = max(1, Int(Double(textBytes) / Self.bytesPerToken) / length)
+    let textTokens = Int(Double(textBytes) / Self.bytesPerToken)
+    trainingSequences = max(1, textTokens / length)
     measuredRate = Self.measureRate()
-    let costs = StageCosts(
-      configuration: decoder.configuration, sequenceLength: length,
-      convertedLayers: convertedLayers,
-      mixerParameters: decoder.parameters.reduce(0) { $0 + $1.parameter.value.count })
+    let mixerParameters = decoder.parameters.reduce(0) { $0 + $1.parameter.value.count }
     var stages: [Stage] = []
-    for stage in recipe.stages {
+    for stage in recipe.stages.compactMap({ $0 as? any TrainingStageSpecification }) {
       guard let training = stage.training else { continue }
+      let length = stage.sequenceLength ?? length
+      let sequences = max(1, textTokens / length)
       let steps = training.length.steps(
-        sequences: trainingSequences, sequencesPerStep: training.sequencesPerStep)
+        sequences: sequences, sequencesPerStep: training.sequencesPerStep)
       let tokens = steps * training.sequencesPerStep * length
-      let rows = training.batchSize * length
-      let cost: (parameters: Int, memory: Int, disk: Int, flops: Double)
-      switch stage {
-      case let transfer as AttentionTransferSpecification:
-        cost = costs.transfer(transfer, rows: rows, tokens: tokens)
-      case let adaptation as LowRankAdaptationSpecification:
-        cost = costs.adaptation(adaptation, rows: rows)
-      case let pretraining as PretrainingSpecification:
-        cost = costs.pretraining(pretraining, rows: rows)
-      default:
-        continue
-      }
+      let cost = stage.cost(
+        StageSizes(
+          configuration: decoder.configuration, sequenceLength: length,
+          convertedLayers: convertedLayers, mixerParameters: mixerParameters,
+          rows: training.batchSize * length, tokens: tokens))
       stages.append(
         Stage(
           name: stage.name, steps: steps, tokens: tokens, trainedParameters: cost.parameters,
-          memoryBytes: cost.memory, diskBytes: cost.disk,
-          seconds: cost.flops * Double(tokens) / (measuredRate * Self.efficiency)))
+          memoryBytes: cost.memoryBytes, diskBytes: cost.diskBytes,
+          seconds: cost.operationsPerToken * Double(tokens) / (measuredRate * Self.efficiency)))
     }
     self.stages = stages
   }
@@ -98,96 +91,6 @@ public struct ConversionPlan {
     for _ in 0..<10 { _ = matrixProduct(matrix, matrix, rightTransposed: true) }
     let seconds = ProcessInfo.processInfo.systemUptime - start
     return 10 * 2 * pow(Double(size), 3) / max(seconds, 1e-9)
-  }
-}
-
-/// Parameters, memory, disk and work of the stages, from sizes.
-private struct StageCosts {
-  let configuration: DecoderConfiguration
-  let sequenceLength: Int
-  let convertedLayers: Int
-  let mixerParameters: Int
-
-  private var hidden: Int { configuration.hiddenSize }
-  private var heads: Int { configuration.attention.queryWidth }
-  private var layerParameters: Int {
-    let head = configuration.vocabularySize * hidden * (configuration.tiesHead ? 1 : 2)
-    return (configuration.approximateParameters - head) / configuration.layers
-  }
-  private var bodyFlops: Double { 2 * Double(layerParameters * configuration.layers) }
-  private var headFlops: Double { 2 * Double(configuration.vocabularySize * hidden) }
-  /// Causal softmax: half of two products of every pair.
-  private var softmaxFlops: Double {
-    Double(2 * sequenceLength * heads * configuration.layers)
-  }
-  /// Features, window and state of the replaced attention, forward.
-  private var mixerFlops: Double { Double(12 * 64 * heads * convertedLayers) * 2 }
-  /// Scratch that every stage has: widened weights and one layer's tensors, bytes.
-  private func scratch(_ rows: Int) -> Int {
-    4 * (rows * (6 * hidden + 8 * heads + 3 * configuration.intermediateSize) + (4 << 20))
-  }
-
-  func transfer(_ stage: AttentionTransferSpecification, rows: Int, tokens: Int) -> (
-    parameters: Int, memory: Int, disk: Int, flops: Double
-  ) {
-    var disk = 4 * mixerParameters * (3 + 4 * 2 + 1)
-    if let activations = stage.activations {
-      let bytes = activations.storage == .bfloat16 ? 2 : 4
-      disk += tokens * hidden * (bytes * activations.layersPerBlock + 4) * 2
-    }
-    return (
-      mixerParameters, 4 * mixerParameters * 5 + scratch(rows), disk,
-      bodyFlops + softmaxFlops + 3 * mixerFlops
-    )
-  }
-
-  func adaptation(_ stage: LowRankAdaptationSpecification, rows: Int) -> (
-    parameters: Int, memory: Int, disk: Int, flops: Double
-  ) {
-    let key = configuration.attention.keyWidth
-    var parameters = 0
-    for target in stage.targets {
-      let sizes =
-        switch target {
-        case .queries, .output: hidden + heads
-        case .keys, .values: hidden + key
-        }
-      parameters += convertedLayers * stage.rank * sizes
-    }
-    if stage.trainFeatureMaps { parameters += mixerParameters }
-    let forwards = stage.activationCheckpointing ? 2.0 : 1.0
-    return (
-      parameters,
-      4 * parameters * 5 + graph(rows, isCheckpointed: stage.activationCheckpointing)
-        + scratch(rows), 4 * parameters * 12,
-      (forwards + 1) * bodyFlops + 2 * headFlops + (forwards + 2) * mixerFlops
-    )
-  }
-
-  /// Weights as drawn, trained, best, their gradients and two moments; gradients for weights cost
-  /// as much as those for inputs.
-  func pretraining(_ stage: PretrainingSpecification, rows: Int) -> (
-    parameters: Int, memory: Int, disk: Int, flops: Double
-  ) {
-    let parameters = configuration.approximateParameters + mixerParameters
-    let forwards = stage.activationCheckpointing ? 2.0 : 1.0
-    let softmax =
-      softmaxFlops * Double(configuration.layers - convertedLayers) / Double(configuration.layers)
-    return (
-      parameters,
-      4 * parameters * 6 + graph(rows, isCheckpointed: stage.activationCheckpointing)
-        + scratch(rows), 4 * parameters * 13,
-      (forwards + 2) * (bodyFlops + softmax + mixerFlops) + 3 * headFlops
-    )
-  }
-
-  /// What the tape keeps of a batch, and a tile of logits, bytes.
-  private func graph(_ rows: Int, isCheckpointed: Bool) -> Int {
-    let layer = 4 * rows * (6 * hidden + 10 * heads + 2 * configuration.intermediateSize)
-    let logits = 4 * 128 * configuration.vocabularySize
-    return isCheckpointed
-      ? layer + 4 * rows * hidden * configuration.layers + logits
-      : layer * configuration.layers + logits
   }
 }
 

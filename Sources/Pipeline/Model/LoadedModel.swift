@@ -140,8 +140,8 @@ public final class LoadedModel {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
     if isFolder.boolValue {
-      for stage in [LowRankAdaptationSpecification.name, AttentionTransferSpecification.name] {
-        let artefact = "\(path)/artefacts/\(stage).h5"
+      for stage in StageRegistry.all.reversed() {
+        let artefact = "\(path)/artefacts/\(stage.name).h5"
         if FileManager.default.fileExists(atPath: artefact) { return artefact }
       }
       return nil

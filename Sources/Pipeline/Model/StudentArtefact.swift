@@ -182,8 +182,9 @@ extension StudentArtefact {
         problems.append("\(name) has shape \(tensor.shape), expected \(parameter.value.shape)")
       }
     }
-    let head = ("lm_head.weight", decoder.weights.head.shape)
-    for (name, expected) in decoder.weightShapes + (decoder.isHeadTied ? [head] : []) {
+    let head = decoder.isHeadTied ? decoder.weights.head : nil
+    let shapes = decoder.weightShapes + (head.map { [("lm_head.weight", $0.shape)] } ?? [])
+    for (name, expected) in shapes {
       guard let tensor = remaining.removeValue(forKey: name) else { continue }
       if tensor.shape.dimensions == expected {
         decoder.replaceWeight(name, with: tensor)

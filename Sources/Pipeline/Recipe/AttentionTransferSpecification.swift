@@ -49,6 +49,26 @@ public struct AttentionTransferSpecification: StageSpecification, Equatable {
   }
 }
 
+extension AttentionTransferSpecification: StudentStageSpecification {
+  func train(in context: StageContext) throws {
+    try AttentionTransferStage(specification: self, context: context).run()
+  }
+
+  func cost(_ sizes: StageSizes) -> StageCost {
+    let parameters = sizes.mixerParameters
+    var disk = 4 * parameters * (3 + 4 * 2 + 1)
+    if let activations {
+      let bytes = activations.storage == .bfloat16 ? 2 : 4
+      disk += sizes.tokens * sizes.hidden * (bytes * activations.layersPerBlock + 4) * 2
+    }
+    return StageCost(
+      parameters: parameters, memoryBytes: 4 * parameters * 5 + sizes.scratchBytes,
+      diskBytes: disk,
+      operationsPerToken: sizes.bodyOperations + sizes.softmaxOperations
+        + 3 * sizes.mixerOperations)
+  }
+}
+
 /// How attention inputs are stored for training layer by layer.
 public struct StoredActivationsSpecification: Sendable, Equatable {
   public enum Storage: String, CaseIterable, Sendable { case float32, bfloat16 }

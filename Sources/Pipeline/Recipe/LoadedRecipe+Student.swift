@@ -10,5 +10,11 @@ extension LoadedRecipe {
     guard let student = recipe.student else { return }
     let model = try LoadedModel.open(recipe.teacher, seed: seed, drawsWeights: false)
     try model.decoder.install(student, seed: seed, location: path)
+    let problems = recipe.stages.enumerated().flatMap { index, stage in
+      ((stage as? FinetuningSpecification)?.parameters ?? []).compactMap {
+        model.decoder.problem(of: $0).map { "stages[\(index)].parameters: \($0)" }
+      }
+    }
+    if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
   }
 }

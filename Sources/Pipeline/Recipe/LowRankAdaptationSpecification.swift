@@ -62,3 +62,28 @@ public struct LowRankAdaptationSpecification: StageSpecification, Equatable {
     }
   }
 }
+
+extension LowRankAdaptationSpecification: StudentStageSpecification {
+  func train(in context: StageContext) throws {
+    try LowRankAdaptationStage(specification: self, context: context).run()
+  }
+
+  func cost(_ sizes: StageSizes) -> StageCost {
+    var parameters = trainFeatureMaps ? sizes.mixerParameters : 0
+    for target in targets {
+      let width =
+        switch target {
+        case .queries, .output: sizes.heads
+        case .keys, .values: sizes.configuration.attention.keyWidth
+        }
+      parameters += sizes.convertedLayers * rank * (sizes.hidden + width)
+    }
+    let forwards = activationCheckpointing ? 2.0 : 1.0
+    return StageCost(
+      parameters: parameters,
+      memoryBytes: 4 * parameters * 5 + sizes.graphBytes(isCheckpointed: activationCheckpointing)
+        + sizes.scratchBytes, diskBytes: 4 * parameters * 12,
+      operationsPerToken: (forwards + 1) * sizes.bodyOperations + 2 * sizes.headOperations
+        + (forwards + 2) * sizes.mixerOperations)
+  }
+}

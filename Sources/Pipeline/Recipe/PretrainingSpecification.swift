@@ -27,3 +27,9 @@ public struct PretrainingSpecification: StageSpecification, Equatable {
       "dtype", default: .float32, "Type of the tensors in the folder that the stage writes.")
   }
 }
+
+extension PretrainingSpecification: TrainingStageSpecification {
+  func cost(_ sizes: StageSizes) -> StageCost {
+    sizes.allWeights(isCheckpointed: activationCheckpointing)
+  }
+}

@@ -52,7 +52,7 @@ public struct Recipe: Sendable {
 
   private static func reportOrder(of stages: [PlacedStage], to reader: DocumentReader) {
     for (before, after) in zip(stages, stages.dropFirst())
-    where before.stage.phase > after.stage.phase {
+    where StageRegistry.position(of: before.stage) > StageRegistry.position(of: after.stage) {
       reader.report(
         "stages[\(after.index)]",
         "\"\(after.stage.name)\" comes after \"\(before.stage.name)\"; expected the order "

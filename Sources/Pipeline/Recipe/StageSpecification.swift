@@ -1,7 +1,7 @@
 import Documents
 
-/// Where a stage stands in a conversion; stages of a recipe come in this order.
-public enum StagePhase: Int, Sendable, Comparable {
+/// What a stage is for.
+public enum StagePhase: Sendable {
   /// A model learns to predict tokens from nothing.
   case pretraining
   /// The new attention learns to give the teacher's outputs.
@@ -10,10 +10,6 @@ public enum StagePhase: Int, Sendable, Comparable {
   case adaptation
   /// The student is measured.
   case evaluation
-
-  public static func < (left: StagePhase, right: StagePhase) -> Bool {
-    left.rawValue < right.rawValue
-  }
 }
 
 /// One stage of a recipe: what `linearize` is to do next to the student.
@@ -30,22 +26,42 @@ public protocol StageSpecification: Sendable {
 
   /// What the stage tells a training loop; `nil` for a stage that trains nothing.
   var training: TrainingSpecification? { get }
+
+  /// Tokens of the stage's sequences where they are not those of `data.sequenceLength`.
+  var sequenceLength: Int? { get }
 }
 
 extension StageSpecification {
   public var name: String { Self.name }
   public var phase: StagePhase { Self.phase }
   public var training: TrainingSpecification? { nil }
+  public var sequenceLength: Int? { nil }
 }
 
-/// The stages a recipe may name.
+/// A stage that costs time, memory and disk worth telling beforehand.
+protocol TrainingStageSpecification: StageSpecification {
+  func cost(_ sizes: StageSizes) -> StageCost
+}
+
+/// A stage that trains a student of the run's teacher and leaves an artefact.
+protocol StudentStageSpecification: TrainingStageSpecification {
+  /// Trains `context.student`, from where its own checkpoints say it was.
+  func train(in context: StageContext) throws
+}
+
+/// The stages a recipe may name, in the order in which it may name them.
 public enum StageRegistry {
   public static let all: [any StageSpecification.Type] = [
     PretrainingSpecification.self,
     AttentionTransferSpecification.self,
     LowRankAdaptationSpecification.self,
+    FinetuningSpecification.self,
     EvaluationSpecification.self,
   ]
+
+  static func position(of stage: any StageSpecification) -> Int {
+    all.firstIndex { $0.name == stage.name }!
+  }
 
   /// - Returns: `nil` after the mistake of an unknown stage.
   static func read(_ reader: DocumentReader) -> (any StageSpecification)? {

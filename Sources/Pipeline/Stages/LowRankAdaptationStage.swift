@@ -31,13 +31,20 @@ struct LowRankAdaptationStage {
         sequences: context.data.train.count, sequencesPerStep: training.sequencesPerStep),
       parameters: student.parameters.filter { $0.parameter.isTrainable }, context: context)
     let objective = NextTokenTraining(
-      training: training, isCheckpointed: specification.activationCheckpointing, context: context
+      training: training, isCheckpointed: specification.activationCheckpointing, data: context.data,
+      context: context
     ) { step in
       for layer in student.layers {
         for adapter in layer.adapters.values { adapter.step = step }
       }
     }
     try loop.run(train: objective.train, validate: objective.validation)
-    if specification.merge { student.mergeAdapters() }
+    if specification.merge {
+      student.mergeAdapters()
+    } else {
+      context.adapters = StudentArtefact.Adapters(
+        rank: specification.rank, alpha: specification.alpha,
+        targets: Self.projections(specification.targets))
+    }
   }
 }

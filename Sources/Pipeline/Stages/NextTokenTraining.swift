@@ -8,6 +8,7 @@ import Transformers
 struct NextTokenTraining {
   let training: TrainingSpecification
   let isCheckpointed: Bool
+  let data: RecipeData
   let context: StageContext
   /// Called before each batch with its number over the whole stage, and with nil after the last of
   /// a step.
@@ -15,12 +16,12 @@ struct NextTokenTraining {
 
   /// Gradients of the mean loss of a predicted token, averaged over the step's batches.
   func train(step: Int) -> StepMeasures {
-    let indices = context.data.trainingIndices(step: step, count: training.sequencesPerStep)
+    let indices = data.trainingIndices(step: step, count: training.sequencesPerStep)
     var loss = 0.0
     var tokens = 0
     for (micro, start) in stride(from: 0, to: indices.count, by: training.batchSize).enumerated() {
       let batch = PackedBatch(
-        indices[start..<start + training.batchSize].map { context.data.train[$0] })
+        indices[start..<start + training.batchSize].map { data.train[$0] })
       willTrain(step * training.gradientAccumulation + micro)
       let tape = Tape()
       let layout = batch.layout
@@ -39,12 +40,12 @@ struct NextTokenTraining {
   }
 
   /// Mean loss of a predicted token; nil without validation data.
-  var validation: (() -> Double)? { context.data.validation.isEmpty ? nil : validate }
+  var validation: (() -> Double)? { data.validation.isEmpty ? nil : validate }
 
   private func validate() -> Double {
     var total = 0.0
     var counted = 0
-    for sequence in context.data.validation {
+    for sequence in data.validation {
       let batch = PackedBatch([sequence])
       let tape = Tape(isRecording: false)
       let hidden = context.student.hiddenStates(batch.tokens, layout: batch.layout, on: tape)

@@ -22,7 +22,8 @@ struct PretrainingStage {
       parameters: student.parameters.filter { $0.parameter.isTrainable }, context: context,
       decaysVectors: false)
     let objective = NextTokenTraining(
-      training: training, isCheckpointed: specification.activationCheckpointing, context: context)
+      training: training, isCheckpointed: specification.activationCheckpointing, data: context.data,
+      context: context)
     try loop.run(train: objective.train, validate: objective.validation)
     let model = try LoadedModel(
       location: context.run.path, decoder: student, source: context.teacher.source,

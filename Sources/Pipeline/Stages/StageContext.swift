@@ -13,6 +13,8 @@ public final class StageContext {
   public internal(set) var teacher: LoadedModel
   /// Shares the teacher's weights; its mixers and adapters are what is trained.
   public internal(set) var student: Decoder
+  /// The student's, where they are not merged.
+  var adapters: StudentArtefact.Adapters?
   public let data: RecipeData
   public let metrics: LineLog
   public let timings: LineLog
@@ -49,10 +51,12 @@ public struct RecipeData: Sendable {
   public let train, validation, test: [PackedSequence]
   public let order: DataSpecification.Order
   let seed: UInt64
+  private let specification: DataSpecification
 
   /// - Throws: `DatasetError`.
   init(_ specification: DataSpecification, model: LoadedModel, seed: UInt64) throws {
     self.seed = seed
+    self.specification = specification
     order = specification.order
     let vocabularySize = model.decoder.configuration.vocabularySize
     func load(_ datasets: [DatasetSpecification], _ limit: Int?) throws -> [PackedSequence] {
@@ -82,6 +86,19 @@ public struct RecipeData: Sendable {
     train = try load(specification.train, nil)
     validation = try load(specification.validation, specification.validationSequences)
     test = try load(specification.test, specification.testSequences)
+  }
+
+  /// The same texts in sequences of another length.
+  ///
+  /// - Parameter sequenceLength: nil leaves them as they are.
+  /// - Throws: `DatasetError`.
+  func repacked(sequenceLength: Int?, model: LoadedModel) throws -> RecipeData {
+    guard let sequenceLength, sequenceLength != specification.packing.sequenceLength else {
+      return self
+    }
+    var specification = specification
+    specification.packing.sequenceLength = sequenceLength
+    return try RecipeData(specification, model: model, seed: seed)
   }
 
   private static func encoder(_ dataset: DatasetSpecification, _ model: LoadedModel) throws

@@ -133,11 +133,11 @@ import Training
       ),
       (
         ["stages[0].stage=attention-transfr"],
-        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\"; did you mean \"attention-transfer\"?"
+        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"evaluate\"; did you mean \"attention-transfer\"?"
       ),
       (
         ["~stages[0].stage"],
-        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"evaluate\" (What this stage does.)"
+        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"evaluate\" (What this stage does.)"
       ),
       (
         ["stages[0].stage=low-rank-adaptation"],
@@ -145,7 +145,7 @@ import Training
       ),
       (
         [#"stages=[{"stage": "evaluate"}, {"stage": "attention-transfer", "steps": 1}]"#],
-        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, low-rank-adaptation, evaluate"
+        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, low-rank-adaptation, finetune, evaluate"
       ),
       (["~stages[0].steps"], "$.stages[0].steps: is missing; give either \"steps\" or \"epochs\""),
       (

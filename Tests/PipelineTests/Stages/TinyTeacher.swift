@@ -52,6 +52,10 @@ struct TinyTeacher {
 
   /// A recipe of 6 steps each on this teacher, changed by overrides.
   func recipe(_ overrides: String..., output: String = "run") throws -> LoadedRecipe {
+    try recipe(overrides, output: output)
+  }
+
+  func recipe(_ overrides: [String], output: String = "run") throws -> LoadedRecipe {
     let data: JSONValue = [["path": .string(folder + "/ids.json"), "format": "token-ids"]]
     let training: JSONObject = [
       "steps": 6, "gradientAccumulation": 2, "checkpointEvery": 2, "evaluateEvery": 3,

@@ -1,0 +1,123 @@
+import Documents
+import Foundation
+import Synchronization
+import Testing
+import Transformers
+
+@testable import Pipeline
+
+@Suite struct FinetuningTests {
+  private let artefact = "run/artefacts/finetune.h5"
+
+  private func recipe(_ teacher: TinyTeacher, _ overrides: String...) throws -> LoadedRecipe {
+    let stages = """
+      stages=[{"stage":"attention-transfer","steps":2,"gradientAccumulation":1},\
+      {"stage":"low-rank-adaptation","steps":2,"gradientAccumulation":1},\
+      {"stage":"finetune","steps":6,"gradientAccumulation":1,"evaluateEvery":3,\
+      "checkpointEvery":2,"optimizer":{"learningRate":0.003}},{"stage":"evaluate"}]
+      """
+    return try teacher.recipe([stages] + overrides)
+  }
+
+  private func validationLosses(_ teacher: TinyTeacher) throws -> [Double] {
+    try String(contentsOfFile: teacher.folder + "/run/metrics.jsonl", encoding: .utf8)
+      .split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+      .filter { $0["stage"] == "finetune" }.compactMap { $0["validationLoss"]?.doubleValue }
+  }
+
+  @Test("every weight is trained, and the student opens again as it was measured")
+  func allWeights() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    #expect(try teacher.run(try recipe(teacher)) == .success)
+    let student = try LoadedModel.open("\(teacher.folder)/run")
+    #expect(student.student?.stage == "finetune")
+    #expect(student.student?.adapters?.rank == 8)
+    // 2 layers of (3 of the mixer, 8 of the adapters, 9 weights), the embedding and the last norm.
+    #expect(student.decoder.parameters.count == 2 * (3 + 8 + 9) + 2)
+    let original = try LoadedModel.open("\(teacher.folder)/teacher").decoder
+    for (name, parameter) in student.decoder.ownWeights where name.hasSuffix("norm.weight") {
+      #expect(parameter.value.elements.contains { $0 != 1 }, "\(name)")
+    }
+    #expect(original.ownWeights.isEmpty)
+    let losses = try validationLosses(teacher)
+    #expect(losses.count == 2 && losses[1] < losses[0])
+  }
+
+  @Test("a pattern trains what it names and leaves the rest as it was")
+  func patterns() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    _ = try teacher.run(
+      try recipe(teacher, #"stages[2].parameters=["*.mlp.down_proj.weight", "*.window_factors"]"#))
+    let tensors = { (stage: String) in
+      Dictionary(
+        uniqueKeysWithValues: try StudentArtefact.read(
+          "\(teacher.folder)/run/artefacts/\(stage).h5"
+        ).tensors.map { ($0.name, $0.tensor.elements) })
+    }
+    let (before, after) = (try tensors("low-rank-adaptation"), try tensors("finetune"))
+    let changed = after.filter { before[$0.key] != $0.value }.keys.sorted()
+    #expect(
+      changed
+        == (0..<2).flatMap {
+          [
+            "model.layers.\($0).mlp.down_proj.weight",
+            "model.layers.\($0).self_attn.window_factors",
+          ]
+        })
+  }
+
+  @Test("a run stopped in the stage and resumed writes the same bytes, also with longer sequences")
+  func resume() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try recipe(teacher, "stages[2].sequenceLength=96", "stages[2].keepBest=false")
+    _ = try teacher.run(recipe)
+    let expected = try teacher.bytes(artefact)
+    let tokens = try String(
+      contentsOfFile: teacher.folder + "/run/metrics.jsonl", encoding: .utf8
+    ).split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+      .filter { $0["stage"] == "finetune" }.compactMap { $0["tokens"]?.intValue }
+    #expect(tokens == [Int](repeating: 96, count: 6))
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    let polls = Mutex(0)
+    #expect(throws: Preempted.self) {
+      try teacher.run(
+        recipe,
+        interruption: Interruption {
+          polls.withLock {
+            $0 += 1
+            return $0 > 16 ? SIGTERM : 0
+          }
+        })
+    }
+    #expect(teacher.exists("run/checkpoints/finetune"))
+    _ = try teacher.run(recipe, resume: true)
+    #expect(try teacher.bytes(artefact) == expected)
+  }
+
+  @Test("a pattern that names nothing is refused with a name that there is")
+  func idlePattern() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try recipe(teacher, #"stages[2].parameters=["*.mlp.*", "*.self_atn.*"]"#)
+    let error = #expect(throws: ModelError.self) { try recipe.checkStudent() }
+    #expect(
+      "\(try #require(error))"
+        == "tiny.json: stages[2].parameters: no parameter of the student is named \"*.self_atn.*\"; expected a pattern of names such as \"model.layers.0.self_attn.feature_map_q.mlp.layer\""
+    )
+  }
+
+  @Test(
+    "a star stands for any characters, none included",
+    arguments: [
+      ("*", "anything", true), ("a.b", "a.b", true), ("a.b", "a.bc", false),
+      ("*.mlp.*", "model.layers.0.mlp.up_proj.weight", true), ("*.mlp.*", "mlp.up", false),
+      ("a*a", "a", false), ("a*a", "aa", true), ("*w0", "self_attn.w0", true),
+      ("*w0*w0", "xw0", false), ("a**b", "ab", true),
+    ])
+  func pattern(pattern: String, name: String, isMatch: Bool) {
+    #expect(NamePattern(pattern).matches(name) == isMatch)
+  }
+}
