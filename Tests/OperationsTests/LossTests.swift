@@ -170,23 +170,3 @@ import Testing
     #expect(empty.gradient.elements.allSatisfy { $0 == 0 })
   }
 }
-
-@Suite struct AttentionWeightCrossEntropyTests {
-  @Test("without a window no factors are needed, and none get a gradient")
-  func noFactors() {
-    let fixture = HybridOperandsFixture(
-      HybridCase(window: .none, sinks: 0, isAffine: false, segments: [3, 70]))
-    let rows = fixture.layout.rows
-    let results = [tensor(fixture.factors, [4]), Tensor(zeros: [0])].map { factors in
-      attentionWeightCrossEntropy(
-        queries: tensor(fixture.queries, [rows, 24]), keys: tensor(fixture.keys, [rows, 12]),
-        queryFeatures: tensor(fixture.queryFeatures, [rows, 20]),
-        keyFeatures: tensor(fixture.keyFeatures, [rows, 20]), windowFactors: factors,
-        shape: fixture.shape, layout: fixture.layout, weight: 1)
-    }
-    #expect(results[0].value == results[1].value)
-    #expect(results[0].gradients.keyFeatures.elements == results[1].gradients.keyFeatures.elements)
-    #expect(results[0].gradients.windowFactors.elements == [0, 0, 0, 0])
-    #expect(results[1].gradients.windowFactors.shape == [0])
-  }
-}

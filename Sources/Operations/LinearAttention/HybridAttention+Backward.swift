@@ -12,8 +12,8 @@ public struct HybridAttentionGradients: Sendable {
   public var windowFactors: Tensor
 }
 
-/// Gradients of `hybridAttention`, chunk by chunk from the last, with the gradient of the state
-/// carried backwards. With `dN = dY / D` and `dD = −rowsum(dY ⊙ Y) / D` every weight has the
+/// Gradients of `hybridAttention`, chunk by chunk: those that need the state of earlier keys from the
+/// first, the others from the last, with the gradient of the state carried backwards. With `dN = dY / D` and `dD = −rowsum(dY ⊙ Y) / D` every weight has the
 /// gradient `dN·v + dD`; `c_i` is a function of the products too, so the gradient of a row's
 /// softmax weights, summed, is taken from its largest product.
 ///
@@ -34,7 +34,6 @@ public func hybridAttentionGradients(
   var keyFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
   // One slot a segment and head, summed in order below.
   var factorParts = Tensor(zeros: [layout.segments.count, heads])
-  var maxima = statistics.maxima
   let operands = HybridOperands(
     queries: queries, keys: keys, values: values, queryFeatures: queryFeatures,
     keyFeatures: keyFeatures)
@@ -43,8 +42,8 @@ public func hybridAttentionGradients(
   withMutablePointers(&queryGradient, &keyGradient, &valueGradient) { dQ, dK, dV in
     withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
       dPhiQ, dPhiK, dFactors in
-      maxima.withMutablePointer { maxima in
-        withPointers(gradient, output, statistics.normalizers) { dY, y, normalizers in
+      withPointers(gradient, output) { dY, y in
+        withPointers(statistics.maxima, statistics.normalizers) { maxima, normalizers in
           operands.withHeads(shape: shape, layout: layout, windowFactors: windowFactors) {
             head, slot in
             let start = head.segment.start
@@ -85,30 +84,30 @@ func windowFactorGradient(_ parts: Tensor, _ factors: Tensor, _ shape: HybridAtt
 private struct HybridBackward {
   let head: HybridHead
   let dY, y: UnsafePointer<Float>
-  let maxima: UnsafeMutablePointer<Float>
-  let normalizers: UnsafePointer<Float>
+  let maxima, normalizers: UnsafePointer<Float>
   /// Per query head, rows `queryWidth` apart.
   let dQ, dK, dV: UnsafeMutablePointer<Float>?
   /// Rows `featureWidth` apart.
   let dPhiQ, dPhiK: UnsafeMutablePointer<Float>
 
+  /// Two sweeps: one with the state that earlier keys make, one with the gradient that later
+  /// queries have for it. Neither is kept of every chunk, so memory does not grow with the length.
+  ///
   /// - Returns: the gradient of the window factor's logit.
   func run() -> Float {
     let chunks = head.chunks
-    var states: [HybridState] = []
+    var gammaGradient: Float = 0
+    var lambdaGradient: Float = 0
     var state = HybridState(head.shape)
     for chunk in chunks {
       head.absorb(state.absorbed..<chunk.nearStart, into: &state)
-      states.append(state)
+      queryGradients(chunk, state: state, lambdaGradient: &lambdaGradient)
     }
     var later = HybridState(head.shape)
-    var gammaGradient: Float = 0
-    var lambdaGradient: Float = 0
     for (index, chunk) in chunks.enumerated().reversed() {
       chunkGradients(
-        chunk, state: states[index], later: &later, gammaGradient: &gammaGradient,
-        lambdaGradient: &lambdaGradient)
-      let absorbedBefore = index > 0 ? states[index - 1].absorbed : 0
+        chunk, later: &later, gammaGradient: &gammaGradient, lambdaGradient: &lambdaGradient)
+      let absorbedBefore = index > 0 ? chunks[index - 1].nearStart : 0
       absorptionGradients(absorbedBefore..<chunk.nearStart, later: later)
     }
     if head.shape.window == .none { return 0 }
@@ -117,9 +116,21 @@ private struct HybridBackward {
     return total * gamma * (1 - gamma)
   }
 
+  /// `dN`, `[queries, headDim]`, and `dD`, `[queries]`, of a chunk.
+  private func quotientGradients(
+    _ chunk: HybridChunk, dN: UnsafeMutablePointer<Float>, dD: UnsafeMutablePointer<Float>
+  ) {
+    let (d, heads) = (head.d, head.shape.attention.queryHeads)
+    for (query, position) in chunk.queries.enumerated() {
+      let row = position * head.queryStride
+      vk_scale(dY + row, dN + query * d, 1 / normalizers[position * heads], d)
+      dD[query] = -vk_dot(dN + query * d, y + row, d)
+    }
+  }
+
   private func chunkGradients(
-    _ chunk: HybridChunk, state: HybridState, later: inout HybridState,
-    gammaGradient: inout Float, lambdaGradient: inout Float
+    _ chunk: HybridChunk, later: inout HybridState, gammaGradient: inout Float,
+    lambdaGradient: inout Float
   ) {
     let (d, f) = (head.d, head.f)
     let heads = head.shape.attention.queryHeads
@@ -130,23 +141,17 @@ private struct HybridBackward {
     let near = chunk.nearColumns
     var scratch = Tensor(
       uninitialized: [
-        count * (2 * columns + d + 1 + f) + (chunk.hasLinearNear ? count * near : 0)
+        count * (2 * columns + d + 1) + (chunk.hasLinearNear ? count * near : 0)
       ])
     scratch.withMutablePointer { weights in
       let dWeights = weights + count * columns
       let dN = dWeights + count * columns
       let dD = dN + count * d
-      let dState = dD + count
-      let dLinear = dState + count * f
+      let dLinear = dD + count
 
       head.weights(
-        chunk, into: weights, maxima: maxima + first * heads, fresh: false, totals: nil)
-      for query in 0..<count {
-        let row = (first + query) * head.queryStride
-        let reciprocal = 1 / normalizers[(first + query) * heads]
-        vk_scale(dY + row, dN + query * d, reciprocal, d)
-        dD[query] = -vk_dot(dN + query * d, y + row, d)
-      }
+        chunk, into: weights, known: maxima + first * heads)
+      quotientGradients(chunk, dN: dN, dD: dD)
       if let dV {
         BLAS.multiply(
           m: near, n: d, k: count, Matrix(weights + chunk.sinkColumns, stride: columns).transposed,
@@ -205,9 +210,7 @@ private struct HybridBackward {
           Matrix(head.queryFeatures + first * head.featureStride, stride: head.featureStride),
           beta: 1, into: dPhiK + chunk.nearStart * head.featureStride, stride: head.featureStride)
       }
-      stateGradients(
-        chunk, state: state, later: &later, dN: dN, dD: dD, dState: dState,
-        lambdaGradient: &lambdaGradient)
+      addStateGradient(of: chunk, to: &later, dN: dN, dD: dD)
     }
   }
 
@@ -237,38 +240,52 @@ private struct HybridBackward {
     }
   }
 
-  /// `dφq += λ (dN Sᵀ + dD z)`, `R += λ φqᵀ dN`, `r += λ Σ dD φq`.
-  private func stateGradients(
-    _ chunk: HybridChunk, state: HybridState, later: inout HybridState,
-    dN: UnsafePointer<Float>, dD: UnsafePointer<Float>, dState: UnsafeMutablePointer<Float>,
-    lambdaGradient: inout Float
+  /// `dφq += λ (dN Sᵀ + dD z)`.
+  private func queryGradients(
+    _ chunk: HybridChunk, state: HybridState, lambdaGradient: inout Float
   ) {
-    guard state.absorbed > head.shape.sinks else { return }
+    guard chunk.nearStart > head.shape.sinks else { return }
     let (d, f) = (head.d, head.f)
     let lambda = head.shape.factors(head.logit).linear
     let count = chunk.queries.count
     let offset = chunk.queries.lowerBound * head.featureStride
-    withPointers(state.sums, state.normalizer) { sums, normalizer in
-      BLAS.multiply(
-        m: count, n: f, k: d, Matrix(dN, stride: d), Matrix(sums, stride: d).transposed,
-        into: dState, stride: f)
-      for query in 0..<count {
-        let features = head.queryFeatures + offset + query * head.featureStride
-        vk_add_scaled(dState + query * f, normalizer, dD[query], f)
-        if head.shape.isAffine { lambdaGradient += vk_dot(features, dState + query * f, f) }
-        vk_add_scaled(
-          dPhiQ + offset + query * head.featureStride, dState + query * f, lambda, f)
+    var scratch = Tensor(uninitialized: [count * (d + 1 + f)])
+    scratch.withMutablePointer { dN in
+      let dD = dN + count * d
+      let dState = dD + count
+      quotientGradients(chunk, dN: dN, dD: dD)
+      withPointers(state.sums, state.normalizer) { sums, normalizer in
+        BLAS.multiply(
+          m: count, n: f, k: d, Matrix(dN, stride: d), Matrix(sums, stride: d).transposed,
+          into: dState, stride: f)
+        for query in 0..<count {
+          let features = head.queryFeatures + offset + query * head.featureStride
+          vk_add_scaled(dState + query * f, normalizer, dD[query], f)
+          if head.shape.isAffine { lambdaGradient += vk_dot(features, dState + query * f, f) }
+          vk_add_scaled(
+            dPhiQ + offset + query * head.featureStride, dState + query * f, lambda, f)
+        }
       }
     }
+  }
+
+  /// `R += λ φqᵀ dN`, `r += λ Σ dD φq`.
+  private func addStateGradient(
+    of chunk: HybridChunk, to later: inout HybridState, dN: UnsafePointer<Float>,
+    dD: UnsafePointer<Float>
+  ) {
+    guard chunk.nearStart > head.shape.sinks else { return }
+    let (d, f) = (head.d, head.f)
+    let lambda = head.shape.factors(head.logit).linear
+    let count = chunk.queries.count
+    let features = head.queryFeatures + chunk.queries.lowerBound * head.featureStride
     withMutablePointers(&later.sums, &later.normalizer) { sums, normalizer in
       BLAS.multiply(
         m: f, n: d, k: count, alpha: lambda,
-        Matrix(head.queryFeatures + offset, stride: head.featureStride).transposed,
-        Matrix(dN, stride: d), beta: 1, into: sums, stride: d)
+        Matrix(features, stride: head.featureStride).transposed, Matrix(dN, stride: d), beta: 1,
+        into: sums, stride: d)
       for query in 0..<count {
-        vk_add_scaled(
-          normalizer, head.queryFeatures + offset + query * head.featureStride,
-          lambda * dD[query], f)
+        vk_add_scaled(normalizer, features + query * head.featureStride, lambda * dD[query], f)
       }
     }
   }

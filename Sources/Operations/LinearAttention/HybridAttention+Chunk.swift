@@ -40,37 +40,44 @@ struct HybridHead {
   var chunks: [HybridChunk] {
     let length = shape.window.chunkLength
     return stride(from: 0, to: segment.count, by: length).map {
-      HybridChunk($0..<min(segment.count, $0 + length), shape)
+      HybridChunk($0..<min(segment.count, $0 + length), of: segment.count, shape)
     }
   }
 }
 
 /// A chunk of queries and the columns its weights have: sinks that lie before the near keys, then
-/// every key from `nearStart` to the chunk's end.
+/// every key from `nearStart` to the chunk's end. Bidirectional queries have no columns: what they
+/// see, all keys, is one state.
 struct HybridChunk {
   /// Positions in the sequence.
   let queries: Range<Int>
   /// Keys before this position have left the window of every query of the chunk.
   let nearStart: Int
+  let nearColumns: Int
   let sinkColumns: Int
   /// Some near key has left the window of some query of the chunk.
   let hasLinearNear: Bool
 
-  init(_ queries: Range<Int>, _ shape: HybridAttentionShape) {
+  /// - Parameter keys: all of the sequence's.
+  init(_ queries: Range<Int>, of keys: Int, _ shape: HybridAttentionShape) {
     self.queries = queries
+    guard shape.attention.isCausal else {
+      (nearStart, nearColumns, sinkColumns, hasLinearNear) = (keys, 0, 0, false)
+      return
+    }
     let firstWindow = shape.window.start(of: queries.lowerBound)
     nearStart = min(firstWindow, queries.lowerBound)
+    nearColumns = queries.upperBound - nearStart
     sinkColumns = min(shape.sinks, nearStart)
     hasLinearNear = shape.window.start(of: queries.upperBound - 1) > nearStart
   }
 
-  var nearColumns: Int { queries.upperBound - nearStart }
   var columns: Int { sinkColumns + nearColumns }
 
   /// Ends of the columns of one query's row: sinks `[0, sinks)` and window
   /// `[window, visible)` are softmax, `[sinks, window)` is linear, the rest is the future.
   func row(_ query: Int, _ shape: HybridAttentionShape) -> (sinks: Int, window: Int, visible: Int) {
-    let visible = sinkColumns + query + 1 - nearStart
+    let visible = sinkColumns + max(0, query + 1 - nearStart)
     let sinks = min(visible, sinkColumns + max(0, shape.sinks - nearStart))
     let window = max(sinks, sinkColumns + shape.window.start(of: query) - nearStart)
     return (sinks, min(window, visible), visible)
@@ -100,11 +107,13 @@ extension HybridHead {
   /// Unnormalised weights of a chunk's sink and near columns, `[queries, columns]`.
   ///
   /// - Parameters:
-  ///   - maxima: written when `fresh`, else read: `c_i`, one a query, `queryHeads` apart.
+  ///   - known: `c_i`, one a query, `queryHeads` apart; nil: to be found.
+  ///   - found: where they are put then.
   ///   - totals: sums of the rows, or nil.
   func weights(
     _ chunk: HybridChunk, into weights: UnsafeMutablePointer<Float>,
-    maxima: UnsafeMutablePointer<Float>, fresh: Bool, totals: UnsafeMutablePointer<Float>?
+    known: UnsafePointer<Float>? = nil, found: UnsafeMutablePointer<Float>? = nil,
+    totals: UnsafeMutablePointer<Float>? = nil
   ) {
     let (gamma, lambda) = shape.factors(logit)
     let scale = shape.attention.scale
@@ -139,11 +148,11 @@ extension HybridHead {
         let recentCount = ends.visible - ends.window
         var total: Float = 0
         if hasWindow {
-          let maximum = maxima + query * shape.attention.queryHeads
-          if fresh {
-            maximum.pointee = scale * max(vk_max(line, ends.sinks), vk_max(recent, recentCount))
-          }
-          let shift = maximum.pointee - logarithm(gamma)
+          let slot = query * shape.attention.queryHeads
+          let maximum =
+            known?[slot] ?? scale * max(vk_max(line, ends.sinks), vk_max(recent, recentCount))
+          found?[slot] = maximum
+          let shift = maximum - logarithm(gamma)
           total += vk_exp_sum(line, line, ends.sinks, scale, shift)
           total += vk_exp_sum(recent, recent, recentCount, scale, shift)
         } else {
@@ -174,7 +183,7 @@ extension HybridHead {
     var scratch = Tensor(uninitialized: [count * (chunk.columns + 1)])
     scratch.withMutablePointer { weights in
       let totals = weights + count * chunk.columns
-      self.weights(chunk, into: weights, maxima: maxima, fresh: true, totals: totals)
+      self.weights(chunk, into: weights, found: maxima, totals: totals)
       BLAS.multiply(
         m: count, n: d, k: chunk.nearColumns,
         Matrix(weights + chunk.sinkColumns, stride: chunk.columns),

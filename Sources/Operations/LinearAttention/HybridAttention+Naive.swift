@@ -8,7 +8,7 @@ extension Naive {
   public static func hybridAttention<T: Real>(
     queries: [T], keys: [T], values: [T], queryFeatures: [T], keyFeatures: [T], factor: T,
     headDim d: Int, featureDim f: Int, scale: T, window: AttentionWindow, sinks: Int,
-    isAffine: Bool, mutesWindow: Bool = false
+    isAffine: Bool, mutesWindow: Bool = false, isCausal: Bool = true
   ) -> (output: [T], weights: [T]) {
     let count = queries.count / d
     let gamma = 1 / (1 + T.exp(-factor))
@@ -16,13 +16,16 @@ extension Naive {
     var output = [T](repeating: 0, count: count * d)
     var weights = [T](repeating: 0, count: count * count)
     for i in 0..<count {
-      let visible = (0...i).map { j in j < sinks || j >= window.start(of: i) }
-      let products = (0...i).map { j in
+      let end = isCausal ? i + 1 : count
+      let visible = (0..<end).map { j in
+        window != .none && (j < sinks || j >= window.start(of: i))
+      }
+      let products = (0..<end).map { j in
         scale * (0..<d).reduce(T.zero) { $0 + queries[i * d + $1] * keys[j * d + $1] }
       }
       let maximum = zip(products, visible).filter(\.1).map(\.0).max() ?? 0
       var normalizer: T = window == .none || mutesWindow ? T(1) / T(1_000_000_000_000) : 0
-      for j in 0...i {
+      for j in 0..<end {
         let weight =
           visible[j]
           ? mutesWindow ? 0 : gamma * T.exp(products[j] - maximum)
@@ -31,7 +34,7 @@ extension Naive {
         weights[i * count + j] = weight
         normalizer += weight
       }
-      for j in 0...i {
+      for j in 0..<end {
         weights[i * count + j] /= normalizer
         for index in 0..<d {
           output[i * d + index] += weights[i * count + j] * values[j * d + index]

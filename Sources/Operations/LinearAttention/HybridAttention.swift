@@ -17,10 +17,13 @@ public struct HybridAttentionShape: Sendable, Equatable {
   /// what the linear half does by itself. Forward and decoding only.
   public let mutesWindow: Bool
 
+  /// - Precondition: sinks have a window, and a window has causal attention.
   public init(
     attention: AttentionShape, featureDim: Int, window: AttentionWindow, sinks: Int = 0,
     isAffine: Bool = false, mutesWindow: Bool = false
   ) {
+    precondition(
+      attention.isCausal || window == .none, "\(window) of bidirectional attention: \(attention)")
     precondition(sinks == 0 || window != .none, "sinks need a window")
     self.attention = attention
     self.featureDim = featureDim
@@ -59,17 +62,18 @@ public struct HybridAttentionStatistics: Sendable {
   public internal(set) var normalizers: Tensor
 }
 
-/// Causal hybrid attention of LoLCATs (arXiv 2410.10254, equation 5; its code's form), per head
+/// Hybrid attention of LoLCATs (arXiv 2410.10254, equation 5; its code's form), per head
 ///
 ///     y_i = (Σ_𝒲 s_ij v_j + Σ_𝓛 l_ij v_j) / (Σ_𝒲 s_ij + Σ_𝓛 l_ij)
 ///     s_ij = γ exp(scale q_i·k_j − c_i),  c_i = max over 𝒲 of scale q_i·k_j
 ///     l_ij = λ φq_i·φk_j
 ///
 /// where 𝒲 holds the window's keys and the sinks, 𝓛 every older key. As in that code the linear
-/// part is not multiplied by `exp(−c_i)`. Without a window 𝓛 holds every key up to `i`.
+/// part is not multiplied by `exp(−c_i)`. Without a window 𝓛 holds every key up to `i`, or, where
+/// `shape.attention` is bidirectional, every key of the segment (Hedgehog, arXiv 2402.04347).
 ///
 /// Time and memory are linear in the length: keys that have left every window of a chunk of
-/// queries live in a state `S = Σ φk ᵀ v`, `z = Σ φk`.
+/// queries live in a state `S = Σ φk ᵀ v`, `z = Σ φk`, which for bidirectional attention is one.
 ///
 /// - Parameters:
 ///   - queries: `[tokens, queryHeads * headDim]`; keys, values: `[tokens, keyValueHeads * headDim]`.

@@ -14,7 +14,10 @@ public struct HybridAttentionState {
   private var firstKept = 0
   private var sinkKeys, sinkValues: KeptRows
 
+  /// - Precondition: the attention is causal; what a bidirectional one says of a token changes
+  ///   with every later one.
   public init(_ shape: HybridAttentionShape) {
+    precondition(shape.attention.isCausal, "bidirectional attention cannot be decoded: \(shape)")
     self.shape = shape
     heads = (0..<shape.attention.queryHeads).map { _ in HybridState(shape) }
     let capacity = shape.window.longest + shape.window.chunkLength
@@ -77,7 +80,7 @@ public struct HybridAttentionState {
     keys newKeys: UnsafePointer<Float>, values newValues: UnsafePointer<Float>,
     keyFeatures: UnsafePointer<Float>, factors: [Float], output: UnsafeMutablePointer<Float>
   ) {
-    let chunk = HybridChunk(position..<position + count, shape)
+    let chunk = HybridChunk(position..<position + count, of: position + count, shape)
     let sinksToCome = max(0, min(count, shape.sinks - position))
     sinkKeys.append(newKeys, rows: sinksToCome)
     sinkValues.append(newValues, rows: sinksToCome)
