@@ -8,7 +8,10 @@ import Testing
 struct SoftmaxCase: Sendable, CustomTestStringConvertible {
   let window: Int?
   let segments: [Int]
-  var testDescription: String { "window \(window.map(String.init) ?? "none"), \(segments)" }
+  var isCausal = true
+  var testDescription: String {
+    "\(isCausal ? "causal" : "bidirectional"), window \(window.map(String.init) ?? "none"), \(segments)"
+  }
 
   /// Padding of two rows before the first segment, one after each, and three at the end.
   var layout: SequenceLayout {
@@ -21,19 +24,27 @@ struct SoftmaxCase: Sendable, CustomTestStringConvertible {
     return SequenceLayout(rows: start + 3, segments: result)
   }
 
-  static let all = [nil, 5, 64].flatMap { window in
-    [[1], [63], [64], [65], [200], [3, 70, 1]].map { SoftmaxCase(window: window, segments: $0) }
+  private static let lengths = [[1], [63], [64], [65], [200], [3, 70, 1]]
+  static let causal = [nil, 5, 64].flatMap { window in
+    lengths.map { SoftmaxCase(window: window, segments: $0) }
   }
+  static let bidirectional = lengths.map {
+    SoftmaxCase(window: nil, segments: $0, isCausal: false)
+  }
+  static let all = causal + bidirectional
 }
 
 /// 4 query heads over 2 key heads of 6 coordinates.
 struct SoftmaxFixture {
   static let shape = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6)
+  let shape: AttentionShape
   let layout: SequenceLayout
   let window: Int?
   var queries, keys, values: [Double]
 
   init(_ testCase: SoftmaxCase) {
+    shape = AttentionShape(
+      queryHeads: 4, keyValueHeads: 2, headDim: 6, isCausal: testCase.isCausal)
     layout = testCase.layout
     window = testCase.window
     var draw = TestValues(7)
@@ -51,7 +62,7 @@ struct SoftmaxFixture {
           queries: slice(queries, rows: segment.rows, width: 6, heads: 4, head: head),
           keys: slice(keys, rows: segment.rows, width: 6, heads: 2, head: head / 2),
           values: slice(values, rows: segment.rows, width: 6, heads: 2, head: head / 2),
-          headDim: 6, scale: Double(Self.shape.scale), window: window)
+          headDim: 6, scale: Double(shape.scale), window: window, isCausal: shape.isCausal)
         weights.append(result.weights)
         for (row, index) in segment.rows.enumerated() {
           for column in 0..<6 {
@@ -75,7 +86,7 @@ struct SoftmaxFixture {
   func fast() -> (output: Tensor, logNormalizers: Tensor) {
     let (queries, keys, values) = operands()
     return softmaxAttention(
-      queries: queries, keys: keys, values: values, shape: Self.shape, layout: layout,
+      queries: queries, keys: keys, values: values, shape: shape, layout: layout,
       window: window)
   }
 
@@ -108,7 +119,8 @@ struct SoftmaxFixture {
         let query = segment.start + row
         for head in 0..<4 {
           let first = testCase.window.map { max(0, row - $0 + 1) } ?? 0
-          let total = (segment.start + first...query).reduce(0) { total, key in
+          let last = testCase.isCausal ? query : segment.rows.upperBound - 1
+          let total = (segment.start + first...last).reduce(0) { total, key in
             let product = (0..<6).reduce(0) {
               $0 + fixture.queries[query * 24 + head * 6 + $1]
                 * fixture.keys[key * 12 + head / 2 * 6 + $1]
@@ -133,7 +145,7 @@ struct SoftmaxFixture {
     let (output, logNormalizers) = fixture.fast()
     let found = softmaxAttentionGradients(
       tensor(outputGradient, [layout.rows, 24]), queries: queries, keys: keys, values: values,
-      output: output, logNormalizers: logNormalizers, shape: SoftmaxFixture.shape, layout: layout,
+      output: output, logNormalizers: logNormalizers, shape: fixture.shape, layout: layout,
       window: testCase.window)
     let clean = outputGradient.map { $0.isNaN ? 0 : $0 }
     // Long sequences are quadratically slow to differentiate; fewer coordinates do for them.
@@ -164,7 +176,7 @@ struct SoftmaxFixture {
     let expected = fixture.naive().weights
     for (index, segment) in fixture.layout.segments.enumerated() {
       let found = softmaxAttentionWeights(
-        queries: queries, keys: keys, shape: SoftmaxFixture.shape, segment: segment,
+        queries: queries, keys: keys, shape: fixture.shape, segment: segment,
         window: testCase.window)
       #expect(found.shape == [4, segment.count, segment.count])
       #expect(
@@ -172,7 +184,7 @@ struct SoftmaxFixture {
     }
   }
 
-  @Test("a token's output does not change when later tokens do", arguments: SoftmaxCase.all)
+  @Test("a token's output does not change when later tokens do", arguments: SoftmaxCase.causal)
   func causality(testCase: SoftmaxCase) {
     let fixture = SoftmaxFixture(testCase)
     let last = fixture.layout.segments.last!.rows.upperBound - 1
@@ -186,6 +198,35 @@ struct SoftmaxFixture {
     let after = changed.fast().output.elements
     #expect(before[..<(last * 24)] == after[..<(last * 24)])
     #expect(before[(last * 24)..<(last * 24 + 24)] != after[(last * 24)..<(last * 24 + 24)])
+  }
+
+  @Test(
+    "without a direction, reversed rows give the reversed outputs",
+    arguments: SoftmaxCase.bidirectional)
+  func reversal(testCase: SoftmaxCase) {
+    let fixture = SoftmaxFixture(testCase)
+    var reversed = fixture
+    for segment in fixture.layout.segments {
+      for (row, mirror) in zip(segment.rows, segment.rows.reversed()) {
+        for column in 0..<24 {
+          reversed.queries[row * 24 + column] = fixture.queries[mirror * 24 + column]
+        }
+        for column in 0..<12 {
+          reversed.keys[row * 12 + column] = fixture.keys[mirror * 12 + column]
+          reversed.values[row * 12 + column] = fixture.values[mirror * 12 + column]
+        }
+      }
+    }
+    let forward = fixture.fast().output.elements
+    let backward = reversed.fast().output.elements
+    for segment in fixture.layout.segments {
+      for (row, mirror) in zip(segment.rows, segment.rows.reversed()) {
+        #expect(
+          relativeRMS(
+            Array(backward[row * 24..<(row + 1) * 24]),
+            forward[mirror * 24..<(mirror + 1) * 24].map(Double.init)) < 1e-6)
+      }
+    }
   }
 
   @Test("a scale that is given takes the place of 1/sqrt(headDim), and large products are exact")

@@ -37,6 +37,11 @@ public struct AttentionShape: Sendable, Equatable {
       "queries \(queries.shape), keys \(keys.shape), values \(values.shape) for \(self), \(rows) rows"
     )
   }
+
+  func check(window: Int?) {
+    precondition(
+      isCausal || window == nil, "a window of \(window ?? 0) keys looks back; attention does not")
+  }
 }
 
 /// Sums per-query-head gradients, `[tokens, queryHeads * headDim]`, over each group:

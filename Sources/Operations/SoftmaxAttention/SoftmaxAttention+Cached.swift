@@ -15,6 +15,7 @@ public func continuedSoftmaxAttention(
   let d = shape.headDim
   let tokens = queries.shape[0]
   let before = cached - tokens
+  precondition(shape.isCausal, "only causal attention goes on from cached keys")
   precondition(before >= 0, "\(tokens) queries for \(cached) cached keys")
   let tiles = stride(from: 0, to: tokens, by: 64).map { $0..<min($0 + 64, tokens) }
   var output = Tensor(uninitialized: [tokens, shape.queryWidth])

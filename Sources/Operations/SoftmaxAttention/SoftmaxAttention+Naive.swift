@@ -4,7 +4,8 @@ extension Naive {
   /// One segment, one head: `queries`, `keys` are `[count, headDim]`, `values` `[count, valueDim]`.
   @inlinable
   public static func softmaxAttention<T: Real>(
-    queries: [T], keys: [T], values: [T], headDim: Int, scale: T, window: Int? = nil
+    queries: [T], keys: [T], values: [T], headDim: Int, scale: T, window: Int? = nil,
+    isCausal: Bool = true
   ) -> (output: [T], weights: [T]) {
     let count = queries.count / headDim
     let valueDim = values.count / max(1, count)
@@ -12,8 +13,9 @@ extension Naive {
     var weights = [T](repeating: 0, count: count * count)
     for query in 0..<count {
       let first = window.map { max(0, query - $0 + 1) } ?? 0
+      let last = isCausal ? query : count - 1
       var normalizer: T = 0
-      for key in first...query {
+      for key in first...last {
         var product: T = 0
         for index in 0..<headDim {
           product += queries[query * headDim + index] * keys[key * headDim + index]
@@ -21,7 +23,7 @@ extension Naive {
         weights[query * count + key] = T.exp(scale * product)
         normalizer += weights[query * count + key]
       }
-      for key in first...query {
+      for key in first...last {
         weights[query * count + key] /= normalizer
         for index in 0..<valueDim {
           output[query * valueDim + index] +=

@@ -4,9 +4,11 @@ import TensorCore
 /// Queries of one tile: scores of a tile stay in the cache, memory is linear in the length.
 private let tileRows = 64
 
-/// Causal softmax attention, `y_i = Σ_j softmax_j(scale q_i·k_j) v_j` over the keys `j ≤ i` of the
-/// same segment, or over the last `window` of them (self included, as in Mistral).
+/// Softmax attention, `y_i = Σ_j softmax_j(scale q_i·k_j) v_j` over the keys `j ≤ i` of the same
+/// segment, or over the last `window` of them (self included, as in Mistral); over every key of the
+/// segment where the shape is not causal.
 ///
+/// - Precondition: a window goes with a causal shape only.
 /// - Returns: outputs `[tokens, queryHeads * headDim]`, zero on padding, and the log of the
 ///   normaliser of every row and head, `[tokens, queryHeads]`.
 public func softmaxAttention(
@@ -14,10 +16,11 @@ public func softmaxAttention(
   window: Int? = nil
 ) -> (output: Tensor, logNormalizers: Tensor) {
   shape.check(queries: queries, keys: keys, values: values, rows: layout.rows)
+  shape.check(window: window)
   let d = shape.headDim
   var output = Tensor(uninitialized: [layout.rows, shape.queryWidth])
   var logNormalizers = Tensor(uninitialized: [layout.rows, shape.queryHeads])
-  let tiles = attentionTiles(layout)
+  let tiles = attentionTiles(layout, isCausal: shape.isCausal)
   output.withMutablePointer { output in
     logNormalizers.withMutablePointer { logNormalizers in
       queries.withPointer { queries in
@@ -76,7 +79,7 @@ public func softmaxAttentionGradients(
   // Per query head first: heads of a group would otherwise write one gradient from two workers.
   var keyGradient = Tensor(zeros: [layout.rows, width])
   var valueGradient = Tensor(zeros: [layout.rows, width])
-  let tiles = attentionTiles(layout)
+  let tiles = attentionTiles(layout, isCausal: shape.isCausal)
   queryGradient.withMutablePointer { queryGradient in
     keyGradient.withMutablePointer { keyGradient in
       valueGradient.withMutablePointer { valueGradient in
@@ -167,7 +170,7 @@ public func softmaxAttentionWeights(
   let count = segment.count
   var weights = Tensor(zeros: [shape.queryHeads, count, count])
   let layout = SequenceLayout(rows: segment.start + count, segments: [segment])
-  let tiles = attentionTiles(layout)
+  let tiles = attentionTiles(layout, isCausal: shape.isCausal)
   weights.withMutablePointer { weights in
     queries.withPointer { queries in
       keys.withPointer { keys in
@@ -195,22 +198,26 @@ public func softmaxAttentionWeights(
 }
 
 /// Rows of queries that are worked on together.
-struct AttentionTile {
+private struct AttentionTile {
   /// First row of the segment.
   let segmentStart: Int
   /// Rows of the activation.
   let rows: Range<Int>
+  /// Keys of the segment from its start that some row sees.
+  let reach: Int
+  let isCausal: Bool
   /// The same, counted from the segment's start.
   var local: Range<Int> { rows.lowerBound - segmentStart..<rows.upperBound - segmentStart }
 }
 
-/// Longest first: the last tiles of a segment read the most keys.
-func attentionTiles(_ layout: SequenceLayout) -> [AttentionTile] {
+/// Longest first: the last tiles of a causal segment read the most keys.
+private func attentionTiles(_ layout: SequenceLayout, isCausal: Bool) -> [AttentionTile] {
   layout.segments.flatMap { segment in
     stride(from: 0, to: segment.count, by: tileRows).reversed().map { start in
-      AttentionTile(
-        segmentStart: segment.start,
-        rows: segment.start + start..<segment.start + min(segment.count, start + tileRows))
+      let end = min(segment.count, start + tileRows)
+      return AttentionTile(
+        segmentStart: segment.start, rows: segment.start + start..<segment.start + end,
+        reach: isCausal ? end : segment.count, isCausal: isCausal)
     }
   }
 }
@@ -222,7 +229,7 @@ private func withScores(
   _ body: (_ scores: UnsafeMutablePointer<Float>, _ firstKey: Int, _ stride: Int) -> Void
 ) {
   let firstKey = window.map { max(0, tile.local.lowerBound - $0 + 1) } ?? 0
-  let stride = tile.local.upperBound - firstKey
+  let stride = tile.reach - firstKey
   var scratch = Tensor(uninitialized: [tile.rows.count, stride])
   scratch.withMutablePointer { scores in
     BLAS.multiply(
@@ -238,6 +245,7 @@ private func withScores(
 private func visibleKeys(_ tile: AttentionTile, _ row: Int, _ firstKey: Int, _ window: Int?)
   -> Range<Int>
 {
+  if !tile.isCausal { return 0..<tile.reach }
   let query = tile.local.lowerBound + row
   let first = window.map { max(0, query - $0 + 1) } ?? 0
   return first - firstKey..<query + 1 - firstKey
