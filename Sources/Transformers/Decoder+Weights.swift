@@ -28,7 +28,7 @@ extension Decoder {
 
   /// Whether the head is the embedding table, also where both were trained.
   public var isHeadTied: Bool {
-    configuration.tiesHead && weights.head.own === weights.embedding.own
+    configuration.tiesHead && weights.head?.own === weights.embedding.own
   }
 
   /// Makes the wanted weights the decoder's own, in 32-bit floats that start from the frozen ones.
@@ -53,7 +53,7 @@ extension Decoder {
       weight.own = own ?? Parameter(name: name, value: weight.tensor)
       weight.own!.isTrainable = true
     }
-    if staysTied { weights.head.own = weights.embedding.own }
+    if staysTied { weights.head!.own = weights.embedding.own }
   }
 
   /// Gives a weight values of the decoder's own, which are not trained further.
@@ -68,7 +68,7 @@ extension Decoder {
       precondition(weight.shape == value.shape.dimensions, "\(name) of \(value.shape)")
       weight.own = parameter
     }
-    if staysTied { weights.head.own = weights.embedding.own }
+    if staysTied { weights.head!.own = weights.embedding.own }
   }
 
   /// A checkpoint's tensors with the decoder's own weights in their places.
@@ -80,8 +80,7 @@ extension Decoder {
       if let own = weight.own { weight.place.put(own.value, into: &tensors) }
     }
     // A tied checkpoint may carry a copy of the head.
-    let head = weights.head
-    if isHeadTied, let own = head.own, tensors[head.place.tensor] != nil {
+    if isHeadTied, let head = weights.head, let own = head.own, tensors[head.place.tensor] != nil {
       head.place.put(own.value, into: &tensors)
     }
     return tensors
@@ -97,7 +96,7 @@ extension Decoder {
 }
 
 extension Decoder {
-  /// Next-token cross-entropy of the final hidden states; see `linearCrossEntropy`. With a
+  /// Next-token cross-entropy (of a model with a head) of the final hidden states; see `linearCrossEntropy`. With a
   /// gradient scale it runs the tape backward, so that all trained parameters have gradients.
   ///
   /// - Parameters:
@@ -107,13 +106,13 @@ extension Decoder {
   public func crossEntropy(
     _ hidden: Variable, targets: [Int32], gradientScale: Float?, on tape: Tape
   ) -> [Float] {
-    guard let gradientScale, weights.head.isTrained(on: tape) else {
+    guard let gradientScale, weights.head!.isTrained(on: tape) else {
       let (losses, _, gradient) = linearCrossEntropy(
         hidden.value, head: head, targets: targets, gradientScale: gradientScale)
       if let gradient { tape.backward(from: [(hidden, gradient)]) }
       return losses
     }
-    let table = weights.head.variable(on: tape)
+    let table = weights.head!.variable(on: tape)
     let (losses, gradient, headGradient) = linearCrossEntropyGradients(
       hidden.value, head: table.value, targets: targets, gradientScale: gradientScale)
     tape.backward(from: [(hidden, gradient), (table, headGradient)])

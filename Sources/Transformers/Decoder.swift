@@ -3,7 +3,8 @@ import Operations
 import Students
 import TensorCore
 
-/// A decoder-only transformer: a teacher, or a student after some layers were given another mixer.
+/// A transformer of one stack of blocks, decoder or encoder: a teacher, or a student after some
+/// layers were given another mixer.
 public final class Decoder {
   public let configuration: DecoderConfiguration
   /// The checkpoint's, and what is the decoder's own.
@@ -32,9 +33,15 @@ public final class Decoder {
   /// The same on a tape, for embeddings that are trained.
   public func embed(_ tokens: [Int32], layout: SequenceLayout, on tape: Tape) -> Variable {
     precondition(tokens.count == layout.rows, "\(tokens.count) tokens for \(layout.rows) rows")
-    let x = tape.embedding(tokens, weights.embedding)
-    guard let positions = weights.positions else { return x }
-    return tape.add(x, tape.embedding(layout.positions, positions))
+    var x = tape.embedding(tokens, weights.embedding)
+    if let positions = weights.positions {
+      x = tape.add(x, tape.embedding(layout.positions, positions))
+    }
+    if let types = weights.tokenTypes {
+      x = tape.add(x, tape.embedding([Int32](repeating: 0, count: tokens.count), types))
+    }
+    guard let norm = weights.embeddingNorm else { return x }
+    return normalized(x, norm, configuration.normalization, on: tape)
   }
 
   /// Hidden states after the final norm, `[tokens, hiddenSize]`.
@@ -63,14 +70,17 @@ public final class Decoder {
   }
 
   public func finalNorm(_ x: Variable, on tape: Tape) -> Variable {
-    normalized(x, weights.finalNorm, configuration.normalization, on: tape)
+    guard let norm = weights.finalNorm else { return x }
+    return normalized(x, norm, configuration.normalization, on: tape)
   }
 
   /// `[tokens, vocabularySize]` in full: for few tokens.
   public func logits(_ hidden: Tensor) -> Tensor { frozenLinear(hidden, head) }
 
   /// `[vocabularySize, hiddenSize]`, as the model computes with it.
-  public var head: StoredTensor { weights.head.stored }
+  ///
+  /// - Precondition: the model is no encoder.
+  public var head: StoredTensor { weights.head!.stored }
 
   /// Everything that is not the checkpoint's, with its name there: of mixers and adapters
   /// `model.layers.N.self_attn.…`, and the weights that are the decoder's own.

@@ -49,9 +49,11 @@ public final class DecoderLayer {
     return finish(x, attention: mixer.mix(input, on: tape), on: tape)
   }
 
-  /// What the query, key and value projections read: the normalised residual stream.
+  /// What the query, key and value projections read: the residual stream, normalised unless norms
+  /// stand behind the sums.
   public func attentionInput(_ x: Variable, on tape: Tape) -> Variable {
-    normalized(x, weights.attentionNorm, configuration.normalization, on: tape)
+    if configuration.hasPostNorm { return x }
+    return normalized(x, weights.attentionNorm, configuration.normalization, on: tape)
   }
 
   /// Queries, keys and values with positions applied.
@@ -80,6 +82,13 @@ public final class DecoderLayer {
   /// - Parameter attention: per-head outputs, `[tokens, queryHeads * headDim]`.
   public func finish(_ x: Variable, attention: Variable, on tape: Tape) -> Variable {
     let attended = tape.add(x, project(attention, weights.output, .output, on: tape))
+    if configuration.hasPostNorm {
+      let normed = normalized(
+        attended, weights.attentionNorm, configuration.normalization, on: tape)
+      return normalized(
+        tape.add(normed, feedForward(normed, on: tape)), weights.feedForwardNorm,
+        configuration.normalization, on: tape)
+    }
     let source = configuration.hasParallelResidual ? x : attended
     let normed = normalized(source, weights.feedForwardNorm, configuration.normalization, on: tape)
     return tape.add(attended, feedForward(normed, on: tape))

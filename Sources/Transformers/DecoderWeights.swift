@@ -36,11 +36,15 @@ public struct DecoderWeights {
   public internal(set) var embedding: Weight
   /// Learned positions, `[maximumPositions, hiddenSize]`.
   public internal(set) var positions: Weight?
+  /// `[tokenTypes, hiddenSize]`.
+  public internal(set) var tokenTypes: Weight?
+  public internal(set) var embeddingNorm: NormWeights?
   public internal(set) var blocks: [BlockWeights]
-  public internal(set) var finalNorm: NormWeights
+  /// nil where every block ends with a norm.
+  public internal(set) var finalNorm: NormWeights?
   /// `[vocabularySize, hiddenSize]`; shows the embedding's values when tied, but names the place
-  /// that a head of its own would have.
-  public internal(set) var head: Weight
+  /// that a head of its own would have. nil in an encoder.
+  public internal(set) var head: Weight?
 }
 
 // MARK: Names
@@ -85,9 +89,11 @@ extension DecoderWeights {
   mutating func visit(_ body: WeightVisitor) {
     body("model.embed_tokens.weight", &embedding)
     if positions != nil { body("model.embed_positions.weight", &positions!) }
+    if tokenTypes != nil { body("model.embed_token_types.weight", &tokenTypes!) }
+    if embeddingNorm != nil { embeddingNorm!.visit("model.embed_norm", body) }
     for index in blocks.indices { blocks[index].visit("model.layers.\(index)", body) }
-    finalNorm.visit("model.norm", body)
-    body(Self.headName, &head)
+    if finalNorm != nil { finalNorm!.visit("model.norm", body) }
+    if head != nil { body(Self.headName, &head!) }
   }
 
   /// The checkpoint's weights alone.

@@ -19,7 +19,8 @@ public protocol TeacherFamily: Sendable {
   /// What the deviation of a new matrix's normal draws is multiplied by.
   static func initialScale(_ tensor: String, _ configuration: DecoderConfiguration) -> Double
 
-  /// Tensors of the checkpoint that hold no weights (causal masks, rotary tables).
+  /// Tensors of the checkpoint that hold no weights (causal masks, rotary tables), or weights that
+  /// are known to be of no use here (an encoder's pretraining heads).
   static func isIgnorable(_ name: String) -> Bool
 }
 
@@ -32,7 +33,7 @@ extension TeacherFamily {
 /// The only place where families are registered.
 public enum TeacherFamilies {
   public static let all: [any TeacherFamily.Type] = [
-    Llama.self, Mistral.self, Qwen2.self, Qwen3.self, GPT2.self, GPTNeoX.self,
+    Llama.self, Mistral.self, Qwen2.self, Qwen3.self, GPT2.self, GPTNeoX.self, BERT.self,
   ]
 
   /// Finds the family of a configuration and reads it.

@@ -65,6 +65,8 @@ public final class WeightSource {
 
   func has(_ name: String) -> Bool { tensors[name] != nil }
 
+  func hasAny(prefix: String) -> Bool { tensors.keys.contains { $0.hasPrefix(prefix) } }
+
   /// Reports tensors that nobody asked for, but for those that hold no weights.
   ///
   /// - Parameter isIgnorable: masks and tables that some versions of a family save.

@@ -38,14 +38,14 @@ import Transformers
       try problems("llama", ["model_type": "mamba"]) == [
         """
         the model family "mamba" is not known; known are llama, mistral, qwen2, qwen3, gpt2, \
-        gpt_neox
+        gpt_neox, bert
         """
       ])
     #expect(
       try problems("llama", ["model_type": nil]) == [
         """
         configuration: model_type is missing, expected one of llama, mistral, qwen2, qwen3, gpt2, \
-        gpt_neox
+        gpt_neox, bert
         """
       ])
   }

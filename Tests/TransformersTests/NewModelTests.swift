@@ -84,7 +84,7 @@ import Transformers
     #expect(
       throws: ModelError.self,
       performing: {
-        try NewModel(["model_type": "bert"], location: "new")
+        try NewModel(["model_type": "mamba"], location: "new")
       })
   }
 }

@@ -31,6 +31,9 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
 
   static let all = names.map { TeacherGolden($0) }
 
+  /// Families without a next token.
+  static let encoders = ["bert", "bert-masked-lm"].map { TeacherGolden($0) }
+
   /// Learned positions are spelled alike in both versions.
   static let allSpellings = names.flatMap { name in
     Spelling.allCases.filter { name != "gpt2" || $0 == .current }.map { TeacherGolden(name, $0) }

@@ -16,12 +16,15 @@ import Transformers
 
   @Test("every family that is registered has a golden, and every golden is listed")
   func coverage() throws {
-    let families = try Set(TeacherGolden.all.map { try $0.teacher().configuration.family })
+    let families = try Set(
+      (TeacherGolden.all + TeacherGolden.encoders).map { try $0.teacher().configuration.family })
     #expect(families == Set(TeacherFamilies.all.map { $0.modelType }))
     let manifest = try JSONValue(
       parsing: try Data(
         contentsOf: TeacherGolden.folder.appendingPathComponent("manifest.json")))
-    #expect(Set(manifest["families"]?.objectValue?.keys ?? []) == Set(TeacherGolden.names))
+    #expect(
+      Set(manifest["families"]?.objectValue?.keys ?? [])
+        == Set((TeacherGolden.all + TeacherGolden.encoders).map(\.name)))
   }
 
   @Test("logits are those of transformers", arguments: TeacherGolden.allSpellings)
@@ -36,7 +39,7 @@ import Transformers
 
   @Test(
     "hidden states before every block and after the last norm are those of transformers",
-    arguments: TeacherGolden.allSpellings)
+    arguments: TeacherGolden.allSpellings + TeacherGolden.encoders)
   func hiddenStates(golden: TeacherGolden) throws {
     let teacher = try golden.teacher()
     let layers = teacher.configuration.layers
@@ -58,7 +61,7 @@ import Transformers
 
   @Test(
     "attention weights of every layer are those of transformers",
-    arguments: TeacherGolden.allSpellings)
+    arguments: TeacherGolden.allSpellings + TeacherGolden.encoders)
   func attentionWeights(golden: TeacherGolden) throws {
     let teacher = try golden.teacher()
     let layout = SequenceLayout(sequences: 2, length: 24)

@@ -91,7 +91,9 @@ import Testing
     #expect(recorded.value.elements == read.value.elements)
   }
 
-  @Test("own weights go back to their places in the checkpoint", arguments: TeacherGolden.all)
+  @Test(
+    "own weights go back to their places in the checkpoint",
+    arguments: TeacherGolden.all + TeacherGolden.encoders)
   func roundTrip(testCase: TeacherGolden) throws {
     let decoder = try testCase.teacher()
     let tensors = try testCase.source().tensors
@@ -101,7 +103,8 @@ import Testing
     #expect(Set(written.keys) == Set(tensors.keys))
     for (name, tensor) in tensors {
       let found = try #require(written[name])
-      #expect(found.elementType == .float32, "\(name)")
+      let isUnused = BERT.isIgnorable(name)
+      #expect(isUnused || found.elementType == .float32, "\(name)")
       #expect(found.shape == tensor.shape && found.widened().elements == tensor.widened().elements)
     }
   }
@@ -127,7 +130,7 @@ import Testing
     #expect(relativeRMS(total.elements, table.tensor.doubles) < 1e-6)
     // A checkpoint of it has a head, and untying twice changes nothing.
     let tensors = untied.checkpointTensors(try testCase.source().tensors)
-    #expect(tensors["lm_head.weight"]?.shape == untied.weights.head.shape)
+    #expect(tensors["lm_head.weight"]?.shape == untied.weights.head!.shape)
     let parameters = untied.parameters.map(\.parameter)
     untied.unfreezeWeights(untiesHead: true)
     #expect(zip(untied.parameters, parameters).allSatisfy { $0.parameter === $1 })

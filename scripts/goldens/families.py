@@ -8,7 +8,8 @@ For each family, in Tests/TransformersTests/Goldens/NAME:
                                `rope_scaling`), where the family has rotary embeddings
     model.safetensors          the weights (or shards and model.safetensors.index.json)
     golden.safetensors         logits [2, 24, vocabulary], hidden_states.I [2, 24, hidden],
-                               attentions.I [2, heads, 24, 24], in float32 by eager attention
+                               attentions.I [2, heads, 24, 24], in float32 by eager attention;
+                               of encoders no logits
 
 hidden_states.0 is what enters the first block, hidden_states.I what leaves block I, and the last
 one is taken after the final norm. Weights are drawn wide enough that attention is far from
@@ -98,6 +99,18 @@ FAMILIES = {
         settings=SHAPE
         | dict(num_attention_heads=2, rotary_pct=0.5, use_parallel_residual=False),
     ),
+    # With a pooler, which nothing here uses, and with the head of its pretraining. The gradient of
+    # a padding token's embedding would be left out.
+    "bert": dict(kind="Bert", model="BertModel", settings=SHAPE | dict(pad_token_id=None)),
+    "bert-masked-lm": dict(
+        kind="Bert",
+        model="BertForMaskedLM",
+        settings=SHAPE
+        | dict(
+            pad_token_id=None, type_vocab_size=1, hidden_act="gelu_new", layer_norm_eps=1e-5
+        ),
+        stored="float16",
+    ),
 }
 
 
@@ -126,7 +139,7 @@ def make(torch, folder, family, seed):
         attention_dropout=0.0,
         **({"bos_token_id": 0, "eos_token_id": 0} if kind in ("GPT2", "GPTNeoX") else {}),
     )
-    name = f"{kind}LMHeadModel" if kind == "GPT2" else f"{kind}ForCausalLM"
+    name = family.get("model", "GPT2LMHeadModel" if kind == "GPT2" else f"{kind}ForCausalLM")
     model = getattr(transformers, name)._from_config(config, attn_implementation="eager")
     randomise(torch, model)
     model = model.to(getattr(torch, family.get("stored", "float32")))
@@ -140,9 +153,16 @@ def make(torch, folder, family, seed):
     model = getattr(transformers, name).from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager"
     ).eval()
+    if kind == "Bert":
+        model = getattr(model, "bert", model)
     with torch.no_grad():
-        out = model(ids, output_hidden_states=True, output_attentions=True, use_cache=False)
-    golden = {"logits": out.logits}
+        out = model(
+            ids,
+            output_hidden_states=True,
+            output_attentions=True,
+            **({} if kind == "Bert" else {"use_cache": False}),
+        )
+    golden = {} if kind == "Bert" else {"logits": out.logits}
     golden |= {f"hidden_states.{i}": value for i, value in enumerate(out.hidden_states)}
     golden |= {f"attentions.{i}": value for i, value in enumerate(out.attentions)}
     from safetensors.torch import save_file
@@ -151,13 +171,13 @@ def make(torch, folder, family, seed):
     save_file(golden, folder / "golden.safetensors")
 
     spread = out.attentions[-1][:, :, LENGTH - 1].max(-1).values.mean().item()
-    deviation = out.logits.std().item()
+    deviation = (out.hidden_states[-1] if kind == "Bert" else out.logits).std().item()
     assert 0.2 < spread < 0.999 and 0.3 < deviation < 30, (folder.name, spread, deviation)
     return {
         "inputIDs": ids.tolist(),
         "class": name,
         "storedAs": family.get("stored", "float32"),
-        "logitsDeviation": round(deviation, 3),
+        "deviation" if kind == "Bert" else "logitsDeviation": round(deviation, 3),
         "meanLargestAttention": round(spread, 3),
     }
 

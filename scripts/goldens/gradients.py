@@ -4,7 +4,8 @@
 Reads the checkpoints of families.py and writes, for each, NAME.safetensors to
 Tests/TransformersTests/Goldens/gradients:
 
-    loss    [1], mean next-token cross-entropy over both sequences of its manifest
+    loss    [1], mean next-token cross-entropy over both sequences of its manifest; of encoders
+            the mean of cos(I) times element I of the last hidden states in row-major order
     TENSOR  gradient of that mean for the checkpoint's tensor of this name: of its elements in
             row-major order every STEP-th, STEP = ceil(count / 256)
 
@@ -49,16 +50,23 @@ def make(torch, path, name, facts):
     )
     model = model.double().eval()
     ids = torch.tensor(facts["inputIDs"])
-    logits = model(ids, use_cache=False).logits[:, :-1]
-    loss = torch.nn.functional.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1)
-    )
+    if facts["class"].startswith("Bert"):
+        hidden = getattr(model, "bert", model)(ids).last_hidden_state.flatten()
+        loss = (hidden * torch.arange(hidden.numel(), dtype=hidden.dtype).cos()).mean()
+    else:
+        logits = model(ids, use_cache=False).logits[:, :-1]
+        loss = torch.nn.functional.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1)
+        )
     loss.backward()
     golden = {"loss": loss.detach().reshape(1).float()}
     for tensor, parameter in model.named_parameters():
         if facts["class"].startswith("GPTNeoX"):
             # transformers 5 renamed the module, not the checkpoint's tensor.
             tensor = tensor.replace("lm_head", "embed_out")
+        if parameter.grad is None:
+            # Poolers and heads of pretraining, which an encoder of texts has no use for.
+            continue
         step = -(-parameter.numel() // ELEMENTS)
         golden[tensor] = parameter.grad.flatten()[::step].float().contiguous()
     save_file(golden, path)
