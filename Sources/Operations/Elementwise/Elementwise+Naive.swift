@@ -17,3 +17,30 @@ extension Naive {
     zip(activated(gate, .silu), up).map { $0 * $1 }
   }
 }
+
+extension Naive {
+  public static func pointwise<T: Real>(_ x: [T], _ function: PointwiseFunction) -> [T] {
+    x.map { x in
+      switch function {
+      case .tanh: T.tanh(x)
+      case .sigmoid: 1 / (1 + T.exp(-x))
+      case .softplus: T.log(onePlus: T.exp(x))
+      case .exp: T.exp(x)
+      case .oneMinusExp: -T.expMinusOne(x)
+      case .boundedDecay: max(-T.exp(x), -5)
+      }
+    }
+  }
+
+  public static func scaledChannels<T: Real>(_ x: [T], by factors: [T], plus bias: [T]) -> [T] {
+    x.indices.map { x[$0] * factors[$0 % factors.count] + bias[$0 % factors.count] }
+  }
+
+  public static func normalizedHeads<T: Real>(_ x: [T], headDim: Int) -> [T] {
+    stride(from: 0, to: x.count, by: headDim).flatMap { start in
+      let head = x[start..<start + headDim]
+      let length = T.sqrt(head.reduce(T.zero) { $0 + $1 * $1 })
+      return head.map { $0 / (length + T(1) / T(1_000_000_000_000)) }
+    }
+  }
+}
