@@ -33,7 +33,11 @@ private final class KeyValueCache: MixerState {
   private var first = 0
   private(set) var position = 0
 
-  init(_ mixer: SoftmaxAttentionMixer) { self.mixer = mixer }
+  init(_ mixer: SoftmaxAttentionMixer) {
+    precondition(
+      mixer.shape.isCausal, "bidirectional attention cannot be decoded: \(mixer.shape)")
+    self.mixer = mixer
+  }
 
   func copy() -> any MixerState {
     let copy = KeyValueCache(mixer)

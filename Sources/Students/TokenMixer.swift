@@ -31,6 +31,9 @@ public protocol TokenMixer: AnyObject {
   func mix(_ input: MixerInput, on tape: Tape) -> Variable
 
   /// The state of an empty context, for prefill and decoding.
+  ///
+  /// - Precondition: the mixer is causal (`AttentionShape.isCausal`). Outputs of a bidirectional one
+  ///   change with every later token, so none can be given before the last has come.
   func makeState() -> any MixerState
 }
 

@@ -15,6 +15,8 @@ public final class BufferPool: Sendable {
     /// Addresses of free buffers by their rounded count.
     var free: [Int: [UInt]] = [:]
     var freeBytes = 0
+    var usedBytes = 0
+    var peakUsedBytes = 0
   }
 
   private let state = Mutex(State())
@@ -31,6 +33,8 @@ public final class BufferPool: Sendable {
   func take(_ count: Int) -> UnsafeMutablePointer<Float> {
     let rounded = Self.rounded(count)
     let address: UInt? = state.withLock { state in
+      state.usedBytes += count * 4
+      state.peakUsedBytes = max(state.peakUsedBytes, state.usedBytes)
       guard let address = state.free[rounded]?.popLast() else { return nil }
       state.freeBytes -= rounded * 4
       return address
@@ -51,6 +55,7 @@ public final class BufferPool: Sendable {
   func give(_ pointer: UnsafeMutablePointer<Float>, _ count: Int) {
     let rounded = Self.rounded(count)
     let kept = state.withLock { state in
+      state.usedBytes -= count * 4
       guard state.freeBytes + rounded * 4 <= capacity else { return false }
       state.free[rounded, default: []].append(UInt(bitPattern: pointer))
       state.freeBytes += rounded * 4
@@ -59,10 +64,24 @@ public final class BufferPool: Sendable {
     if !kept { UnsafeMutableRawPointer(pointer).deallocate() }
   }
 
+  /// The most bytes asked for that were in use at once while `body` ran, beyond those in use
+  /// before. What other threads take meanwhile counts as well.
+  public func peakBytes(during body: () -> Void) -> Int {
+    let before = state.withLock { state in
+      state.peakUsedBytes = state.usedBytes
+      return state.usedBytes
+    }
+    body()
+    return state.withLock { $0.peakUsedBytes } - before
+  }
+
   /// Returns every free buffer to the system: between stages, before memory is measured.
   public func drain() {
     let addresses = state.withLock { state in
-      defer { state = State() }
+      defer {
+        state.free = [:]
+        state.freeBytes = 0
+      }
       return state.free.values.flatMap { $0 }
     }
     for address in addresses { UnsafeMutableRawPointer(bitPattern: address)!.deallocate() }

@@ -10,9 +10,10 @@ import Testing
 struct StudentGolden: Sendable, CustomTestStringConvertible {
   let file: String
   let featureMap: JSONValue
+  var isCausal = true
   var testDescription: String { file }
 
-  static let all: [StudentGolden] = [
+  static let causal: [StudentGolden] = [
     ("exponential", ["kind": "exponential"]),
     ("exponential-bias", ["kind": "exponential", "bias": true, "biasShape": "coordinate"]),
     ("softmax", ["kind": "softmax"]),
@@ -31,13 +32,25 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     ("dpfp", ["kind": "dpfp", "nu": 3]),
   ].map { StudentGolden(file: $0, featureMap: $1) }
 
-  static let attention = AttentionShape(queryHeads: 2, keyValueHeads: 1, headDim: 6)
+  /// The same maps, options aside, where every query sees all keys.
+  static let bidirectional = causal.filter {
+    !$0.file.hasSuffix("-bias") && !$0.file.hasSuffix("-projected")
+  }.map {
+    StudentGolden(
+      file: "bidirectional-\($0.file)", featureMap: $0.featureMap, isCausal: false)
+  }
+
+  static let all = causal + bidirectional
+
+  var attention: AttentionShape {
+    AttentionShape(queryHeads: 2, keyValueHeads: 1, headDim: 6, isCausal: isCausal)
+  }
 
   /// The recipe's mixer with the golden's parameters.
   func mixer(_ golden: Golden) throws -> any AttentionWeightMixer {
     let testCase = StudentCase(document: ["mixer": "linear", "featureMap": featureMap])
     let mixer = try #require(
-      try testCase.freshMixer(LayerGeometry(layer: 1, attention: Self.attention, hiddenSize: 12))
+      try testCase.freshMixer(LayerGeometry(layer: 1, attention: attention, hiddenSize: 12))
         as? any AttentionWeightMixer)
     for parameter in mixer.parameters {
       parameter.value = try golden[parameter.name].reshaped(parameter.value.shape)
@@ -66,9 +79,11 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("every registered map has a golden")
-  func coverage() {
-    let kinds = StudentGolden.all.map { $0.featureMap["kind"]?.stringValue }
+  @Test(
+    "every registered map has a golden, causal and bidirectional",
+    arguments: [StudentGolden.causal, StudentGolden.bidirectional])
+  func coverage(goldens: [StudentGolden]) {
+    let kinds = goldens.map { $0.featureMap["kind"]?.stringValue }
     #expect(Set(kinds) == Set(StudentRegistry.featureMaps.map { $0.name }))
   }
 
@@ -100,7 +115,7 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     try expect(mixer, inputs, ["queries", "keys"], "gradient.\(floor.rawValue).", golden)
   }
 
-  @Test("decoding gives the outputs of the reference", arguments: StudentGolden.all)
+  @Test("decoding gives the outputs of the reference", arguments: StudentGolden.causal)
   func decoding(testCase: StudentGolden) throws {
     let golden = try Golden("maps/\(testCase.file)")
     let inputs = try Inputs(golden, on: Tape())

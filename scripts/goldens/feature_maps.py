@@ -17,6 +17,9 @@ CASES:
     gradient.clamp.* and gradient.add.* for queries, keys and parameters, through the features
     alone: the softmax attention is a constant.
 
+bidirectional-NAME.safetensors for each of BIDIRECTIONAL is the same of an encoder's attention, where
+every query sees all 70 keys.
+
 Performer's directions are drawn here as the program draws them, from SplitMix64 and the seed 5,
 layer 1, so that the draw itself is held too. Its features of queries are shifted by their own
 largest exponent, those of keys not at all.
@@ -53,6 +56,7 @@ CASES = {
     "exp": dict(kind="exp", temperature=0.7),
     "dpfp": dict(kind="dpfp", nu=3),
 }
+BIDIRECTIONAL = [name for name in CASES if not name.endswith(("-bias", "-projected"))]
 FIXED = ("performer", "cosformer", "taylor", "exp", "dpfp")
 
 
@@ -159,7 +163,7 @@ def make_map(torch, case, dim, directions):
     }[kind]
 
 
-def golden(torch, case, seed):
+def golden(torch, case, seed, causal):
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape, scale=1.0, around=0.0):
@@ -204,21 +208,22 @@ def golden(torch, case, seed):
 
     weights = torch.einsum(
         "ihf,jhf->hij", features(inputs["queries"], "q"), features(repeated["keys"], "k")
-    ).tril()
+    )
+    seen = torch.ones(LENGTH, LENGTH, dtype=torch.bool)
+    seen = seen.tril() if causal else seen
+    weights = torch.where(seen, weights, 0)
     weights = weights / (weights.sum(-1, keepdim=True) + LEAST)
     output = torch.einsum("hij,jhd->ihd", weights, repeated["values"])
     with torch.no_grad():
         scores = torch.einsum("ihd,jhd->hij", inputs["queries"], repeated["keys"])
-        future = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
-        scores = (scores * HEAD_DIM**-0.5).masked_fill(future, float("-inf"))
+        scores = (scores * HEAD_DIM**-0.5).masked_fill(~seen, float("-inf"))
         truth = torch.softmax(scores, -1)
-    past = torch.ones(LENGTH, LENGTH).tril() > 0
 
     def cross_entropy(logarithms):
-        return -(truth * torch.where(past, logarithms, 0)).sum(-1).mean()
+        return -(truth * torch.where(seen, logarithms, 0)).sum(-1).mean()
 
-    clamp = cross_entropy(torch.where(past, weights, 1).clamp(min=LEAST).log())
-    add = cross_entropy((torch.where(past, weights, 1) + 1e-9).log())
+    clamp = cross_entropy(torch.where(seen, weights, 1).clamp(min=LEAST).log())
+    add = cross_entropy((torch.where(seen, weights, 1) + 1e-9).log())
     upstream = torch.randn(*output.shape, generator=generator).float().double()
     found |= dict(output=output, upstream=upstream, losses=torch.stack([clamp, add]))
     without_values = {name: x for name, x in inputs.items() if name != "values"}
@@ -239,16 +244,19 @@ def main():
     from safetensors.torch import save_file
 
     torch.set_num_threads(1)
-    for number, (name, case) in enumerate(CASES.items()):
+    files = [(name, name, True) for name in CASES]
+    files += [(f"bidirectional-{name}", name, False) for name in BIDIRECTIONAL]
+    for number, (file, name, causal) in enumerate(files):
+        found = golden(torch, CASES[name], number, causal)
         tensors = {
             key: torch.where(value.abs() < NOISE, 0, value).float().contiguous()
-            for key, value in ((k, v.detach()) for k, v in golden(torch, case, number).items())
+            for key, value in ((k, v.detach()) for k, v in found.items())
         }
-        save_file(tensors, folder / f"{name}.safetensors")
+        save_file(tensors, folder / f"{file}.safetensors")
     shape = dict(length=LENGTH, heads=HEADS, keyValueHeads=KEY_HEADS, headDim=HEAD_DIM)
-    facts = dict(shape=shape, cases=CASES)
+    facts = dict(shape=shape, cases=CASES, bidirectional=BIDIRECTIONAL)
     size = environment.write_manifest(folder, __file__, ["torch", "safetensors", "numpy"], facts)
-    print(f"{len(CASES)} files, {size:,} bytes in {folder}")
+    print(f"{len(files)} files, {size:,} bytes in {folder}")
 
 
 if __name__ == "__main__":

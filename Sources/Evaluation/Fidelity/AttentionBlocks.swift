@@ -2,7 +2,7 @@ import TensorCore
 
 /// The first `tokens` rows and columns of one head's attention weights, averaged over square blocks
 /// of positions so that at most `size` remain on a side. Blocks at the end may be cut short; then
-/// the mean is over what they have. Cells above the diagonal count as the zeros they are.
+/// the mean is over what they have. Above the diagonal causal attention counts as the zeros it is.
 ///
 /// - Parameter weights: `[length, length]`.
 /// - Returns: the map and its side, `⌈tokens / block⌉`, where `block = ⌈tokens / size⌉`.
@@ -15,7 +15,7 @@ func attentionBlocks(
   var map = [Float](repeating: 0, count: side * side)
   for row in 0..<side {
     let queries = row * block..<min(tokens, (row + 1) * block)
-    for column in 0...row {
+    for column in 0..<side {
       let keys = column * block..<min(tokens, (column + 1) * block)
       var sum = 0.0
       for query in queries {

@@ -2,7 +2,8 @@ import Foundation
 
 /// One query's attention weights in teacher and student, in numbers.
 ///
-/// Weights are read as a distribution over the keys `j ≤ i`: negative ones, which only mixers
+/// Weights are read as a distribution over the keys that the query may see, `j ≤ i` or, in an
+/// encoder, all: negative ones, which only mixers
 /// without a positive feature map have, count as 0, and the rest is divided by its sum. A row
 /// without any positive weight says nothing of where the student looks: its entropy and reach are
 /// 0, and in the divergence every key counts as below the floor.
@@ -20,7 +21,7 @@ struct AttentionRow: Equatable {
   /// `−Σ_j p_j log p_j`, nats.
   var teacherEntropy: Double
   var studentEntropy: Double
-  /// `Σ_j (i − j) p_j`, tokens.
+  /// `Σ_j |i − j| p_j`, tokens.
   var teacherReach: Double
   var studentReach: Double
   /// Spearman's correlation of the student's weights, as they are, with the query-key products,
@@ -29,15 +30,15 @@ struct AttentionRow: Equatable {
   var monotonicity: Double?
 
   /// - Parameters:
-  ///   - teacher, student: weights of the keys from 0, `[query + 1]`.
-  ///   - products: of this query with the same keys, `[query + 1]`.
+  ///   - teacher, student: weights of the keys from 0, `[keys]`.
+  ///   - products: of this query with the same keys, `[keys]`.
+  ///   - keys: `query + 1` in causal attention, else all of the sequence's.
   ///   - firstVisible: first key that the teacher sees.
   init(
     teacher: UnsafePointer<Float>, student: UnsafePointer<Float>,
-    products: UnsafePointer<Float>, query: Int, firstVisible: Int,
+    products: UnsafePointer<Float>, query: Int, keys count: Int, firstVisible: Int,
     correlation: inout RankCorrelation
   ) {
-    let count = query + 1
     let teacherFactor = Self.reciprocalSum(teacher, count)
     let studentFactor = Self.reciprocalSum(student, count)
     divergence = 0
@@ -56,8 +57,8 @@ struct AttentionRow: Equatable {
         divergence += p * (logP - (q < floor ? log(floor) : logQ))
       }
       studentEntropy -= q * logQ
-      teacherReach += Double(query - key) * p
-      studentReach += Double(query - key) * q
+      teacherReach += Double(abs(query - key)) * p
+      studentReach += Double(abs(query - key)) * q
     }
     let visible = count - firstVisible
     if visible >= Self.leastRankedKeys {

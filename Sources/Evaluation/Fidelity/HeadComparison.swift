@@ -58,6 +58,7 @@ struct HeadComparison {
           AttentionRow(
             teacher: teacher + offset, student: student + offset,
             products: products + query * length, query: query,
+            keys: shape.isCausal ? query + 1 : length,
             firstVisible: teacherWindow.map { max(0, query - $0 + 1) } ?? 0,
             correlation: &correlation))
       }
@@ -88,7 +89,8 @@ struct HeadComparison {
     return result
   }
 
-  /// One map a query head, of the first `tokens`: what follows them changes none of their weights.
+  /// One map a query head, of the first `tokens` queries and keys. In causal attention what follows
+  /// them changes none of their weights.
   func maps(layer: Int, tokens: Int, size: Int) -> [FidelityResult.AttentionMap] {
     withPointers(teacherWeights, studentWeights) { teacher, student in
       (0..<shape.queryHeads).map { head in

@@ -3,7 +3,8 @@ import Operations
 
 /// Linear attention over learned features, without a window:
 /// `y_i = Σ_{j≤i} φq_i·φk_j v_j / (Σ_{j≤i} φq_i·φk_j + 1e-12)` (Hedgehog arXiv 2402.04347,
-/// T2R arXiv 2103.13076; `lolcats_llama` of the LoLCATs code).
+/// T2R arXiv 2103.13076; `lolcats_llama` of the LoLCATs code). Of a bidirectional teacher the sums run
+/// over every `j`.
 public struct LinearAttention: MixerSpecification {
   public static let name = "linear"
   public static let summary = "linear attention over learned features, no window (Hedgehog, T2R)"

@@ -12,7 +12,7 @@ public struct SlidingWindowAttention: MixerSpecification {
   public init(_ reader: DocumentReader) { options = WindowOptions(reader) }
 
   public func conflicts(with geometry: LayerGeometry) -> [String] {
-    options.featureMap.conflicts(with: geometry)
+    options.conflicts(with: geometry, of: Self.name)
   }
 
   public var maximumLength: Int? { options.featureMap.map.maximumLength }

@@ -25,6 +25,15 @@ struct WindowOptions: Sendable {
       "featureMap", "Learned feature map of queries and keys", FeatureMapSpecification.init)
   }
 
+  /// - Parameter name: of the mixer whose window this is.
+  func conflicts(with geometry: LayerGeometry, of name: String) -> [String] {
+    let conflicts = featureMap.conflicts(with: geometry)
+    if geometry.attention.isCausal { return conflicts }
+    return [
+      "mixer is \"\(name)\", but a window needs a causal teacher: it holds the last keys up to a query's own, and queries of this teacher see those after it as well; use \"\(LinearAttention.name)\""
+    ] + conflicts
+  }
+
   func mixer(_ window: AttentionWindow, _ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
     FeatureMapAttention(
       FeatureMapAttentionOptions(

@@ -21,13 +21,15 @@ import Testing
     tokens: Int, size: Int, side: Int, block: Int
   ) {
     let length = tokens + 3
-    let weights = (0..<length * length).map { cell in
-      cell % length <= cell / length ? Float((cell * 37) % 101) / 101 : 0
+    for isCausal in [true, false] {
+      let weights = (0..<length * length).map { cell in
+        !isCausal || cell % length <= cell / length ? Float((cell * 37) % 101) / 101 : 0
+      }
+      let (map, found) = attentionBlocks(weights, length: length, tokens: tokens, size: size)
+      #expect(found == side)
+      let expected = naive(weights, length: length, tokens: tokens, block: block)
+      #expect(map.count == expected.count)
+      #expect(zip(map, expected).allSatisfy { abs(Double($0) - $1) < 1e-6 })
     }
-    let (map, found) = attentionBlocks(weights, length: length, tokens: tokens, size: size)
-    #expect(found == side)
-    let expected = naive(weights, length: length, tokens: tokens, block: block)
-    #expect(map.count == expected.count)
-    #expect(zip(map, expected).allSatisfy { abs(Double($0) - $1) < 1e-6 })
   }
 }

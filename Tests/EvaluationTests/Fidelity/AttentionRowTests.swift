@@ -31,8 +31,8 @@ enum NaiveRow {
     p.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 }
   }
 
-  static func reach(_ p: [Double]) -> Double {
-    p.indices.reduce(0) { $0 + Double(p.count - 1 - $1) * p[$1] }
+  static func reach(_ p: [Double], from query: Int) -> Double {
+    p.indices.reduce(0) { $0 + Double(abs(query - $1)) * p[$1] }
   }
 
   static func divergence(_ p: [Double], _ q: [Double]) -> Double {
@@ -42,23 +42,28 @@ enum NaiveRow {
   }
 
   static func row(
-    teacher: [Double], student: [Double], products: [Double], firstVisible: Int = 0
+    teacher: [Double], student: [Double], products: [Double], query: Int? = nil,
+    firstVisible: Int = 0
   ) -> AttentionRow {
+    let query = query ?? teacher.count - 1
     let (p, q) = (distribution(teacher), distribution(student))
     return AttentionRow(
       divergence: divergence(p, q), teacherEntropy: entropy(p), studentEntropy: entropy(q),
-      teacherReach: reach(p), studentReach: reach(q),
+      teacherReach: reach(p, from: query), studentReach: reach(q, from: query),
       monotonicity: p.count - firstVisible < 3
         ? nil : spearman(Array(student[firstVisible...]), Array(products[firstVisible...])))
   }
 }
 
 extension AttentionRow {
-  init(teacher: [Float], student: [Float], products: [Float], firstVisible: Int = 0) {
+  /// - Parameter query: nil: the last, as in causal attention.
+  init(
+    teacher: [Float], student: [Float], products: [Float], query: Int? = nil, firstVisible: Int = 0
+  ) {
     var correlation = RankCorrelation()
     self.init(
-      teacher: teacher, student: student, products: products, query: teacher.count - 1,
-      firstVisible: firstVisible, correlation: &correlation)
+      teacher: teacher, student: student, products: products, query: query ?? teacher.count - 1,
+      keys: teacher.count, firstVisible: firstVisible, correlation: &correlation)
   }
 
   init(
@@ -129,6 +134,26 @@ func expectEqual(
         NaiveRow.row(
           teacher: teacher, student: student, products: products, firstVisible: firstVisible))
     }
+  }
+
+  @Test(arguments: [1, 3, 64, 65])
+  func `A bidirectional row reaches in both directions`(keys: Int) {
+    for query in Set([0, keys / 3, keys - 1]) {
+      var draw = TestValues(200 + UInt64(query))
+      let products = draw.normal(keys, scale: 2)
+      let teacher = draw.normal(keys).map { Double(Float(exp(2 * $0))) }
+      let student = draw.normal(keys).map { abs($0) < 0.5 ? 0 : $0 }
+      expectEqual(
+        AttentionRow(
+          teacher: teacher.map(Float.init), student: student.map(Float.init),
+          products: products.map(Float.init), query: query),
+        NaiveRow.row(teacher: teacher, student: student, products: products, query: query))
+    }
+    let uniform = [Float](repeating: 0.25, count: 4)
+    let row = AttentionRow(
+      teacher: uniform, student: [0, 0, 0, 1], products: [0, 1, 2, 3], query: 1)
+    #expect(row.teacherReach == 1)
+    #expect(row.studentReach == 2)
   }
 
   @Test func `Weights that rise with the products have monotonicity 1, falling ones −1`() {
