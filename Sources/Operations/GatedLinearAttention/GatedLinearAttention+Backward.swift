@@ -134,17 +134,13 @@ private struct GatedBackward {
       vk_multiply(own.fromState + local, chunk.fromStart + local, dQ + offset, d)
       vk_multiply(own.toState + local, chunk.toEnd + local, dK + offset, d)
       (dG + offset).update(from: own.running, count: d)
-      for channel in 0..<d {
-        own.running[channel] += head.keys[offset + channel] * dK[offset + channel]
-      }
+      vk_multiply_add(head.keys + offset, dK + offset, own.running, d)
     }
     own.running.update(repeating: 0, count: d)
     for row in rows.reversed() {
       let offset = row * stride
-      for channel in 0..<d {
-        own.running[channel] += head.queries[offset + channel] * dQ[offset + channel]
-        dG[offset + channel] += own.running[channel]
-      }
+      vk_multiply_add(head.queries + offset, dQ + offset, own.running, d)
+      vk_add_scaled(dG + offset, own.running, 1, d)
     }
   }
 
@@ -163,16 +159,13 @@ private struct GatedBackward {
     for (i, row) in rows.enumerated().reversed() {
       let offset = row * stride
       let pairs = chunk.pairs(of: i)
-      for j in 0...i {
-        let weight = own.weights[i * GatedChunk.length + j]
-        let line = pairGradients + j * d
-        if i + 1 < rows.count { vk_multiply(line, chunk.decays + (i + 1) * d, line, d) }
-        vk_add_scaled(line, head.queries + offset, weight, d)
-        vk_add_scaled(dQ + offset, pairs + j * d, weight, d)
-        if j < i {
-          for channel in 0..<d { dG[offset + channel] += line[channel] * pairs[j * d + channel] }
-        }
-      }
+      let weights = own.weights + i * GatedChunk.length
+      vk_gated_pair_gradients(
+        head.queries + offset, chunk.decays + i * d, weights, pairs, pairGradients, dQ + offset,
+        dG + offset, i, d)
+      // A token's product with itself does not decay.
+      vk_add_scaled(pairGradients + i * d, head.queries + offset, weights[i], d)
+      vk_add_scaled(dQ + offset, pairs + i * d, weights[i], d)
       vk_add_scaled(dK + offset, pairGradients + i * d, 1, d)
     }
   }

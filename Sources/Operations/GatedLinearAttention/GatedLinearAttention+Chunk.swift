@@ -73,11 +73,7 @@ struct GatedChunk {
       let query = head.queries + row * head.stride
       let line = products + i * Self.length
       let current = pairs(of: i)
-      let previous = pairs(of: max(0, i - 1))
-      for j in 0..<i {
-        vk_multiply(previous + j * d, decays + i * d, current + j * d, d)
-        line[j] = vk_dot(query, current + j * d, d)
-      }
+      vk_gated_pairs(query, decays + i * d, pairs(of: max(0, i - 1)), current, line, i, d)
       (current + i * d).update(from: head.keys + row * head.stride, count: d)
       line[i] = vk_dot(query, current + i * d, d)
       clear(line, i + 1..<Self.length)
