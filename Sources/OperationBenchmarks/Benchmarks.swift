@@ -30,6 +30,7 @@ struct Benchmarks {
     print("OpenBLAS \(OpenBLASInformation.core), \(WorkerPool.shared.workers) workers")
     let rate = matrixProductRate()
     try hybridKernel()
+    deltaRuleKernel()
     let suite = ModelBenchmarks(model: model, tokens: tokens, isQuick: isQuick, rate: rate)
     try suite.run()
     print("peak memory \(ProcessMemory.peakBytes >> 20) MiB")

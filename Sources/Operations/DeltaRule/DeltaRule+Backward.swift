@@ -144,7 +144,10 @@ private struct DeltaRuleBackward {
       m: 2 * n, n: d, k: d, Matrix(chunk.values, stride: d), Matrix(dState, stride: d).transposed,
       into: dWrites, stride: d)
     stateFactorGradients(chunk, state: state, dState: dState, dReads: dReads, dWrites: dWrites)
-    pairGradients(chunk, dProducts: dProducts, scratch: dValues)
+    vk_delta_rule_product_gradients(
+      chunk.row(head.receptances, 0), chunk.row(head.removals, 0), chunk.row(head.writes, 0),
+      chunk.row(head.keys, 0), stride, chunk.decays, dProducts, receptances + first,
+      removals + first, writes + first, keys + first, logDecays + first, n, d)
 
     chunk.decay(dState, into: dState)
     BLAS.multiply(
@@ -187,46 +190,6 @@ private struct DeltaRuleBackward {
       add(chunk.writes + (n + t) * d, key)
       vk_multiply(write, chunk.after + t * d, writes + row, d)
       vk_multiply(key, chunk.after + t * d, keys + row, d)
-    }
-  }
-
-  /// Gradients through the products of pairs. `ratio` is that of the decays from `s` to `t`.
-  private func pairGradients(
-    _ chunk: DeltaRuleChunk, dProducts: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>
-  ) {
-    let (n, d, stride) = (chunk.n, chunk.d, chunk.stride)
-    let first = chunk.start * stride
-    let (ratio, sum, product) = (chunk.rows, chunk.rows + d, chunk.rows + 2 * d)
-    let terms = scratch
-    for s in 0..<n {
-      let (write, key) = (chunk.row(head.writes, s), chunk.row(head.keys, s))
-      ratio.update(repeating: 1, count: d)
-      for t in s..<n {
-        if t > s { vk_multiply(ratio, chunk.decays + t * d, ratio, d) }
-        clear(terms + t * d, 0..<d)
-        // The receptance of token t, and the removal of the one after it.
-        for (reader, token, operand, target) in [
-          (n + t, t, head.receptances, receptances), (t + 1, t + 1, head.removals, removals),
-        ] where token < n {
-          let ofWrite = dProducts[reader * 2 * n + s]
-          let ofKey = dProducts[reader * 2 * n + n + s]
-          let read = chunk.row(operand, token)
-          vk_scale(write, sum, ofWrite, d)
-          vk_add_scaled(sum, key, ofKey, d)
-          vk_multiply(sum, ratio, sum, d)
-          vk_add_scaled(target + first + token * stride, sum, 1, d)
-          vk_multiply(sum, read, product, d)
-          vk_add_scaled(terms + t * d, product, 1, d)
-          vk_multiply(ratio, read, product, d)
-          vk_add_scaled(writes + first + s * stride, product, ofWrite, d)
-          vk_add_scaled(keys + first + s * stride, product, ofKey, d)
-        }
-      }
-      clear(sum, 0..<d)
-      for t in (s + 1..<n).reversed() {
-        vk_add_scaled(sum, terms + t * d, 1, d)
-        vk_add_scaled(logDecays + first + t * stride, sum, 1, d)
-      }
     }
   }
 }

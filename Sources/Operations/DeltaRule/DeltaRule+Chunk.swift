@@ -77,26 +77,9 @@ struct DeltaRuleChunk {
   func multiplyPairs() {
     let (n, d) = (n, d)
     products.update(repeating: 0, count: 4 * n * n)
-    let written = rows
-    let key = rows + d
-    for s in 0..<n {
-      written.update(from: row(head.writes, s), count: d)
-      key.update(from: row(head.keys, s), count: d)
-      for t in s..<n {
-        if t > s {
-          vk_multiply(written, decays + t * d, written, d)
-          vk_multiply(key, decays + t * d, key, d)
-        }
-        let line = products + (n + t) * 2 * n
-        line[s] = vk_dot(row(head.receptances, t), written, d)
-        line[n + s] = vk_dot(row(head.receptances, t), key, d)
-        if t + 1 < n {
-          let line = products + (t + 1) * 2 * n
-          line[s] = vk_dot(row(head.removals, t + 1), written, d)
-          line[n + s] = vk_dot(row(head.removals, t + 1), key, d)
-        }
-      }
-    }
+    vk_delta_rule_products(
+      row(head.receptances, 0), row(head.removals, 0), row(head.writes, 0), row(head.keys, 0),
+      stride, decays, products, rows, n, d)
   }
 
   /// Outputs and readings of the chunk, rows `stride` apart, and the state after it.
