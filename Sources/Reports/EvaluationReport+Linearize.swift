@@ -113,8 +113,8 @@ extension EvaluationReport {
 
   private func encode(_ fidelity: FidelityResult) -> JSONValue {
     [
-      "logitDivergence": .number(fidelity.logitDivergence),
-      "topAgreement": .number(fidelity.topAgreement), "tokens": .integer(fidelity.tokens),
+      "logitDivergence": number(fidelity.logitDivergence),
+      "topAgreement": number(fidelity.topAgreement), "tokens": .integer(fidelity.tokens),
       "layers": .array(
         fidelity.layers.map { layer in
           [

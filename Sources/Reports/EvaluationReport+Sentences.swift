@@ -22,7 +22,14 @@ extension EvaluationReport {
       return "The \(models) \(parts.joined(separator: " and "))."
     }
     var sentence: String
-    if let share = value(of: "shareRecovered") {
+    if let cosine = value(of: "embeddingCosine") {
+      sentence =
+        "The student's embeddings have a mean cosine of \(Figures.score(cosine)) to its teacher's"
+      if let correlation = value(of: "embeddingRankCorrelation") {
+        sentence +=
+          "; similarities between texts correlate in rank by \(Figures.score(correlation))"
+      }
+    } else if let share = value(of: "shareRecovered") {
       sentence = "The student recovers \(Figures.percent(share)) of \(recoveredOf)"
     } else if let ratio = value(of: "perplexityRatio") {
       sentence = "The student's perplexity is \(Figures.times(ratio)) its teacher's"

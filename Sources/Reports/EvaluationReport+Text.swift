@@ -70,9 +70,14 @@ extension EvaluationReport {
 
   var fidelityNote: String? {
     guard let fidelity else { return nil }
-    return "Means over heads, on the teacher's own activations. Next-token distributions: KL "
-      + "\(Figures.significant(fidelity.logitDivergence)) nats, the same most probable token for "
-      + "\(Figures.percent(fidelity.topAgreement)) of \(Figures.count(fidelity.tokens)) tokens."
+    let heads = "Means over heads, on the teacher's own activations"
+    guard let divergence = fidelity.logitDivergence, let agreement = fidelity.topAgreement else {
+      return "\(heads), \(Figures.count(fidelity.tokens)) tokens."
+    }
+    return
+      "\(heads). Next-token distributions: KL \(Figures.significant(divergence)) nats, the same "
+      + "most probable token for \(Figures.percent(agreement)) of "
+      + "\(Figures.count(fidelity.tokens)) tokens."
   }
 
   private var transferTable: TextTable {

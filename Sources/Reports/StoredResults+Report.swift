@@ -121,7 +121,8 @@ extension ResultsReader {
             }
             return head
           })
-      }, logitDivergence: number("logitDivergence"), topAgreement: number("topAgreement"),
+      }, logitDivergence: optionalNumber("logitDivergence"),
+      topAgreement: optionalNumber("topAgreement"),
       tokens: count("tokens"))
   }
 

@@ -58,6 +58,7 @@ struct BenchmarkCommand: ParsableCommand {
     // Before the work, not after it.
     if let output { try EvaluationFiles.makeFolder(output) }
     let model = try options.open()
+    try model.requireDecoder(for: "decoding")
     let measured =
       lengths
       ?? SpeedMeasurement.lengths(

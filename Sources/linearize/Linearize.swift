@@ -25,7 +25,7 @@ struct Linearize: ParsableCommand {
     subcommands: [
       RunCommand.self, ValidateCommand.self, InspectCommand.self, EvaluateCommand.self,
       BenchmarkCommand.self, CompareCommand.self, GenerateCommand.self, TokenizeCommand.self,
-      ActivationsCommand.self,
+      ActivationsCommand.self, EmbedCommand.self,
       ExportCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
     ], defaultSubcommand: RunCommand.self)
 

@@ -75,6 +75,23 @@ extension ModelSource {
       chatTemplate: template ?? TokenizerSource.template(in: configuration))
   }
 
+  /// `modules.json` and what it names; without it the folder of poolings by its usual name.
+  static func sentenceModules(in folder: String) throws -> [String: JSONValue] {
+    let list = "modules.json"
+    var found: [String: JSONValue] = [:]
+    var paths = ["1_Pooling"]
+    if let modules = try document(list, in: folder) {
+      found[list] = modules
+      paths = (modules.arrayValue ?? []).compactMap { $0["path"]?.stringValue }
+    }
+    // A path out of the folder is none that sentence-transformers writes.
+    for path in paths where !path.isEmpty && !path.contains("..") && !path.hasPrefix("/") {
+      let name = "\(path)/config.json"
+      if let configuration = try document(name, in: folder) { found[name] = configuration }
+    }
+    return found
+  }
+
   // MARK: Files
 
   private static func file(_ name: String, in folder: String) -> String {

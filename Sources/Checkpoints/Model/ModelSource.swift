@@ -23,6 +23,9 @@ public struct ModelSource: Sendable {
   /// Raw metadata: GGUF's keys, safetensors' `__metadata__`, HDF5's attributes.
   public let metadata: JSONValue
   public let tokenizer: TokenizerSource?
+  /// What sentence-transformers keeps beside an encoder, by its path in the folder: `modules.json`
+  /// and the `config.json` of each module. Empty where there is none.
+  public internal(set) var sentenceModules: [String: JSONValue] = [:]
   /// Files whose bytes are the weights.
   let files: [MappedFile]
 
@@ -97,6 +100,7 @@ public struct ModelSource: Sendable {
     return ModelSource(
       location: location, format: .safetensors, configuration: try configuration(in: folder),
       tensors: tensors, descriptions: descriptions, metadata: metadata,
-      tokenizer: try tokenizer(in: folder), files: model.files.map(\.mapping))
+      tokenizer: try tokenizer(in: folder), sentenceModules: try sentenceModules(in: folder),
+      files: model.files.map(\.mapping))
   }
 }

@@ -16,7 +16,7 @@ public struct DatasetSpecification: Sendable, Equatable {
     case tokenIDs = "token-ids"
   }
 
-  /// What separates documents of plain text.
+  /// What separates documents of plain text, and of the texts of `jsonl-text`.
   public enum Documents: String, Sendable, CaseIterable {
     case wholeFile, line, blankLine, formFeed, separatorLine
   }
@@ -65,7 +65,8 @@ public struct DatasetSpecification: Sendable, Equatable {
       path: reader.string("path", "the file, or a folder whose .txt or .jsonl files are read"),
       format: reader.choice("format", "what the file holds"))
     documents = reader.choice(
-      "documents", default: documents, "what separates the documents of a text")
+      "documents", default: documents,
+      "what separates the documents of a text, of a file or of a line of jsonl-text")
     documentSeparator = reader.string(
       "documentSeparator", default: documentSeparator,
       "the line that separates documents, with documents: separatorLine")

@@ -30,7 +30,14 @@ struct DocumentEncoder {
   // MARK: Text
 
   func text(_ text: String) -> EncodedDocument {
-    EncodedDocument(tokens: ended(begun(text)))
+    let begun = begun(text)
+    let tokens = ended(begun)
+    var document = EncodedDocument(tokens: tokens)
+    // An end that the recipe adds is the end of the whole text, not of what is left of it.
+    if specification.beginningOfText == .asTokenizer, tokens.count == begun.count {
+      document.closing = encoder.closingTokens
+    }
+    return document
   }
 
   private func begun(_ text: String) -> [Int32] {

@@ -44,9 +44,9 @@ struct DocumentSource {
     let reader = try LineReader(path: file)
     while let line = try reader.next() {
       if line.bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }) { continue }
-      let document: EncodedDocument
+      let documents: [EncodedDocument]
       do {
-        document = try object(line)
+        documents = try object(line)
       } catch let mistake as LineMistake {
         try bad.report(file, line: line.number, mistake.message)
         continue
@@ -57,21 +57,38 @@ struct DocumentSource {
         try bad.report(file, line: line.number, error.description)
         continue
       }
-      if try !take(document) { return false }
+      for document in documents where try !take(document) { return false }
     }
     return true
   }
 
-  private func object(_ line: LineReader.Line) throws -> EncodedDocument {
+  private func object(_ line: LineReader.Line) throws -> [EncodedDocument] {
     let value = try JSONValue(parsing: line.bytes)
     guard let object = value.objectValue else {
       throw LineMistake(message: "found \(value.kindDescription), expected a JSON object")
     }
     // The end token of an empty text alone would teach nothing but to fall silent.
     if specification.format == .jsonlText, object[specification.textField] == "" {
-      return EncodedDocument(tokens: [])
+      return [EncodedDocument(tokens: [])]
     }
-    return try encoder.object(object)
+    if specification.format == .jsonlText, specification.documents != .wholeFile,
+      let text = object[specification.textField]?.stringValue
+    {
+      return parts(of: text).map(encoder.text)
+    }
+    return [try encoder.object(object)]
+  }
+
+  private func parts(of text: String) -> [String] {
+    var splitter = DocumentSplitter(specification)
+    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+    var parts: [String] = []
+    for (index, line) in lines.enumerated() {
+      let isLast = index == lines.count - 1
+      if isLast, line.isEmpty { break }
+      parts += splitter.add(String(line), lineEnd: isLast ? "" : "\n")
+    }
+    return (parts + [splitter.finish()]).filter { !DocumentSplitter.isBlank($0) }
   }
 
   // MARK: Plain text
@@ -80,16 +97,11 @@ struct DocumentSource {
     _ file: String, _ bad: inout BadLines, _ take: (EncodedDocument?) throws -> Bool
   ) throws -> Bool {
     let reader = try LineReader(path: file)
-    var document = ""
-    /// Ends the document at hand; false ends the reading.
-    func end() throws -> Bool {
-      defer { document = "" }
-      let scalars = document.unicodeScalars
-      if scalars.allSatisfy(\.properties.isWhitespace) {
-        return scalars.isEmpty ? true : try take(nil)
-      }
-      if specification.documents == .wholeFile { return try take(encoder.text(document)) }
-      return try take(encoder.text(withoutLineEnds(document)))
+    var splitter = DocumentSplitter(specification)
+    /// Takes a finished document; false ends the reading.
+    func end(_ document: String) throws -> Bool {
+      if document.isEmpty { return true }
+      return try take(DocumentSplitter.isBlank(document) ? nil : encoder.text(document))
     }
     while let line = try reader.next() {
       let text: String
@@ -99,34 +111,10 @@ struct DocumentSource {
         try bad.report(file, line: line.number, mistake.message)
         continue
       }
-      let lineEnd = line.hasEnd ? "\n" : ""
-      switch specification.documents {
-      case .wholeFile: document += text + lineEnd
-      case .line:
-        document = text
-        if try !end() { return false }
-      case .blankLine where text.unicodeScalars.allSatisfy(\.properties.isWhitespace),
-        .separatorLine where text == specification.documentSeparator:
-        if try !end() { return false }
-      case .blankLine, .separatorLine: document += text + lineEnd
-      case .formFeed:
-        let parts = text.unicodeScalars.split(separator: "\u{C}", omittingEmptySubsequences: false)
-        for part in parts.dropLast() {
-          document.unicodeScalars += part
-          if try !end() { return false }
-        }
-        document.unicodeScalars += parts.last!
-        document += lineEnd
+      for document in splitter.add(text, lineEnd: line.hasEnd ? "\n" : "") {
+        if try !end(document) { return false }
       }
     }
-    return try end()
-  }
-
-  /// The line ends around a separator belong to it.
-  private func withoutLineEnds(_ document: String) -> String {
-    var scalars = document.unicodeScalars[...]
-    while scalars.first == "\n" { scalars.removeFirst() }
-    while scalars.last == "\n" { scalars.removeLast() }
-    return String(scalars)
+    return try end(splitter.finish())
   }
 }

@@ -68,6 +68,25 @@ public struct PackedBatch: Sendable, Equatable {
     }
   }
 
+  private init(tokens: [Int32], labels: [Int32], segments: [SequenceSegment]) {
+    rows = 1
+    sequenceLength = tokens.count
+    self.tokens = tokens
+    self.labels = labels
+    self.segments = segments
+  }
+
+  /// The segments alone, one behind the other in one row.
+  public var withoutPadding: PackedBatch {
+    var start = 0
+    return PackedBatch(
+      tokens: segments.flatMap { tokens[$0.range] }, labels: segments.flatMap { labels[$0.range] },
+      segments: segments.map { segment in
+        defer { start += segment.count }
+        return SequenceSegment(start: start, count: segment.count)
+      })
+  }
+
   /// As of `PackedSequence`, `[rows × sequenceLength]`.
   public var targets: [Int32] { shifted(labels, within: segments) }
 }

@@ -2,6 +2,8 @@
 public struct EncodedDocument: Sendable, Equatable {
   public var tokens: [Int32]
   public var labels: [Int32]
+  /// Last tokens that close a text and stay when it is cut: BERT's `[SEP]`.
+  public var closing = 0
 
   /// Everything is learned; the arrays share their storage.
   public init(tokens: [Int32]) {
@@ -18,6 +20,16 @@ public struct EncodedDocument: Sendable, Equatable {
 
   func piece(_ range: Range<Int>) -> EncodedDocument {
     EncodedDocument(tokens: Array(tokens[range]), labels: Array(labels[range]))
+  }
+
+  /// The first `length` tokens, the last of which are those that close the text.
+  public func truncated(to length: Int) -> EncodedDocument {
+    if closing >= length { return piece(0..<length) }
+    let end = piece(tokens.count - closing..<tokens.count)
+    var start = piece(0..<length - closing)
+    start.tokens += end.tokens
+    start.labels += end.labels
+    return start
   }
 }
 
@@ -85,7 +97,7 @@ public struct SequencePacker {
       case .split: break
       case .truncated:
         droppedTokens += count - length
-        keep(document.piece(0..<length), [length])
+        keep(document.truncated(to: length), [length])
         return
       case .refused:
         throw DatasetError.badData(

@@ -6,9 +6,17 @@ public protocol TextEncoder: Sendable {
   func encode(_ text: String, addSpecialTokens: Bool) -> [Int32]
   var endOfText: Int32? { get }
   var beginningOfText: Int32? { get }
+  /// How many of the tokens that `addSpecialTokens` adds stand behind the text: BERT's `[SEP]`.
+  var closingTokens: Int { get }
 }
 
-extension Tokenizer: TextEncoder {}
+extension TextEncoder {
+  public var closingTokens: Int { 0 }
+}
+
+extension Tokenizer: TextEncoder {
+  public var closingTokens: Int { postProcessor.after.count }
+}
 
 /// How a teacher spells a conversation.
 public struct ChatFormat: Sendable {

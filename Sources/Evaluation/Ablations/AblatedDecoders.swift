@@ -26,7 +26,7 @@ public struct AblatedDecoders {
   }
 
   /// In the order of `ModelVariant`, without teacher and student.
-  public let rows: [Row]
+  public private(set) var rows: [Row]
 
   /// - Parameters:
   ///   - student: with its mixers and adapters; layers that keep softmax keep it in every row.
@@ -61,9 +61,12 @@ public struct AblatedDecoders {
       Row(
         variant: .noAttention, detail: "attention outputs are zero",
         decoder: student.replacingMixers { converted.contains($0.index) ? ZeroMixer() : nil }))
+    self.rows = rows
+    // A window looks back; an encoder's attention has no direction.
+    if teacher.configuration.isEncoder { return }
     let plainWindow = window == .none ? .sliding(Self.windowBesidePureLinear) : window
     let plainSinks = max(sinks, Self.sinksBesideNone)
-    rows.append(
+    self.rows.append(
       Row(
         variant: .teacherWindowSinks,
         detail: Self.describe(plainWindow, sinks: plainSinks) + ", untrained",
@@ -72,7 +75,6 @@ public struct AblatedDecoders {
             ? SoftmaxWindowMixer(
               layer.configuration.attention, window: plainWindow, sinks: plainSinks) : nil
         }))
-    self.rows = rows
   }
 
   /// "sliding window of 64, first 4 tokens kept".

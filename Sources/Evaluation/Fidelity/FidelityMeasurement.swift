@@ -47,7 +47,9 @@ public struct FidelityMeasurement {
     let converted = convertedLayers
     let excerpts =
       converted.isEmpty ? [] : FidelityExcerpt.excerpts(of: sequences, options)
-    let passes = excerpts.count + sequences.count
+    // An encoder predicts nothing to be compared.
+    let predicted = teacher.configuration.isEncoder ? [] : sequences
+    let passes = excerpts.count + predicted.count
     let heads = teacher.configuration.attention.queryHeads
     var sums = [[HeadSums]](
       repeating: [HeadSums](repeating: HeadSums(), count: heads), count: converted.count)
@@ -57,19 +59,24 @@ public struct FidelityMeasurement {
       try progress(done + 1, passes)
     }
     var (divergence, agreements, tokens) = (0.0, 0, 0)
-    for (done, sequence) in sequences.enumerated() {
+    for (done, sequence) in predicted.enumerated() {
       let rows = measureLogits(sequence)
       divergence += rows.divergence
       agreements += rows.agreements
       tokens += rows.tokens
       try progress(excerpts.count + done + 1, passes)
     }
+    let layers =
+      excerpts.isEmpty
+      ? [] : zip(converted, sums).map { FidelityResult.Layer(index: $0, heads: $1.map(\.head)) }
+    if teacher.configuration.isEncoder {
+      return FidelityResult(
+        layers: layers, logitDivergence: nil, topAgreement: nil,
+        tokens: excerpts.reduce(0) { $0 + $1.tokens.count }, maps: maps)
+    }
     precondition(tokens > 0, "\(sequences.count) sequences without tokens")
     return FidelityResult(
-      layers: excerpts.isEmpty
-        ? []
-        : zip(converted, sums).map { .init(index: $0, heads: $1.map(\.head)) },
-      logitDivergence: divergence / Double(tokens),
+      layers: layers, logitDivergence: divergence / Double(tokens),
       topAgreement: Double(agreements) / Double(tokens), tokens: tokens, maps: maps)
   }
 

@@ -10,7 +10,7 @@ import Transformers
 /// programs:
 ///
 ///     tokens              [sequences, length]                        int32
-///     logits              [sequences, length, vocabularySize]        float32
+///     logits              [sequences, length, vocabularySize]        float32, not of encoders
 ///     hidden_states/I     [sequences, length, hiddenSize]            I from 0 (the embedding) to the
 ///                         number of layers (after the final norm), as transformers numbers them
 ///     attentions/I        [sequences, queryHeads, length, length]    weights of layer I
@@ -47,8 +47,8 @@ public struct ActivationCapture {
       },
       verify: { temporary in
         let file = try HDF5File.open(temporary)
-        guard try file.shape(of: "logits")[0] == tokens.sequences.count else {
-          throw InputError(output, "logits", "reads back with another shape")
+        guard try file.shape(of: "hidden_states/0")[0] == tokens.sequences.count else {
+          throw InputError(output, "hidden_states/0", "reads back with another shape")
         }
       })
   }
@@ -56,7 +56,7 @@ public struct ActivationCapture {
   private func checkSize(_ length: Int, _ path: String) throws {
     let configuration = model.decoder.configuration
     let widest = max(
-      configuration.vocabularySize,
+      configuration.hasHead ? configuration.vocabularySize : configuration.hiddenSize,
       includesAttentions ? configuration.attention.queryHeads * length : 0)
     let (bytes, isTooLarge) = (length * 4).multipliedReportingOverflow(by: widest)
     if isTooLarge || bytes > Self.largestSequenceBytes {
@@ -82,7 +82,9 @@ public struct ActivationCapture {
       try dataset.attributes.set("dimensions", to: .string("sequence, \(dimensions)"))
       return dataset
     }
-    let logits = try create("logits", [length, configuration.vocabularySize], "token, vocabulary")
+    let logits =
+      try configuration.hasHead
+      ? create("logits", [length, configuration.vocabularySize], "token, vocabulary") : nil
     let hidden = try (0...configuration.layers).map {
       try create("hidden_states/\($0)", [length, configuration.hiddenSize], "token, hidden")
     }
@@ -102,7 +104,7 @@ public struct ActivationCapture {
         if let weights { try append(weights, attentions[layer], row) }
       }
       try append(final, hidden[configuration.layers], row)
-      try append(model.decoder.logits(final), logits, row)
+      if let logits { try append(model.decoder.logits(final), logits, row) }
       try progress(row + 1, count, length)
     }
   }

@@ -46,6 +46,7 @@ public struct Conversion {
         location: teacher.location,
         problems: ["is a student already; expected a checkpoint with softmax attention"])
     }
+    try loaded.requireFit(teacher.decoder.configuration)
     let digest = try teacher.source.contentDigest()
     try requireDigest(digest)
     let inputs = try RunInputs.document(recipe, teacherDigest: digest)

@@ -40,6 +40,7 @@ public struct ConversionPlan {
     let model = try LoadedModel.open(
       recipe.teacher, seed: UInt64(recipe.seed), drawsWeights: false)
     let decoder = model.decoder
+    try loaded.requireFit(decoder.configuration)
     if let student = recipe.student {
       try decoder.install(student, seed: UInt64(recipe.seed), location: loaded.path)
     }

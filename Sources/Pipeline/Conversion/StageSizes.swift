@@ -28,15 +28,16 @@ struct StageSizes {
   /// Width of the queries.
   var heads: Int { configuration.attention.queryWidth }
   private var layerParameters: Int {
-    let head = configuration.vocabularySize * hidden * (configuration.tiesHead ? 1 : 2)
-    return (configuration.approximateParameters - head) / configuration.layers
+    (configuration.approximateParameters - configuration.tableParameters) / configuration.layers
   }
   /// Operations of a token's way through the projections of all layers.
   var bodyOperations: Double { 2 * Double(layerParameters * configuration.layers) }
-  var headOperations: Double { 2 * Double(configuration.vocabularySize * hidden) }
-  /// Causal softmax in every layer: half of two products of every pair.
+  var headOperations: Double {
+    configuration.hasHead ? 2 * Double(configuration.vocabularySize * hidden) : 0
+  }
+  /// Softmax in every layer: two products of every pair, half of them where it is causal.
   var softmaxOperations: Double {
-    Double(2 * sequenceLength * heads * configuration.layers)
+    Double((configuration.isEncoder ? 4 : 2) * sequenceLength * heads * configuration.layers)
   }
   /// Features, window and state of the replaced attention, forward.
   var mixerOperations: Double { Double(12 * 64 * heads * convertedLayers) * 2 }
@@ -54,13 +55,13 @@ struct StageSizes {
   /// What the tape keeps of a batch, and a tile of logits.
   func graphBytes(isCheckpointed: Bool) -> Int {
     let layer = 4 * rows * (6 * hidden + 10 * heads + 2 * configuration.intermediateSize)
-    let logits = 4 * 128 * configuration.vocabularySize
+    let logits = configuration.hasHead ? 4 * 128 * configuration.vocabularySize : 0
     return isCheckpointed
       ? layer + 4 * rows * hidden * configuration.layers + logits
       : layer * configuration.layers + logits
   }
 
-  /// Every weight trained on next tokens: weights as they were, trained, best, their gradients and
+  /// Every weight trained: weights as they were, trained, best, their gradients and
   /// two moments; gradients for weights cost as much as those for inputs.
   func allWeights(isCheckpointed: Bool) -> StageCost {
     let parameters = configuration.approximateParameters + mixerParameters

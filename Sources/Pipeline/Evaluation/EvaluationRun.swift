@@ -15,6 +15,8 @@ struct EvaluationRun {
   let student: Decoder?
   /// nil when the checkpoint carries none: then only what needs no text is measured.
   let tokenizer: Tokenizer?
+  /// How an encoder's texts become embeddings.
+  var pooling = EmbeddingPooling()
   /// Where the model lies, for messages.
   let location: String
   let seed: UInt64
@@ -38,6 +40,7 @@ struct EvaluationRun {
 
   /// - Throws: `TaskError`, `NonFiniteValue`, and what `progress` throws.
   func run() throws -> Outcome {
+    if teacher.configuration.isEncoder { return try runEncoder() }
     let start = clock()
     var outcome = Outcome()
     // Every sample is read before the first is scored: a bad line ends no night's work.
@@ -70,9 +73,9 @@ struct EvaluationRun {
     return outcome
   }
 
-  private typealias Row = AblatedDecoders.Row
+  typealias Row = AblatedDecoders.Row
 
-  private var rows: [Row] {
+  var rows: [Row] {
     guard let student else { return [Row(variant: .teacher, detail: "", decoder: teacher)] }
     var rows: [Row] = []
     if plan.measuresTeacher { rows.append(Row(variant: .teacher, detail: "", decoder: teacher)) }
@@ -182,7 +185,7 @@ struct EvaluationRun {
 
   // MARK: Fidelity
 
-  private func measureFidelity(
+  func measureFidelity(
     _ plan: FidelityPlan, _ student: Decoder, notes: inout [String]
   ) throws -> FidelityResult? {
     let sequences = Array(self.plan.text.prefix(plan.sequences))

@@ -95,14 +95,18 @@ public enum FidelityFile {
   ) throws {
     try file.attributes.set("format", to: .string(format))
     try file.attributes.set("tokens", to: .integer(result.tokens))
-    try file.attributes.set("logit_divergence", to: .number(result.logitDivergence))
-    try file.attributes.set(
-      "logit_divergence_definition",
-      to: "KL(teacher's next-token distribution || student's), nats, mean over tokens")
-    try file.attributes.set("top_agreement", to: .number(result.topAgreement))
-    try file.attributes.set(
-      "top_agreement_definition",
-      to: "share of tokens for which both hold the same next token most probable")
+    if let divergence = result.logitDivergence {
+      try file.attributes.set("logit_divergence", to: .number(divergence))
+      try file.attributes.set(
+        "logit_divergence_definition",
+        to: "KL(teacher's next-token distribution || student's), nats, mean over tokens")
+    }
+    if let agreement = result.topAgreement {
+      try file.attributes.set("top_agreement", to: .number(agreement))
+      try file.attributes.set(
+        "top_agreement_definition",
+        to: "share of tokens for which both hold the same next token most probable")
+    }
     for (name, value) in provenance { try file.attributes.set(name, to: value) }
   }
 

@@ -97,9 +97,12 @@ public struct ModelEvaluation {
   public func run(_ request: Request, progress: EvaluationProgress = .silent) throws -> (
     report: EvaluationReport, samples: [(task: String, lines: [JSONValue])]
   ) {
+    if model.decoder.configuration.isEncoder { try refuseDecoders(request) }
     let plan = EvaluationPlan(
       text: try request.source.map {
-        try windows($0, length: request.sequenceLength, maximum: request.maximumSequences)
+        try model.decoder.configuration.isEncoder
+          ? texts($0, length: request.sequenceLength, maximum: request.maximumSequences)
+          : windows($0, length: request.sequenceLength, maximum: request.maximumSequences)
       } ?? [],
       tasks: try request.tasks.map {
         (
@@ -115,7 +118,8 @@ public struct ModelEvaluation {
     let date = wallClock()
     let outcome = try EvaluationRun(
       plan: plan, teacher: teacher, student: isStudent ? model.decoder : nil,
-      tokenizer: model.tokenizer, location: model.location, seed: model.student?.seed ?? 0,
+      tokenizer: model.tokenizer, pooling: model.pooling, location: model.location,
+      seed: model.student?.seed ?? 0,
       clock: clock, progress: progress
     ).run()
     let report = EvaluationReport(
@@ -153,6 +157,42 @@ public struct ModelEvaluation {
     }
     return windows
   }
+
+  // MARK: Encoders
+
+  /// - Throws: `ModelError` when a next token is asked for, or there is no student.
+  private func refuseDecoders(_ request: Request) throws {
+    if !request.tasks.isEmpty { try model.requireDecoder(for: "a task") }
+    if request.speed != nil { try model.requireDecoder(for: "decoding") }
+    if model.student == nil {
+      throw ModelError(
+        location: model.location,
+        problems: [
+          "is an encoder without a student; embeddings are measured against the teacher's, so give a "
+            + "student of it"
+        ])
+    }
+  }
+
+  /// One text a line, between the tokens that the tokenizer puts around it; or one a list of ids.
+  private func texts(_ source: Source, length: Int, maximum: Int?) throws -> [EvaluationSequence] {
+    try SequenceBounds.check(length, model, source.path)
+    let lists: [[Int32]]
+    switch source {
+    case .tokens(let path):
+      lists = try TokenFile(
+        path, vocabularySize: model.decoder.configuration.vocabularySize
+      ).sequences
+    case .text(let path): lists = try TextEmbedder(model, length: length).encode(linesOf: path)
+    }
+    let found = lists.prefix(maximum ?? .max).map { EvaluationSequence(tokens: $0) }
+    if found.isEmpty {
+      throw InputError(source.path, nil, "found no text, expected one a line")
+    }
+    return Array(found)
+  }
+
+  // MARK: Windows
 
   private func encode(_ path: String) throws -> [Int32] {
     let tokens = try model.requireTokenizer().encode(try TextFile.read(path))

@@ -41,6 +41,16 @@ public struct ModelExport {
       try writer.write(tensors, into: temporary)
       try DocumentFile("\(temporary)/config.json").replace(with: configuration.pretty)
       try ExportedTokenizer(model.source).write(to: temporary)
+      try writeSentenceModules(to: temporary)
+    }
+  }
+
+  /// What says how an encoder's hidden states become embeddings.
+  private func writeSentenceModules(to folder: String) throws {
+    for (path, document) in model.source.sentenceModules.sorted(by: { $0.key < $1.key }) {
+      try FileManager.default.createDirectory(
+        atPath: FilePath.folder(of: "\(folder)/\(path)"), withIntermediateDirectories: true)
+      try DocumentFile("\(folder)/\(path)").replace(with: document.pretty)
     }
   }
 

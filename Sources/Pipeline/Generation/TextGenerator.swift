@@ -27,10 +27,11 @@ public struct TextGenerator {
 
   /// Ends where the tokenizer or the checkpoint's configuration says a text ends.
   ///
-  /// - Throws: `ModelError` when the checkpoint carries no tokenizer.
+  /// - Throws: `ModelError` for an encoder, and when the checkpoint carries no tokenizer.
   public init(
     _ model: LoadedModel, clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime }
   ) throws {
+    try model.requireDecoder(for: "generating text")
     let tokenizer = try model.requireTokenizer()
     let configured = model.source.configuration["eos_token_id"]
     let ids = (configured?.arrayValue ?? [configured].compactMap { $0 }).compactMap {

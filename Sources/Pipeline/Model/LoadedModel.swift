@@ -16,6 +16,8 @@ public final class LoadedModel {
   public let tokenizer: Tokenizer?
   /// How the teacher spells conversations; nil without a chat template.
   public let chat: ChatFormat?
+  /// How an encoder's hidden states become embeddings; of a decoder without meaning.
+  public let pooling: EmbeddingPooling
   /// Where the frozen weights came from.
   public let source: ModelSource
   /// nil for a teacher.
@@ -30,6 +32,10 @@ public final class LoadedModel {
     self.student = student
     tokenizer = try source.tokenizer.map { try Self.makeTokenizer($0, location: source.location) }
     chat = try Self.chatFormat(source, tokenizer)
+    pooling =
+      decoder.configuration.isEncoder
+      ? try EmbeddingPooling(sentenceModules: source.sentenceModules, location: source.location)
+      : EmbeddingPooling()
   }
 
   /// - Parameters:
@@ -88,6 +94,19 @@ public final class LoadedModel {
     throw ModelError(
       location: source.location,
       problems: ["no tokenizer: expected tokenizer.json beside the weights, or a GGUF's metadata"])
+  }
+
+  /// - Parameter purpose: what needs a next token, as the subject of a sentence.
+  /// - Throws: `ModelError` when the model is an encoder.
+  public func requireDecoder(for purpose: String) throws {
+    let configuration = decoder.configuration
+    guard configuration.isEncoder else { return }
+    throw ModelError(
+      location: location,
+      problems: [
+        "is an encoder (\(configuration.family)), which predicts no next token; \(purpose) needs a "
+          + "decoder"
+      ])
   }
 
   private static func open(_ student: StudentArtefact, at path: String, teacher: String) throws

@@ -91,6 +91,12 @@ public struct Recipe: Sendable {
     guard let document = teacher.configuration else { return }
     do {
       let model = try NewModel(document, location: "")
+      if model.configuration.isEncoder {
+        reader.report(
+          "teacher.configuration",
+          "describes an encoder (\(model.configuration.family)), which predicts no next token; the "
+            + "stage \"\(PretrainingSpecification.name)\" trains decoders")
+      }
       let maximum = model.configuration.maximumPositions
       if data.packing.sequenceLength > maximum {
         reader.report(

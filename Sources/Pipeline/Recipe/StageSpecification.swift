@@ -12,6 +12,22 @@ public enum StagePhase: Sendable {
   case evaluation
 }
 
+/// Which teachers a stage is for.
+public enum StageModels: Sendable {
+  case all
+  /// Those that predict a next token.
+  case decoders
+  case encoders
+
+  func include(isEncoder: Bool) -> Bool {
+    switch self {
+    case .all: true
+    case .decoders: !isEncoder
+    case .encoders: isEncoder
+    }
+  }
+}
+
 /// One stage of a recipe: what `linearize` is to do next to the student.
 ///
 /// A new stage is one file with a type that conforms, and one line in `StageRegistry`.
@@ -21,6 +37,8 @@ public protocol StageSpecification: Sendable {
   /// One sentence for `linearize list` and the schema.
   static var summary: String { get }
   static var phase: StagePhase { get }
+  /// Decoders alone where a stage pretrains or adapts, unless it says otherwise.
+  static var models: StageModels { get }
 
   init(_ reader: DocumentReader)
 
@@ -34,6 +52,9 @@ public protocol StageSpecification: Sendable {
 extension StageSpecification {
   public var name: String { Self.name }
   public var phase: StagePhase { Self.phase }
+  public static var models: StageModels {
+    [.transfer, .evaluation].contains(phase) ? .all : .decoders
+  }
   public var training: TrainingSpecification? { nil }
   public var sequenceLength: Int? { nil }
 }
@@ -56,6 +77,7 @@ public enum StageRegistry {
     AttentionTransferSpecification.self,
     LowRankAdaptationSpecification.self,
     FinetuningSpecification.self,
+    EmbeddingDistillationSpecification.self,
     EvaluationSpecification.self,
   ]
 

@@ -33,9 +33,10 @@ struct EvaluationStage {
     let student = isAlone && context.teacher.student == nil ? nil : context.student
     let plan = EvaluationPlan(
       text: test.map { sequence in
-        EvaluationSequence(
-          tokens: sequence.tokens, targets: sequence.targets,
-          layout: PackedBatch([sequence]).layout)
+        let batch = PackedBatch([sequence])
+        let read = context.student.configuration.isEncoder ? batch.withoutPadding : batch
+        return EvaluationSequence(
+          tokens: read.tokens, targets: read.targets, layout: read.layout)
       },
       tasks: try specification.tasks.map {
         (try EvaluationTask.load($0.path, dataOverride: $0.data), $0.limit)
@@ -46,7 +47,8 @@ struct EvaluationStage {
     let outcome = try EvaluationRun(
       plan: plan, teacher: isAlone ? context.teacher.decoder.original : context.teacher.decoder,
       student: student,
-      tokenizer: context.teacher.tokenizer, location: context.teacher.location,
+      tokenizer: context.teacher.tokenizer, pooling: context.teacher.pooling,
+      location: context.teacher.location,
       seed: context.seed, clock: context.clock, progress: progress
     ).run()
     let (mean, byLayer) = transferLoss(test)

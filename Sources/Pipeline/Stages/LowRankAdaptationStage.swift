@@ -7,23 +7,9 @@ struct LowRankAdaptationStage {
   let specification: LowRankAdaptationSpecification
   let context: StageContext
 
-  static func projections(_ targets: [LowRankAdaptationSpecification.Target])
-    -> [AttentionProjection]
-  {
-    targets.map { AttentionProjection(rawValue: $0.rawValue)! }
-  }
-
   func run() throws {
     let student = context.student
-    student.addAdapters(
-      Self.projections(specification.targets), rank: specification.rank,
-      alpha: Float(specification.alpha), dropout: Float(specification.dropout),
-      seed: context.seed)
-    for layer in student.layers {
-      for parameter in layer.mixer.parameters {
-        parameter.isTrainable = parameter.isTrainable && specification.trainFeatureMaps
-      }
-    }
+    specification.updates.add(to: student, seed: context.seed)
     let training = specification.training!
     let loop = try TrainingLoop(
       LowRankAdaptationSpecification.name, training,
@@ -33,18 +19,8 @@ struct LowRankAdaptationStage {
     let objective = NextTokenTraining(
       training: training, isCheckpointed: specification.activationCheckpointing, data: context.data,
       context: context
-    ) { step in
-      for layer in student.layers {
-        for adapter in layer.adapters.values { adapter.step = step }
-      }
-    }
+    ) { LowRankUpdates.setStep($0, of: student) }
     try loop.run(train: objective.train, validate: objective.validation)
-    if specification.merge {
-      student.mergeAdapters()
-    } else {
-      context.adapters = StudentArtefact.Adapters(
-        rank: specification.rank, alpha: specification.alpha,
-        targets: Self.projections(specification.targets))
-    }
+    specification.updates.finish(context)
   }
 }

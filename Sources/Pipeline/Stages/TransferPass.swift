@@ -69,6 +69,8 @@ struct TransferPass {
   ///   measures.
   /// - Returns: losses of the converted layers, in their order.
   func losses(_ batch: PackedBatch, gradientFactor: Double?) -> [Double] {
+    // One text a sequence is mostly padding.
+    let batch = teacher.configuration.isEncoder ? batch.withoutPadding : batch
     let layout = batch.layout
     let positions = layout.positions
     let tape = Tape(isRecording: false)

@@ -24,6 +24,15 @@ extension EvaluationReport {
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
     ("topAgreement", "Share of tokens for which teacher and student hold the same most probable."),
+    ("embeddingCosine", "Mean cosine of an encoder's embeddings, student's to teacher's."),
+    (
+      "embeddingRankCorrelation",
+      "Spearman's correlation of all pairs of texts' similarities, student's to teacher's."
+    ),
+    (
+      "attentionDivergence",
+      "KL of the student's attention rows from the teacher's, nats, mean over heads and layers."
+    ),
     ("teacherTokensPerSecond", "Tokens a second of the teacher's parallel form."),
     ("studentTokensPerSecond", "Tokens a second of the student's parallel form."),
     ("decodeSpeedRatio", "Student's decoding speed over the teacher's at the longest context."),
@@ -50,6 +59,12 @@ extension EvaluationReport {
     case "transferLoss": return transferLoss
     case "logitDivergence": return fidelity?.logitDivergence
     case "topAgreement": return fidelity?.topAgreement
+    case "embeddingCosine": return embeddingMetric(Self.cosineMetric)
+    case "embeddingRankCorrelation": return embeddingMetric(Self.rankMetric)
+    case "attentionDivergence":
+      let heads = (fidelity?.layers ?? []).flatMap(\.heads)
+      return heads.isEmpty
+        ? nil : heads.reduce(0) { $0 + $1.divergence } / Double(heads.count)
     case "teacherTokensPerSecond": return teacher?.tokensPerSecond
     case "studentTokensPerSecond": return student?.tokensPerSecond
     case "decodeSpeedRatio":
@@ -63,6 +78,15 @@ extension EvaluationReport {
       guard parts.count == 2 else { return nil }
       return subject?.tasks.first { $0.name == parts[0] }?.metric(String(parts[1]))?.value
     }
+  }
+
+  /// The name under which embeddings of the held-out texts stand among the tasks, and its metrics.
+  public static let embeddingTaskName = "text_embeddings"
+  public static let cosineMetric = "cosine"
+  public static let rankMetric = "rank_correlation"
+
+  private func embeddingMetric(_ name: String) -> Double? {
+    self[.student]?.tasks.first { $0.name == Self.embeddingTaskName }?.metric(name)?.value
   }
 
   /// Tasks of both models by their accuracy: `acc_norm` where there is one, else `acc`.

@@ -71,16 +71,16 @@ public struct FidelityResult: Sendable, Equatable {
 
   /// Converted layers alone, ascending.
   public var layers: [Layer]
-  /// KL(teacher's next-token distribution ‖ student's), nats a token.
-  public var logitDivergence: Double
-  /// Share of tokens for which both hold the same token most probable.
-  public var topAgreement: Double
+  /// KL(teacher's next-token distribution ‖ student's), nats a token; nil of encoders.
+  public var logitDivergence: Double?
+  /// Share of tokens for which both hold the same token most probable; nil of encoders.
+  public var topAgreement: Double?
   /// Tokens measured.
   public var tokens: Int
   public var maps: [AttentionMap]
 
   public init(
-    layers: [Layer], logitDivergence: Double, topAgreement: Double, tokens: Int,
+    layers: [Layer], logitDivergence: Double?, topAgreement: Double?, tokens: Int,
     maps: [AttentionMap] = []
   ) {
     self.layers = layers

@@ -2,14 +2,22 @@ import Foundation
 
 /// Sections on how close the student's attention is to the teacher's.
 extension EvaluationReport {
+  /// How close the predictions are; nil where nothing is predicted.
+  private var predictionSentence: String? {
+    guard let fidelity, let agreement = fidelity.topAgreement,
+      let divergence = fidelity.logitDivergence
+    else { return nil }
+    return "Teacher and student hold the same token most probable for "
+      + "\(Figures.percent(agreement)) of \(Figures.count(fidelity.tokens)) tokens; "
+      + "the student's next-token distribution is \(Figures.significant(divergence)) "
+      + "nats (KL) from the teacher's."
+  }
+
   var fidelitySection: SectionView? {
     guard let fidelity, !fidelity.layers.isEmpty else { return nil }
     var section = SectionView(
       id: "fidelity", heading: "Fidelity, layer by layer",
-      lead: "Teacher and student hold the same token most probable for "
-        + "\(Figures.percent(fidelity.topAgreement)) of \(Figures.count(fidelity.tokens)) tokens; "
-        + "the student's next-token distribution is \(Figures.significant(fidelity.logitDivergence)) "
-        + "nats (KL) from the teacher's.")
+      lead: predictionSentence ?? "On \(Figures.count(fidelity.tokens)) tokens.")
     section.append(
       paragraph: "Each head's attention on the teacher's own activations: a dot is a head, a dash "
         + "the layer's mean.")

@@ -9,6 +9,9 @@ struct ByteEncoder: TextEncoder {
   var endOfText: Int32? = 256
   var beginningOfText: Int32? = 257
   var addsBeginning = false
+  /// As BERT's tokenizers do.
+  var addsClosing = false
+  var closingTokens: Int { addsClosing ? 1 : 0 }
 
   func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
     var ids: [Int32] = addSpecialTokens && addsBeginning ? [257] : []
@@ -22,6 +25,7 @@ struct ByteEncoder: TextEncoder {
         isOpen = byte == 10
       }
     }
+    if addSpecialTokens, addsClosing { ids.append(256) }
     return ids
   }
 

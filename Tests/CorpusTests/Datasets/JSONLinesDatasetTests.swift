@@ -16,6 +16,21 @@ struct JSONLinesDatasetTests {
     #expect(try folder.texts(specification) == ["a\nb$", "c$"])
   }
 
+  @Test("The text of a line can be cut into documents as a file's text is")
+  func cut() throws {
+    let folder = try DatasetFolder()
+    var specification = DatasetSpecification(
+      path: try folder.file(
+        "a.jsonl", #"{"text":"a\nb\n\n\nc\r\n\r\nd\n"}"# + "\n" + #"{"text":"e"}"#),
+      format: .jsonlText)
+    specification.documents = .blankLine
+    #expect(try folder.texts(specification) == ["a\nb$", "c\r$", "d$", "e$"])
+    specification.documents = .line
+    #expect(try folder.texts(specification) == ["a$", "b$", "c\r$", "d$", "e$"])
+    specification.documents = .wholeFile
+    #expect(try folder.texts(specification).count == 2)
+  }
+
   @Test("All bad lines are reported at once, with what each lacks")
   func badLines() throws {
     let folder = try DatasetFolder()

@@ -131,6 +131,32 @@ struct SequencePackerTests {
     #expect(error.description.hasPrefix("a document of 5 tokens does not fit a sequence of 3"))
   }
 
+  @Test("The token that a tokenizer closes a text with stays when the text is truncated")
+  func closingToken() throws {
+    let folder = try DatasetFolder()
+    var specification = DatasetSpecification(
+      path: try folder.file("a.txt", "abcde"), format: .text)
+    specification.appendEndOfText = false
+    var encoder = ByteEncoder()
+    func truncated(to length: Int) throws -> String {
+      let packed = try pack(folder.documents(specification, encoder: encoder), length: length) {
+        $0.packing = .oneDocument
+        $0.longDocuments = .truncated
+        $0.dropUnlabelled = false
+      }
+      return ByteEncoder.text(try #require(packed.sequences.first).tokens)
+    }
+    #expect(try truncated(to: 4) == "abcd")
+    encoder.addsClosing = true
+    #expect(try truncated(to: 6) == "abcde$")
+    #expect(try truncated(to: 4) == "abc$")
+    #expect(try truncated(to: 1) == "a")
+    // An end that the recipe asks for is the end of the whole text.
+    encoder.addsClosing = false
+    specification.appendEndOfText = true
+    #expect(try truncated(to: 4) == "abcd")
+  }
+
   @Test("Documents of one token teach nothing where boundaries are kept")
   func singleTokens() throws {
     let single = documents(1, 1, 1, 1)

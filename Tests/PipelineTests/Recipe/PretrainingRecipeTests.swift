@@ -70,9 +70,9 @@ import Testing
         ]
       ),
       (
-        ["teacher.configuration.model_type=bert"],
+        ["teacher.configuration.model_type=mamba"],
         [
-          "$.teacher.configuration: the model family \"bert\" is not known; known are llama, mistral, qwen2, qwen3, gpt2, gpt_neox"
+          "$.teacher.configuration: the model family \"mamba\" is not known; known are llama, mistral, qwen2, qwen3, gpt2, gpt_neox, bert"
         ]
       ),
       (

@@ -23,8 +23,8 @@ import Training
     let adaptation = try #require(recipe.stages[1] as? LowRankAdaptationSpecification)
     #expect(adaptation.training?.length == .epochs(2))
     #expect(adaptation.training?.optimizer.learningRate == 1e-4)
-    #expect(adaptation.scale == 2)
-    #expect(adaptation.targets == [.queries, .keys, .values, .output])
+    #expect(adaptation.updates.alpha == 16 && adaptation.updates.rank == 8)
+    #expect(adaptation.updates.targets == [.queries, .keys, .values, .output])
     #expect(recipe.stages[2].training == nil)
   }
 
@@ -133,11 +133,11 @@ import Training
       ),
       (
         ["stages[0].stage=attention-transfr"],
-        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"evaluate\"; did you mean \"attention-transfer\"?"
+        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"embedding-distillation\", \"evaluate\"; did you mean \"attention-transfer\"?"
       ),
       (
         ["~stages[0].stage"],
-        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"evaluate\" (What this stage does.)"
+        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"embedding-distillation\", \"evaluate\" (What this stage does.)"
       ),
       (
         ["stages[0].stage=low-rank-adaptation"],
@@ -145,7 +145,7 @@ import Training
       ),
       (
         [#"stages=[{"stage": "evaluate"}, {"stage": "attention-transfer", "steps": 1}]"#],
-        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, low-rank-adaptation, finetune, evaluate"
+        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, low-rank-adaptation, finetune, embedding-distillation, evaluate"
       ),
       (["~stages[0].steps"], "$.stages[0].steps: is missing; give either \"steps\" or \"epochs\""),
       (
