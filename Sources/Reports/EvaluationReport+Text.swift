@@ -64,7 +64,12 @@ extension EvaluationReport {
   }
 
   var taskNote: String {
-    "Standard errors are those of the mean over samples (of perplexities over bootstrap "
+    if subject?.tasks.allSatisfy({ $0.name == Self.embeddingTaskName }) == true {
+      return "Cosines of the texts' embeddings to the teacher's, their mean with its standard "
+        + "error; and how the similarities of all pairs of texts correlate in rank with the teacher's "
+        + "(Spearman)."
+    }
+    return "Standard errors are those of the mean over samples (of perplexities over bootstrap "
       + "replicates), as in lm-eval."
   }
 

@@ -101,6 +101,9 @@ struct ComparisonRows {
     add(
       "student", "same prediction", isHigherBetter: true, agrees: fidelity, Figures.percent,
       measure("topAgreement"))
+    add(
+      "student", "KL of attention, nats", isHigherBetter: false, agrees: fidelity,
+      Figures.significant, measure("attentionDivergence"))
   }
 
   private mutating func addTasks() {

@@ -65,6 +65,14 @@ extension EvaluationReport {
       facts.append(
         .init(name: "Share recovered", value: Figures.percent(share), detail: "of \(recoveredOf)"))
     }
+    if let cosine = value(of: "embeddingCosine") {
+      facts.append(
+        .init(
+          name: "Cosine of embeddings", value: Figures.score(cosine),
+          detail: value(of: "embeddingRankCorrelation").map {
+            "to the teacher's; similarities correlate in rank by \(Figures.score($0))"
+          }))
+    }
     if let student = self[.student]?.text {
       let teacher = self[.teacher]?.text
       facts.append(
