@@ -30,7 +30,10 @@ extension Tape {
           ? scaledChannelsFactorGradient(gradient, x: x.value, factors: factors.value) : nil,
       ]
         + (bias.map {
-          [$0.requiresGradient ? columnSums(gradient, width: $0.value.count) : nil]
+          [
+            $0.requiresGradient
+              ? columnSums(gradient, width: $0.value.count).reshaped($0.value.shape) : nil
+          ]
         } ?? [])
     }
   }

@@ -39,7 +39,31 @@ extension Tape {
     var output = x.value
     addBias(bias.value, to: &output)
     return record([x, bias], output) { gradient in
-      [gradient, bias.requiresGradient ? columnSums(gradient, width: bias.value.count) : nil]
+      [
+        gradient,
+        bias.requiresGradient
+          ? columnSums(gradient, width: bias.value.count).reshaped(bias.value.shape) : nil,
+      ]
+    }
+  }
+
+  /// `x W` with a trained matrix as RWKV's code keeps its low-rank ones, `[inputs, outputs]`.
+  public func multiply(_ x: Variable, matrix: Variable) -> Variable {
+    record([x, matrix], matrixProduct(x.value, matrix.value)) { gradient in
+      [
+        x.requiresGradient
+          ? matrixProduct(gradient, matrix.value, rightTransposed: true) : nil,
+        matrix.requiresGradient ? matrixProduct(x.value, gradient, leftTransposed: true) : nil,
+      ]
+    }
+  }
+
+  /// See `Operations.groupProduct`.
+  public func groupProduct(_ x: Variable, _ matrices: Variable, group: Int) -> Variable {
+    record([x, matrices], Operations.groupProduct(x.value, matrices.value, group: group)) {
+      let gradients = groupProductGradients(
+        $0, x: x.value, matrices: matrices.value, group: group)
+      return [gradients.x, gradients.matrices]
     }
   }
 
@@ -60,6 +84,21 @@ extension Tape {
     var output = left.value
     accumulate(right.value, scaledBy: factor, into: &output)
     return record([left, right], output) { [$0, scaled($0, by: factor)] }
+  }
+
+  /// `scale * x + offset`.
+  public func affine(_ x: Variable, scale: Float, offset: Float = 0) -> Variable {
+    record([x], Operations.affine(x.value, scale: scale, offset: offset)) {
+      [scaled($0, by: scale)]
+    }
+  }
+
+  /// `x` with zeros on padding.
+  public func withoutPadding(_ x: Variable, layout: SequenceLayout) -> Variable {
+    if !layout.hasPadding { return x }
+    return record([x], Operations.withoutPadding(x.value, layout: layout)) {
+      [Operations.withoutPadding($0, layout: layout)]
+    }
   }
 
   /// Sets elements to 0 with the given probability and scales the others so that the expectation

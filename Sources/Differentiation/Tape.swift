@@ -54,9 +54,11 @@ private final class GradientSlot {
 public final class Tape {
   private struct Node {
     let inputs: [GradientSlot?]
-    let output: GradientSlot
-    /// From the output's gradient to one gradient an input, nil for those that need none.
-    let backward: (Tensor) -> [Tensor?]
+    /// One, but for a checkpointed computation.
+    let outputs: [GradientSlot]
+    /// From the outputs' gradients, of which one at least is there, to one gradient an input, nil
+    /// for those that need none.
+    let backward: ([Tensor?]) -> [Tensor?]
   }
 
   private var nodes: [Node] = []
@@ -89,7 +91,8 @@ public final class Tape {
     let needed = isRecording && inputs.contains { $0.requiresGradient }
     let variable = Variable(output, requiresGradient: needed)
     if let slot = variable.slot {
-      nodes.append(Node(inputs: inputs.map(\.slot), output: slot, backward: backward))
+      nodes.append(
+        Node(inputs: inputs.map(\.slot), outputs: [slot]) { backward($0[0]!) })
     }
     return variable
   }
@@ -99,9 +102,10 @@ public final class Tape {
   public func backward(from seeds: [(variable: Variable, gradient: Tensor)]) {
     for (variable, gradient) in seeds { variable.slot?.add(gradient) }
     while let node = nodes.popLast() {
-      guard let gradient = node.output.gradient else { continue }
-      node.output.gradient = nil
-      let inputGradients = node.backward(gradient)
+      let gradients = node.outputs.map(\.gradient)
+      if gradients.allSatisfy({ $0 == nil }) { continue }
+      for output in node.outputs { output.gradient = nil }
+      let inputGradients = node.backward(gradients)
       precondition(inputGradients.count == node.inputs.count)
       for (input, gradient) in zip(node.inputs, inputGradients) {
         if let gradient { input?.add(gradient) }
@@ -125,18 +129,28 @@ public final class Tape {
   public func checkpointed(_ input: Variable, _ body: @escaping (Tape, Variable) -> Variable)
     -> Variable
   {
-    let output = body(Tape(isRecording: false), constant(input.value)).value
-    guard isRecording else { return constant(output) }
-    let variable = Variable(output, requiresGradient: true)
-    let (value, needsInput) = (input.value, input.requiresGradient)
+    checkpointed([input]) { [body($0, $1[0])] }[0]
+  }
+
+  /// The same for a `body` that reads and makes several variables. Gradients reach it through its
+  /// arguments and results alone: what it captures must need none.
+  public func checkpointed(
+    _ inputs: [Variable], _ body: @escaping (Tape, [Variable]) -> [Variable]
+  ) -> [Variable] {
+    let outputs = body(Tape(isRecording: false), inputs.map { constant($0.value) }).map(\.value)
+    guard isRecording else { return outputs.map(constant) }
+    let variables = outputs.map { Variable($0, requiresGradient: true) }
+    let arguments = inputs.map { (value: $0.value, isWanted: $0.requiresGradient) }
     nodes.append(
-      Node(inputs: [input.slot], output: variable.slot!) { gradient in
+      Node(inputs: inputs.map(\.slot), outputs: variables.map { $0.slot! }) { gradients in
         let tape = Tape()
-        let leaf = needsInput ? tape.leaf(value) : tape.constant(value)
-        let again = body(tape, leaf)
-        tape.backward(from: [(again, gradient)])
-        return [leaf.gradient]
+        let leaves = arguments.map { $0.isWanted ? tape.leaf($0.value) : tape.constant($0.value) }
+        let seeds = zip(body(tape, leaves), gradients).compactMap { again, gradient in
+          gradient.map { (again, $0) }
+        }
+        tape.backward(from: seeds)
+        return leaves.map(\.gradient)
       })
-    return variable
+    return variables
   }
 }

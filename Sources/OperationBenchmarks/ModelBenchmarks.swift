@@ -60,9 +60,11 @@ struct ModelBenchmarks {
     let tape = Tape(isRecording: false)
     let positions = layout.positions
     var x = tape.constant(decoder.embed(tokens, layout: layout))
+    let firstValues = FirstValues(detaches: true)
     for (teacher, layer) in zip(decoder.layers, student.layers) {
       let input = teacher.projections(
-        teacher.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+        teacher.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, on: tape)
       let target = teacher.teacherMixer.mix(input, on: tape)
       let graph = Tape()
       let output = layer.mixer.mix(input, on: graph)

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Which rows of a `[rows, …]` activation belong together.
 ///
 /// Sequences of a batch, documents packed into one sequence, and padding on either side are all
@@ -68,4 +70,14 @@ public struct SequenceLayout: Sendable, Equatable {
     if end < rows { ranges.append(end..<rows) }
     return ranges
   }
+}
+
+/// `x`, `[rows, width]`, with zeros on padding.
+public func withoutPadding(_ x: Tensor, layout: SequenceLayout) -> Tensor {
+  if !layout.hasPadding { return x }
+  precondition(x.shape[0] == layout.rows, "\(x.shape) of \(layout.rows) rows")
+  var result = x
+  let width = x.shape[-1]
+  result.withMutablePointer { zeroPadding(layout, $0, width: width) }
+  return result
 }

@@ -66,7 +66,8 @@ public enum Figures {
 
   /// Tokens a second.
   public static func rate(_ value: Double) -> String {
-    value < 100 ? String(format: "%.1f", value) : count(Int(value.rounded()))
+    if !value.isFinite { return "\(value)" }
+    return value < 100 ? String(format: "%.1f", value) : count(Int(value.rounded()))
   }
 
   /// `45.2 s`, `3 min 05 s`, `2 h 07 min`.

@@ -116,10 +116,11 @@ private final class FeatureMapAttentionState: MixerState {
   var position: Int { state.position }
   var bytes: Int { state.bytes }
 
-  func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
+  func advance(_ input: MixerInput) -> Tensor {
+    let (queries, keys) = (input.queries.value, input.keys.value)
     let features = mixer.features(queries: queries, keys: keys, firstPosition: position)
     return state.advance(
-      queries: queries, keys: keys, values: values, queryFeatures: features.queries,
+      queries: queries, keys: keys, values: input.values.value, queryFeatures: features.queries,
       keyFeatures: features.keys, windowFactors: mixer.windowFactorValues)
   }
 }

@@ -47,11 +47,12 @@ private final class KeyValueCache: MixerState {
 
   var bytes: Int { (keys.count + values.count) * MemoryLayout<Float>.stride }
 
-  func advance(queries: Tensor, keys newKeys: Tensor, values newValues: Tensor) -> Tensor {
+  func advance(_ input: MixerInput) -> Tensor {
     let width = mixer.shape.keyWidth
-    keys += newKeys.elements
-    values += newValues.elements
-    let count = newKeys.shape[0]
+    let queries = input.queries.value
+    keys += input.keys.value.elements
+    values += input.values.value.elements
+    let count = queries.shape[0]
     let output = keys.withUnsafeBufferPointer { keys in
       values.withUnsafeBufferPointer { values in
         continuedSoftmaxAttention(

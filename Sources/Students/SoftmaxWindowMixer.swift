@@ -47,11 +47,12 @@ public final class SoftmaxWindowMixer: TokenMixer {
 
     func copy() -> any MixerState { State(self) }
 
-    func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
+    func advance(_ input: MixerInput) -> Tensor {
+      let queries = input.queries.value
       let features = Tensor(zeros: [queries.shape[0], 0])
       return state.advance(
-        queries: queries, keys: keys, values: values, queryFeatures: features,
-        keyFeatures: features, windowFactors: factors)
+        queries: queries, keys: input.keys.value, values: input.values.value,
+        queryFeatures: features, keyFeatures: features, windowFactors: factors)
     }
   }
 }

@@ -7,6 +7,9 @@ public enum StudentRegistry {
     LinearAttention.self,
     SlidingWindowAttention.self,
     TerraceWindowAttention.self,
+    RADRWKV6.self,
+    RADRWKV7.self,
+    QLinAtt.self,
   ]
 
   public static let featureMaps: [any FeatureMap.Type] = [

@@ -2,22 +2,6 @@ import Differentiation
 import Operations
 import TensorCore
 
-/// What a mixer is given of one layer: the teacher's projections after positions were applied.
-public struct MixerInput {
-  /// `[tokens, queryHeads * headDim]`.
-  public let queries: Variable
-  /// `[tokens, keyValueHeads * headDim]`.
-  public let keys, values: Variable
-  public let layout: SequenceLayout
-
-  public init(queries: Variable, keys: Variable, values: Variable, layout: SequenceLayout) {
-    self.queries = queries
-    self.keys = keys
-    self.values = values
-    self.layout = layout
-  }
-}
-
 /// The part of an attention layer between its projections and its output projection: softmax
 /// attention in a teacher, its replacement in a student.
 public protocol TokenMixer: AnyObject {
@@ -26,6 +10,17 @@ public protocol TokenMixer: AnyObject {
 
   /// Tokens that a sequence may have; nil: any number.
   var maximumLength: Int? { get }
+
+  /// Whether it projects the layer's input itself and never asks for queries, keys and values as
+  /// the teacher makes them.
+  var projectsStream: Bool { get }
+
+  /// Whether its layers share the values of the first of them (`MixerInput.firstValues`).
+  var sharesFirstValues: Bool { get }
+
+  /// Whether an output is a sum of values with weights, which can then be compared with the
+  /// teacher's.
+  var hasAttentionWeights: Bool { get }
 
   /// Whole sequences at once: per-head outputs, `[tokens, queryHeads * headDim]`, zero on padding.
   func mix(_ input: MixerInput, on tape: Tape) -> Variable
@@ -39,6 +34,9 @@ public protocol TokenMixer: AnyObject {
 
 extension TokenMixer {
   public var maximumLength: Int? { nil }
+  public var projectsStream: Bool { false }
+  public var sharesFirstValues: Bool { false }
+  public var hasAttentionWeights: Bool { true }
 }
 
 /// What a mixer remembers of one sequence. Advancing it over a text in pieces of any size gives
@@ -49,11 +47,27 @@ public protocol MixerState: AnyObject {
   /// Bytes held now; constant for a student, growing for a key-value cache.
   var bytes: Int { get }
 
-  /// Outputs of the next tokens, shapes as in `MixerInput`.
-  func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor
+  /// Outputs of the next tokens, the one segment of the input's layout, whose first position is
+  /// `position`.
+  func advance(_ input: MixerInput) -> Tensor
 
   /// The same past, to be continued otherwise: advancing one does not move the other.
   func copy() -> any MixerState
+}
+
+extension MixerState {
+  /// The same for mixers that read nothing else; shapes as in `MixerInput`.
+  public func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
+    let tape = Tape(isRecording: false)
+    let rows = queries.shape[0]
+    let segments =
+      rows == 0
+      ? [] : [SequenceLayout.Segment(start: 0, count: rows, firstPosition: position)]
+    return advance(
+      MixerInput(
+        queries: tape.constant(queries), keys: tape.constant(keys), values: tape.constant(values),
+        layout: SequenceLayout(rows: rows, segments: segments)))
+  }
 }
 
 /// The halves of a mixer that joins softmax over a window with linear attention.
@@ -77,12 +91,22 @@ public protocol HybridMixer: TokenMixer {
 /// Where a mixer stands.
 public struct LayerGeometry: Sendable, Equatable {
   public let layer: Int
+  /// Layers of the model.
+  public let layers: Int
   public let attention: AttentionShape
   public let hiddenSize: Int
+  /// Whether the teacher rotates queries and keys by their positions.
+  public let hasRotaryPositions: Bool
 
-  public init(layer: Int, attention: AttentionShape, hiddenSize: Int) {
+  /// - Parameter layers: as if the layer were the last unless given.
+  public init(
+    layer: Int, layers: Int? = nil, attention: AttentionShape, hiddenSize: Int,
+    hasRotaryPositions: Bool = false
+  ) {
     self.layer = layer
+    self.layers = layers ?? layer + 1
     self.attention = attention
     self.hiddenSize = hiddenSize
+    self.hasRotaryPositions = hasRotaryPositions
   }
 }

@@ -24,9 +24,9 @@ public final class ZeroMixer: TokenMixer {
       return copy
     }
 
-    func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
-      position += queries.shape[0]
-      return Tensor(zeros: queries.shape)
+    func advance(_ input: MixerInput) -> Tensor {
+      position += input.layout.rows
+      return Tensor(zeros: input.queries.value.shape)
     }
   }
 }

@@ -55,14 +55,24 @@ public final class Decoder {
   ) -> Variable {
     let positions = layout.positions
     var x = embed(tokens, layout: layout, on: tape)
+    var firstValues = FirstValues()
     for layer in layers {
       observe(x.value)
       if isCheckpointed {
-        x = tape.checkpointed(x) { tape, x in
-          layer.forward(x, layout: layout, positions: positions, on: tape)
+        // What the layers share goes in and out of each of them as the stream does.
+        let isFirst = firstValues.values == nil
+        let results = tape.checkpointed([x] + [firstValues.values].compactMap { $0 }) {
+          tape, inputs in
+          let shared = FirstValues(isFirst ? nil : inputs[1])
+          let y = layer.forward(
+            inputs[0], layout: layout, positions: positions, firstValues: shared, on: tape)
+          return [y] + (isFirst ? [shared.values].compactMap { $0 } : [])
         }
+        x = results[0]
+        if results.count > 1 { firstValues = FirstValues(results[1]) }
       } else {
-        x = layer.forward(x, layout: layout, positions: positions, on: tape)
+        x = layer.forward(
+          x, layout: layout, positions: positions, firstValues: firstValues, on: tape)
       }
     }
     observe(x.value)

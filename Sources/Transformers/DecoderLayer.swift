@@ -26,7 +26,8 @@ public final class DecoderLayer {
 
   public var geometry: LayerGeometry {
     LayerGeometry(
-      layer: index, attention: configuration.attention, hiddenSize: configuration.hiddenSize)
+      layer: index, layers: configuration.layers, attention: configuration.attention,
+      hiddenSize: configuration.hiddenSize, hasRotaryPositions: rotary != nil)
   }
 
   /// The teacher's own attention, whatever mixer stands here now.
@@ -41,11 +42,15 @@ public final class DecoderLayer {
   }
 
   /// `[tokens, hiddenSize] -> [tokens, hiddenSize]`.
+  ///
+  /// - Parameter firstValues: the pass's, for all its layers.
   public func forward(
-    _ x: Variable, layout: SequenceLayout, positions: [Int32], on tape: Tape
+    _ x: Variable, layout: SequenceLayout, positions: [Int32], firstValues: FirstValues,
+    on tape: Tape
   ) -> Variable {
     let input = projections(
-      attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+      attentionInput(x, on: tape), layout: layout, positions: positions, firstValues: firstValues,
+      on: tape)
     return finish(x, attention: mixer.mix(input, on: tape), on: tape)
   }
 
@@ -56,32 +61,33 @@ public final class DecoderLayer {
     return normalized(x, weights.attentionNorm, configuration.normalization, on: tape)
   }
 
-  /// Queries, keys and values with positions applied.
+  /// Queries, keys and values with positions applied, computed when they are asked for, and what
+  /// mixers may read beside them.
+  ///
+  /// - Parameter firstValues: the pass's; by default the layer stands alone.
   public func projections(
-    _ normed: Variable, layout: SequenceLayout, positions: [Int32], on tape: Tape
+    _ normed: Variable, layout: SequenceLayout, positions: [Int32],
+    firstValues: FirstValues = FirstValues(), on tape: Tape
   ) -> MixerInput {
-    var queries = project(normed, weights.queries, .queries, on: tape)
-    var keys = project(normed, weights.keys, .keys, on: tape)
-    let values = project(normed, weights.values, .values, on: tape)
-    if let queryNorm = weights.queryNorm, let keyNorm = weights.keyNorm,
-      case .rms(let epsilon) = configuration.normalization
-    {
-      queries = tape.rmsNorm(queries, weight: queryNorm.variable(on: tape), epsilon: epsilon)
-      keys = tape.rmsNorm(keys, weight: keyNorm.variable(on: tape), epsilon: epsilon)
+    MixerInput(stream: normed, layer: self, layout: layout, firstValues: firstValues) { role in
+      let projected = self.project(normed, role, on: tape)
+      if role == .values || self.rotary == nil { return projected }
+      return self.rotate(projected, positions: positions, on: tape)
     }
-    if case .rotary(let rotary) = configuration.positions {
-      let headDim = configuration.attention.headDim
-      queries = tape.rotate(queries, rotary, headDim: headDim, positions: positions)
-      keys = tape.rotate(keys, rotary, headDim: headDim, positions: positions)
-    }
-    return MixerInput(queries: queries, keys: keys, values: values, layout: layout)
+  }
+
+  /// What the attention block adds to the stream, `[tokens, hiddenSize]`.
+  ///
+  /// - Parameter attention: per-head outputs, `[tokens, queryHeads * headDim]`.
+  public func attentionOutput(_ attention: Variable, on tape: Tape) -> Variable {
+    project(attention, weights.output, .output, on: tape)
   }
 
   /// Output projection, residuals and feed-forward.
   ///
   /// - Parameter attention: per-head outputs, `[tokens, queryHeads * headDim]`.
   public func finish(_ x: Variable, attention: Variable, on tape: Tape) -> Variable {
-    let attended = tape.add(x, project(attention, weights.output, .output, on: tape))
+    let attended = tape.add(x, attentionOutput(attention, on: tape))
     if configuration.hasPostNorm {
       let normed = normalized(
         attended, weights.attentionNorm, configuration.normalization, on: tape)
@@ -117,10 +123,40 @@ public final class DecoderLayer {
     return tape.linear(hidden, weights.down.weight, bias: weights.down.bias)
   }
 
+  private var rotary: RotaryEmbedding? {
+    if case .rotary(let rotary) = configuration.positions { return rotary }
+    return nil
+  }
+
   private func project(
     _ x: Variable, _ projection: Projection, _ role: AttentionProjection, on tape: Tape
   ) -> Variable {
     let y = tape.linear(x, projection.weight, bias: projection.bias)
     return adapters[role]?.apply(x, to: y, on: tape) ?? y
+  }
+}
+
+extension DecoderLayer: LayerProjections {
+  public func project(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
+    switch role {
+    case .queries:
+      normalizedHeads(project(x, weights.queries, .queries, on: tape), weights.queryNorm, on: tape)
+    case .keys:
+      normalizedHeads(project(x, weights.keys, .keys, on: tape), weights.keyNorm, on: tape)
+    case .values: project(x, weights.values, .values, on: tape)
+    }
+  }
+
+  public func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable {
+    guard let rotary else {
+      preconditionFailure("positions of \(configuration.family) are not rotary")
+    }
+    return tape.rotate(
+      x, rotary, headDim: configuration.attention.headDim, positions: positions)
+  }
+
+  private func normalizedHeads(_ x: Variable, _ norm: Weight?, on tape: Tape) -> Variable {
+    guard let norm, case .rms(let epsilon) = configuration.normalization else { return x }
+    return tape.rmsNorm(x, weight: norm.variable(on: tape), epsilon: epsilon)
   }
 }

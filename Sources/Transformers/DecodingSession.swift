@@ -60,12 +60,12 @@ public final class DecodingSession {
     let positions = layout.positions
     let tape = Tape(isRecording: false)
     var x = tape.constant(decoder.embed(tokens, layout: layout))
+    let firstValues = FirstValues()
     for (layer, state) in zip(decoder.layers, states) {
       let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
-      let attention = state.advance(
-        queries: input.queries.value, keys: input.keys.value, values: input.values.value)
-      x = layer.finish(x, attention: tape.constant(attention), on: tape)
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, on: tape)
+      x = layer.finish(x, attention: tape.constant(state.advance(input)), on: tape)
     }
     position += tokens.count
     return decoder.finalNorm(x, on: tape).value

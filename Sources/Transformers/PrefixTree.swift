@@ -100,28 +100,28 @@ extension Decoder {
     let layout = tree.layout
     let positions = layout.positions
     var x = tape.constant(embed(tree.tokens, layout: layout))
+    let firstValues = FirstValues()
     for layer in layers {
       let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
-      let attention = mix(
-        tree, layer.mixer, queries: input.queries.value, keys: input.keys.value,
-        values: input.values.value)
-      x = layer.finish(x, attention: tape.constant(attention), on: tape)
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, on: tape)
+      x = layer.finish(x, attention: tape.constant(mix(tree, layer.mixer, input)), on: tape)
+      // Segments have left theirs each for itself.
+      if layer.mixer.sharesFirstValues { _ = firstValues.resolve(input.values) }
     }
     return x.value
   }
 
   /// The mixer's recurrent form, level by level: a segment goes on from a copy of the state that
   /// its parent left. Segments of a level are split over the workers.
-  private func mix(
-    _ tree: PrefixTree, _ mixer: any TokenMixer, queries: Tensor, keys: Tensor, values: Tensor
-  ) -> Tensor {
-    let width = queries.shape[1]
+  private func mix(_ tree: PrefixTree, _ mixer: any TokenMixer, _ input: MixerInput) -> Tensor {
+    let width = configuration.attention.queryWidth
+    input.prepare(for: mixer)
     let segments = tree.segments
     let branching = Set(segments.compactMap(\.parent))
     let levels = Dictionary(grouping: segments.indices) { segments[$0].level }
     var states = [(any MixerState)?](repeating: nil, count: segments.count)
-    var output = Tensor(uninitialized: queries.shape)
+    var output = Tensor(uninitialized: [tree.tokens.count, width])
     output.withMutablePointer { output in
       for level in 0..<levels.count {
         let members = levels[level]!
@@ -132,7 +132,7 @@ extension Decoder {
             let range = segment.rows
             let state = segment.parent.map { states[$0]!.copy() } ?? mixer.makeState()
             let result = state.advance(
-              queries: queries[rows: range], keys: keys[rows: range], values: values[rows: range])
+              input.rows(range, firstPosition: segment.position, for: mixer))
             result.withPointer {
               (output + range.lowerBound * width).update(from: $0, count: range.count * width)
             }
@@ -143,19 +143,5 @@ extension Decoder {
       }
     }
     return output
-  }
-}
-
-extension Tensor {
-  /// Consecutive rows of a matrix, copied.
-  fileprivate subscript(rows range: Range<Int>) -> Tensor {
-    let width = shape[1]
-    var result = Tensor(uninitialized: [range.count, width])
-    result.withMutablePointer { result in
-      withPointer {
-        result.update(from: $0 + range.lowerBound * width, count: range.count * width)
-      }
-    }
-    return result
   }
 }

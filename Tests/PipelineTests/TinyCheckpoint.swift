@@ -145,9 +145,11 @@ enum TinyCheckpoint {
 
   /// A student of the teacher in `folder`: its artefact, with mixers and adapters moved away from
   /// their starts.
-  static func writeStudent(of folder: String, to path: String, rank: Int = 2) throws {
+  static func writeStudent(
+    of folder: String, to path: String, rank: Int = 2,
+    student: JSONValue = ["mixer": "terrace-window", "windowSize": 4, "sinks": 1]
+  ) throws {
     let teacher = try LoadedModel.open(folder)
-    let student: JSONValue = ["mixer": "terrace-window", "windowSize": 4, "sinks": 1]
     let targets = AttentionProjection.allCases
     var artefact = StudentArtefact(
       student: student, seed: 7, teacherPath: folder,

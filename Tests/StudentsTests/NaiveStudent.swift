@@ -4,8 +4,22 @@ import Operations
 import Students
 import TensorCore
 
+/// A mixer by its definition, in `Double`.
+protocol NaiveTwin {
+  var attention: AttentionShape { get }
+  /// By the names of checkpoints.
+  var parameters: [String: [Double]] { get set }
+  /// `[rows, queryHeads * headDim]`.
+  func output(_ operands: MixerOperands, layout: SequenceLayout) -> [Double]
+}
+
+/// nil for mixers that have no twin yet.
+func naiveTwin(_ testCase: StudentCase, _ mixer: any TokenMixer) -> (any NaiveTwin)? {
+  NaiveStudent(testCase, mixer) ?? NaiveRAD(testCase, mixer)
+}
+
 /// A feature-map mixer by its definition, in `Double`: the document read anew, loops over heads.
-struct NaiveStudent {
+struct NaiveStudent: NaiveTwin {
   let attention: AttentionShape
   let window: AttentionWindow
   let sinks: Int

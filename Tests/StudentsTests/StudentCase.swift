@@ -13,8 +13,8 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
   var testDescription: String { document.compact }
 
   static let geometry = LayerGeometry(
-    layer: 1, attention: AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6),
-    hiddenSize: 24)
+    layer: 1, layers: 3, attention: AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6),
+    hiddenSize: 20, hasRotaryPositions: true)
 
   var mixerName: String { document["mixer"]!.stringValue! }
 
@@ -54,6 +54,13 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
 
   static let all: [StudentCase] = StudentRegistry.mixers.flatMap { mixer in
     let known = keys(DocumentReader.schema { _ = mixer.init($0) })
+    if let options = mixerOptions[mixer.name] {
+      return options.map {
+        var members = $0
+        members["mixer"] = .string(mixer.name)
+        return StudentCase(document: .object(members))
+      }
+    }
     let options = windowOptions.filter { $0.keys.allSatisfy(known.contains) }
     let maps = known.contains("featureMap") ? featureMaps : [nil]
     return maps.enumerated().map { index, map in
@@ -63,6 +70,31 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
       if let map { members["featureMap"] = .object(map) }
       return StudentCase(document: .object(members))
     }
+  }
+
+  /// Of mixers without a feature map.
+  private static let mixerOptions: [String: [JSONObject]] = [
+    "rad-rwkv6": [
+      ["tokenShiftRank": 3, "decayRank": 4],
+      ["decayRank": 4, "gateRankType": 2, "gateRank": 5, "groupNorm": true, "rotary": true],
+      ["gateRankType": 0, "tokenShift": false, "balanceState": false],
+    ],
+    "rad-rwkv7": [
+      ["decayRank": 4, "learningRateRank": 3, "valueMixRank": 2, "gateRank": 5],
+      ["balanceState": false],
+      ["balanceState": false, "groupNorm": false, "gateRankType": 1, "rotary": false],
+      ["gateRankType": 0, "groupNorm": true],
+    ],
+    "qlinatt": [[:], ["rotary": false]],
+  ]
+
+  /// Registered mixers that are made of a feature map.
+  static let mapMixers = StudentRegistry.mixers.filter {
+    hasFeatureMap($0)
+  }.map { $0.name }
+
+  private static func hasFeatureMap(_ mixer: any MixerSpecification.Type) -> Bool {
+    keys(DocumentReader.schema { _ = mixer.init($0) }).contains("featureMap")
   }
 
   private static let windowOptions: [JSONObject] = [
@@ -117,82 +149,6 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
 
   private static func keys(_ schema: JSONValue) -> Set<String> {
     Set(schema["properties"]?.objectValue?.keys ?? [])
-  }
-}
-
-/// Queries, keys and values of one layer.
-struct MixerOperands: Sendable {
-  let attention: AttentionShape
-  var queries, keys, values: [Double]
-
-  init(_ attention: AttentionShape, rows: Int, seed: UInt64 = 7) {
-    self.attention = attention
-    var draw = TestValues(seed)
-    queries = draw.normal(rows * attention.queryWidth)
-    keys = draw.normal(rows * attention.keyWidth)
-    values = draw.normal(rows * attention.keyWidth)
-  }
-
-  private init(
-    _ attention: AttentionShape, _ queries: [Double], _ keys: [Double], _ values: [Double]
-  ) {
-    self.attention = attention
-    (self.queries, self.keys, self.values) = (queries, keys, values)
-  }
-
-  var rows: Int { queries.count / attention.queryWidth }
-
-  subscript(range: Range<Int>) -> MixerOperands {
-    let part = { (x: [Double], width: Int) in
-      Array(x[range.lowerBound * width..<range.upperBound * width])
-    }
-    return MixerOperands(
-      attention, part(queries, attention.queryWidth), part(keys, attention.keyWidth),
-      part(values, attention.keyWidth))
-  }
-
-  var tensors: (queries: Tensor, keys: Tensor, values: Tensor) {
-    (
-      Tensor(queries.map(Float.init), [rows, attention.queryWidth]),
-      Tensor(keys.map(Float.init), [rows, attention.keyWidth]),
-      Tensor(values.map(Float.init), [rows, attention.keyWidth])
-    )
-  }
-}
-
-extension TokenMixer {
-  /// The parallel form of one sequence, or of what `layout` says.
-  func output(_ operands: MixerOperands, layout: SequenceLayout? = nil) -> Tensor {
-    let tape = Tape(isRecording: false)
-    let (queries, keys, values) = operands.tensors
-    return mix(
-      MixerInput(
-        queries: tape.constant(queries), keys: tape.constant(keys), values: tape.constant(values),
-        layout: layout ?? SequenceLayout(length: operands.rows)),
-      on: tape
-    ).value
-  }
-
-  /// Gradients of `sum(output * upstream)`, of parameters by name and of the three inputs.
-  func gradients(
-    _ operands: MixerOperands, upstream: [Double], layout: SequenceLayout? = nil
-  ) -> [String: Tensor] {
-    let tape = Tape()
-    let (queries, keys, values) = operands.tensors
-    let leaves = [tape.leaf(queries), tape.leaf(keys), tape.leaf(values)]
-    for parameter in parameters { parameter.gradient = nil }
-    let output = mix(
-      MixerInput(
-        queries: leaves[0], keys: leaves[1], values: leaves[2],
-        layout: layout ?? SequenceLayout(length: operands.rows)),
-      on: tape)
-    tape.backward(from: [(output, Tensor(upstream.map(Float.init), output.value.shape))])
-    var gradients: [String: Tensor] = [:]
-    for (name, leaf) in zip(["queries", "keys", "values"], leaves) {
-      gradients[name] = leaf.gradient
-    }
-    for parameter in parameters { gradients[parameter.name] = parameter.gradient }
-    return gradients
   }
 }
 

@@ -76,8 +76,9 @@ import Testing
         let error = relativeRMS(gradient, sums[parameter.name]!, floor: 0.1)
         #expect(error < 1e-5, "\(name), \(parameter.name)")
       }
-      for (input, columns) in [("queries", width), ("values", operands.attention.keyWidth)] {
-        let gradient = try #require(together[input]).elements
+      for (input, path) in MixerOperands.inputs where input != "keys" {
+        guard let gradient = together[input]?.elements else { continue }
+        let columns = operands[keyPath: path].count / operands.rows
         for rows in layout.padding {
           let padded = gradient[rows.lowerBound * columns..<rows.upperBound * columns]
           #expect(padded.allSatisfy { $0 == 0 }, "\(name), \(input)")
@@ -89,14 +90,10 @@ import Testing
   /// Padding's rows are three times as wide as the others.
   private static func operands(_ layout: SequenceLayout) -> MixerOperands {
     var operands = MixerOperands(StudentCase.geometry.attention, rows: layout.rows)
-    let attention = operands.attention
-    for row in layout.padding.joined() {
-      for column in 0..<attention.queryWidth {
-        operands.queries[row * attention.queryWidth + column] *= 3
-      }
-      for column in 0..<attention.keyWidth {
-        operands.keys[row * attention.keyWidth + column] *= 3
-        operands.values[row * attention.keyWidth + column] *= 3
+    for (_, path) in MixerOperands.inputs {
+      let width = operands[keyPath: path].count / operands.rows
+      for row in layout.padding.joined() {
+        for column in 0..<width { operands[keyPath: path][row * width + column] *= 3 }
       }
     }
     return operands

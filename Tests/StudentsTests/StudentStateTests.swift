@@ -1,3 +1,4 @@
+import Differentiation
 import Operations
 import Students
 import TensorCore
@@ -92,6 +93,9 @@ import Testing
       for column in 0..<attention.queryWidth {
         other.queries[changed * attention.queryWidth + column] += 1
       }
+      for column in 0..<MixerOperands.hiddenSize {
+        other.stream[changed * MixerOperands.hiddenSize + column] += 1
+      }
       for column in 0..<attention.keyWidth {
         other.keys[changed * attention.keyWidth + column] += 1
         other.values[changed * attention.keyWidth + column] -= 2
@@ -112,8 +116,8 @@ extension MixerState {
   /// Outputs of a sequence fed in pieces of at most `pieceLength` tokens.
   func advance(_ operands: MixerOperands, pieceLength: Int) -> [Float] {
     stride(from: 0, to: operands.rows, by: pieceLength).flatMap { start in
-      let piece = operands[start..<min(operands.rows, start + pieceLength)].tensors
-      return advance(queries: piece.queries, keys: piece.keys, values: piece.values).elements
+      let piece = operands[start..<min(operands.rows, start + pieceLength)]
+      return advance(piece.input(firstPosition: position, on: Tape(isRecording: false))).elements
     }
   }
 }

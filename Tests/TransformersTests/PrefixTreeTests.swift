@@ -54,7 +54,7 @@ import Testing
     for (index, sequence) in sequences.enumerated() {
       let alone = lastLayer(decoder, sequence).map(Double.init)
       let ours = tree.rows[index].flatMap { hidden[$0 * width..<($0 + 1) * width] }
-      #expect(relativeRMS(ours, alone) < 2e-5, "sequence \(index)")
+      #expect(relativeRMS(ours, alone) < 5e-5, "sequence \(index)")
       // The last token's own row: an error there drowns in the norm of the others.
       #expect(
         relativeRMS(Array(ours.suffix(width)), Array(alone.suffix(width))) < 5e-5,

@@ -19,14 +19,17 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
 
   /// Windows short enough that 24 tokens leave them, maps away from their start.
   func specification(softmaxLayers: [JSONValue] = []) throws -> StudentSpecification {
+    let options: JSONObject = [
+      "featureMap": ["initialization": "kaiming", "skipConnection": true], "windowSize": 4,
+      "sinks": 1, "rotary": .bool(try golden.teacher().layers[0].geometry.hasRotaryPositions),
+    ]
+    let type = try #require(StudentRegistry.mixers.first { $0.name == mixer })
+    let schema = DocumentReader.schema { _ = type.init($0) }
+    let known = try #require(schema["properties"]?.objectValue)
     var document: JSONObject = [
       "mixer": .string(mixer), "softmaxLayers": .array(softmaxLayers),
-      "featureMap": ["initialization": "kaiming", "skipConnection": true],
     ]
-    if mixer != "linear" {
-      document["windowSize"] = 4
-      document["sinks"] = 1
-    }
+    for (key, value) in options.members where known[key] != nil { document[key] = value }
     return try DocumentReader.read(.object(document), StudentSpecification.init)
   }
 
@@ -87,7 +90,9 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
     let width = student.configuration.vocabularySize
     for (segment, tokens) in zip(layout.segments, [Array(sequences[0][..<11]), sequences[1]]) {
       let rows = segment.rows.lowerBound * width..<segment.rows.upperBound * width
-      #expect(relativeRMS(Array(packed[rows]), student.logits(tokens).doubles) < 1e-6)
+      // A norm of each head magnifies what the rows of a matrix product round apart.
+      let tolerance = testCase.mixer == "qlinatt" ? 1e-4 : 1e-6
+      #expect(relativeRMS(Array(packed[rows]), student.logits(tokens).doubles) < tolerance)
     }
   }
 

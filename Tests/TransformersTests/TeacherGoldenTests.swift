@@ -98,7 +98,8 @@ import Transformers
     let forward = { (x: Tensor, tape: Tape) in
       let leaf = tape.leaf(x)
       let last = teacher.layers.reduce(leaf) {
-        $1.forward($0, layout: layout, positions: layout.positions, on: tape)
+        $1.forward(
+          $0, layout: layout, positions: layout.positions, firstValues: FirstValues(), on: tape)
       }
       return (leaf, teacher.finalNorm(last, on: tape))
     }

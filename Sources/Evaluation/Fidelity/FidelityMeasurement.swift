@@ -94,6 +94,8 @@ public struct FidelityMeasurement {
     let positions = layout.positions
     let tape = Tape(isRecording: false)
     var x = tape.constant(teacher.embed(excerpt.tokens, layout: layout))
+    // The student's: the teacher's layers share nothing.
+    let firstValues = FirstValues()
     var slot = 0
     for layer in teacher.layers where slot < converted.count {
       let input = layer.projections(
@@ -102,7 +104,8 @@ public struct FidelityMeasurement {
       if layer.index == converted[slot] {
         let other = student.layers[layer.index]
         let otherInput = other.projections(
-          other.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+          other.attentionInput(x, on: tape), layout: layout, positions: positions,
+          firstValues: firstValues, on: tape)
         let comparison = HeadComparison(
           teacher: (layer.teacherMixer, input, output.value),
           student: (other.mixer, otherInput, other.mixer.mix(otherInput, on: tape).value),

@@ -9,10 +9,13 @@ struct HeadComparison {
 
   private let shape: AttentionShape
   private let length: Int
+  private let hasStudentWeights: Bool
   /// Keys that the teacher sees; nil: all.
   private let teacherWindow: Int?
   /// `[queryHeads, length, length]`.
-  private let teacherWeights, studentWeights: Tensor
+  private let teacherWeights: Tensor
+  /// NaN where the student has no attention weights.
+  private let studentWeights: Tensor
   /// `[length, queryHeads * headDim]`.
   private let teacherOutput, studentOutput: Tensor
   /// The student's, `[length, …]`.
@@ -26,7 +29,11 @@ struct HeadComparison {
     length = teacher.input.layout.rows
     teacherWindow = teacher.mixer.window
     teacherWeights = attentionWeights(of: teacher.mixer, teacher.input, shape: shape)
-    studentWeights = attentionWeights(of: student.mixer, student.input, shape: shape)
+    hasStudentWeights = student.mixer.hasAttentionWeights
+    studentWeights =
+      hasStudentWeights
+      ? attentionWeights(of: student.mixer, student.input, shape: shape)
+      : Tensor(repeating: .nan, teacherWeights.shape)
     teacherOutput = teacher.output
     studentOutput = student.output
     queries = student.input.queries.value
@@ -90,9 +97,10 @@ struct HeadComparison {
   }
 
   /// One map a query head, of the first `tokens` queries and keys. In causal attention what follows
-  /// them changes none of their weights.
+  /// them changes none of their weights. None of a student without attention weights.
   func maps(layer: Int, tokens: Int, size: Int) -> [FidelityResult.AttentionMap] {
-    withPointers(teacherWeights, studentWeights) { teacher, student in
+    if !hasStudentWeights { return [] }
+    return withPointers(teacherWeights, studentWeights) { teacher, student in
       (0..<shape.queryHeads).map { head in
         let offset = head * length * length
         let (left, side) = attentionBlocks(

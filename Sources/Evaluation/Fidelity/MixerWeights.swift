@@ -11,9 +11,11 @@ import TensorCore
 /// are the weights, normalised as the mixer does, without a second implementation of any.
 ///
 /// - Parameter input: of one sequence, without padding.
+/// - Precondition: the mixer has attention weights.
 public func attentionWeights(
   of mixer: any TokenMixer, _ input: MixerInput, shape: AttentionShape
 ) -> Tensor {
+  precondition(mixer.hasAttentionWeights, "\(type(of: mixer)) has no attention weights")
   let length = input.layout.rows
   precondition(
     input.layout.segments.map(\.rows) == [0..<length],

@@ -34,6 +34,20 @@ public func scaled(_ x: Tensor, by factor: Float) -> Tensor {
   return result
 }
 
+/// `scale * x + offset`.
+public func affine(_ x: Tensor, scale: Float, offset: Float) -> Tensor {
+  let count = x.count
+  var result = Tensor(uninitialized: x.shape)
+  result.withMutablePointer { result in
+    x.withPointer { x in
+      WorkerPool.shared.parallelRanges(count, minimum: grain) {
+        for index in $0 { result[index] = scale * x[index] + offset }
+      }
+    }
+  }
+  return result
+}
+
 /// Adds `bias`, `[width]`, to every row of `x`.
 public func addBias(_ bias: Tensor, to x: inout Tensor) {
   let width = bias.count

@@ -3,6 +3,7 @@ import Differentiation
 import Documents
 import Evaluation
 import Operations
+import Students
 import TensorCore
 import Transformers
 
@@ -38,6 +39,7 @@ public struct ActivationCapture {
     let length = try tokens.equalLength()
     try SequenceBounds.check(length, model, path)
     try checkSize(length, path)
+    try checkAttentions()
     try AtomicFile.publish(
       to: output,
       write: { temporary in
@@ -51,6 +53,17 @@ public struct ActivationCapture {
           throw InputError(output, "hidden_states/0", "reads back with another shape")
         }
       })
+  }
+
+  /// - Throws: `InputError` when weights are wanted of a student that has none.
+  private func checkAttentions() throws {
+    guard includesAttentions else { return }
+    let layers = model.decoder.layers.filter { !$0.mixer.hasAttentionWeights }.map(\.index)
+    guard let first = layers.first else { return }
+    throw InputError(
+      model.location, "layer \(first)",
+      "has a mixer without attention weights: its outputs are no sums of values with weights; "
+        + "capture without them")
   }
 
   private func checkSize(_ length: Int, _ path: String) throws {
@@ -119,9 +132,11 @@ public struct ActivationCapture {
     let positions = layout.positions
     let tape = Tape(isRecording: false)
     var x = tape.constant(decoder.embed(tokens, layout: layout))
+    let firstValues = FirstValues()
     for layer in decoder.layers {
       let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, on: tape)
       let weights =
         includesAttentions
         ? attentionWeights(

@@ -138,7 +138,9 @@ public final class LoadedModel {
   ) throws -> LoadedModel {
     var frozen = source.tensors
     var trained: [(name: String, tensor: Tensor)] = []
-    for name in source.tensors.keys.sorted() where isStudentTensor(name) {
+    let names = try StudentArtefact(document: document, tensors: [])
+      .ownTensorNames(configuration: source.configuration, location: location)
+    for name in source.tensors.keys.sorted() where names.contains(name) {
       trained.append((name, frozen.removeValue(forKey: name)!.widened()))
     }
     let student = try StudentArtefact(document: document, tensors: trained)
@@ -146,12 +148,6 @@ public final class LoadedModel {
       configuration: source.configuration, tensors: frozen, location: location)
     try student.install(on: decoder, location: location)
     return try LoadedModel(location: location, decoder: decoder, source: source, student: student)
-  }
-
-  /// Names that no teacher family has.
-  private static func isStudentTensor(_ name: String) -> Bool {
-    [".feature_map_q.", ".feature_map_k.", ".window_factors", ".lora_A.", ".lora_B."]
-      .contains { name.contains($0) }
   }
 
   /// The student that a path means: an artefact, or the last one of a run's folder.

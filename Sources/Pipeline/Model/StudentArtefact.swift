@@ -137,9 +137,10 @@ public struct StudentArtefact: Sendable {
     case _ where name.hasSuffix(".mlp.layer"): "query head, head dimension, projected dimension"
     case _ where name.hasSuffix(".mlp.bias"): "1, query head, 1, 1 or projected dimension"
     case _ where name.hasSuffix(".window_factors"): "1, query head, 1, 1"
+    case _ where name.hasSuffix("time_maa_w2"): "mix, rank, input"
     case _ where name.hasSuffix("lora_A.weight"): "rank, input"
     case _ where name.hasSuffix("lora_B.weight"): "output, rank"
-    case _ where name.hasSuffix("_proj.weight"): "output, input"
+    case _ where name.hasSuffix("_proj.weight") || name.hasSuffix("gate.weight"): "output, input"
     default: "as the mixer defines it"
     }
   }
@@ -155,19 +156,32 @@ public struct StudentArtefact: Sendable {
 }
 
 extension StudentArtefact {
-  /// Installs the student on a decoder of its teacher.
+  /// Names of what the student's mixers and adapters train, which no checkpoint of its teacher
+  /// has: asked of the mixers themselves, on a model without weights.
   ///
-  /// - Throws: `DocumentError`, `ModelError` listing every missing, unexpected and mis-shaped tensor.
-  public func install(on decoder: Decoder, location: String) throws {
+  /// - Parameter configuration: of the teacher, as its `config.json` has it.
+  /// - Throws: as `install`.
+  func ownTensorNames(configuration: JSONValue, location: String) throws -> Set<String> {
+    let sketch = try NewModel(configuration, location: location).sketch
+    try makeMixers(on: sketch, location: location)
+    return Set(sketch.parameters.map(\.name))
+  }
+
+  private func makeMixers(on decoder: Decoder, location: String) throws {
     let specification = try DocumentReader.read(student, at: "$.linearize.student") {
       StudentSpecification($0)
     }
     try decoder.install(specification, seed: seed, location: location)
-    if let adapters {
-      decoder.addAdapters(
-        adapters.targets, rank: adapters.rank, alpha: Float(adapters.alpha), dropout: 0,
-        seed: seed)
-    }
+    guard let adapters else { return }
+    decoder.addAdapters(
+      adapters.targets, rank: adapters.rank, alpha: Float(adapters.alpha), dropout: 0, seed: seed)
+  }
+
+  /// Installs the student on a decoder of its teacher.
+  ///
+  /// - Throws: `DocumentError`, `ModelError` listing every missing, unexpected and mis-shaped tensor.
+  public func install(on decoder: Decoder, location: String) throws {
+    try makeMixers(on: decoder, location: location)
     var remaining = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor) })
     var problems: [String] = []
     let weights = Set(decoder.weightShapes.map(\.name))

@@ -1,3 +1,4 @@
+import Students
 import Transformers
 
 extension LoadedRecipe {
@@ -11,11 +12,33 @@ extension LoadedRecipe {
     try requireFit(model.decoder.configuration)
     guard let student = recipe.student else { return }
     try model.decoder.install(student, seed: seed, location: path)
-    let problems = recipe.stages.enumerated().flatMap { index, stage in
+    var problems = transferProblems(model.decoder)
+    problems += recipe.stages.enumerated().flatMap { index, stage in
       ((stage as? FinetuningSpecification)?.parameters ?? []).compactMap {
         model.decoder.problem(of: $0).map { "stages[\(index)].parameters: \($0)" }
       }
     }
     if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
+  }
+
+  /// What attention transfer asks of the student's mixers and they have not.
+  private func transferProblems(_ decoder: Decoder) -> [String] {
+    recipe.stages.enumerated().flatMap { index, stage -> [String] in
+      guard let transfer = stage as? AttentionTransferSpecification,
+        let layer = decoder.layers.first(where: { !($0.mixer is SoftmaxAttentionMixer) })
+      else { return [] }
+      var problems: [String] = []
+      if transfer.attentionWeightCrossEntropyWeight > 0, !layer.mixer.hasAttentionWeights {
+        problems.append(
+          "stages[\(index)].attentionWeightCrossEntropyWeight is above 0, but the student has no attention weights to compare; set it to 0"
+        )
+      }
+      if transfer.activations != nil, layer.mixer.sharesFirstValues {
+        problems.append(
+          "stages[\(index)].activations trains blocks of layers apart, but this student's layers share the values of the first; set it to null"
+        )
+      }
+      return problems
+    }
   }
 }

@@ -77,9 +77,11 @@ struct TransferPass {
     let last = convertedLayers.last ?? -1
     var losses: [Double] = []
     var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
+    let firstValues = FirstValues(detaches: true)
     for layer in teacher.layers where layer.index <= last {
       let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
+        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, on: tape)
       let target = layer.teacherMixer.mix(input, on: tape)
       let mixer = student.layers[layer.index].mixer
       if !(mixer is SoftmaxAttentionMixer) {

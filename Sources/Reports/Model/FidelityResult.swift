@@ -1,7 +1,8 @@
 /// How close the student's attention is to the teacher's, on the teacher's own activations, and
 /// its predictions to the teacher's.
 public struct FidelityResult: Sendable, Equatable {
-  /// Numbers of one head, means over the tokens measured.
+  /// Numbers of one head, means over the tokens measured. Of a student without attention weights
+  /// those that need them are NaN.
   public struct Head: Sendable, Equatable {
     /// Mean squared error of the head's output.
     public var meanSquaredError: Double

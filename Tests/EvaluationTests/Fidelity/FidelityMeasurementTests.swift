@@ -71,6 +71,28 @@ private final class DisguisedSoftmax: TokenMixer {
     }
   }
 
+  @Test(arguments: ["rad-rwkv6", "rad-rwkv7", "qlinatt"])
+  func `A student without attention weights is measured by its outputs alone`(mixer: String)
+    throws
+  {
+    let teacher = try tinyDecoder()
+    let isRotary = teacher.layers[0].geometry.hasRotaryPositions
+    let student = try linearized(teacher, ["mixer": .string(mixer), "rotary": .bool(isRotary)])
+    let result = FidelityMeasurement(teacher: teacher, student: student).run([
+      EvaluationSequence(tokens: randomTokens(30, seed: 2))
+    ])
+    #expect(result.maps.isEmpty)
+    for head in result.layers.flatMap(\.heads) {
+      #expect(head.relativeError > 1e-3 && head.relativeError.isFinite)
+      #expect(head.teacherEntropy > 0.1 && head.teacherReach > 0)
+      for number in [head.divergence, head.studentEntropy, head.monotonicity, head.studentReach] {
+        #expect(number.isNaN)
+      }
+    }
+    let rows = AblatedDecoders(student: student, teacher: teacher).rows
+    #expect(rows.map(\.variant) == [.noAttention, .teacherWindowSinks])
+  }
+
   @Test func `Half of the attention keeps its shape and loses half of its output`() throws {
     let teacher = try tinyDecoder()
     let result = FidelityMeasurement(

@@ -3,6 +3,7 @@ import Differentiation
 import Documents
 import Foundation
 import Operations
+import Students
 import TensorCore
 import Testing
 import Transformers
@@ -76,6 +77,24 @@ import Transformers
       _ = try export(again, to: "\(folder)/twice", merge: true)
       let twice = try LoadedModel.open("\(folder)/twice")
       #expect(relativeError(logits(twice), expected) < 1e-5)
+    }
+  }
+
+  @Test(arguments: StudentRegistry.mixers.map { $0.name }, [false, true])
+  func `An exported student of every mixer is opened again`(mixer: String, merge: Bool) throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      try TinyCheckpoint.writeStudent(
+        of: folder, to: "\(folder)/student.h5", student: ["mixer": .string(mixer)])
+      let student = try LoadedModel.open("\(folder)/student.h5")
+      let names = student.decoder.parameters.map(\.name).filter { !$0.contains("lora_") }
+      #expect(!names.isEmpty)
+      let expected = logits(student)
+      _ = try export(student, to: "\(folder)/out", merge: merge)
+      let again = try LoadedModel.open("\(folder)/out")
+      #expect(Set(names).isSubset(of: again.source.tensors.keys))
+      #expect(again.decoder.parameters.map(\.name).filter(Set(names).contains) == names)
+      #expect(relativeError(logits(again), expected) < (merge ? 1e-5 : 1e-7))
     }
   }
 
