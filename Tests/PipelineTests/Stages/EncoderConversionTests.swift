@@ -108,6 +108,28 @@ import Transformers
     }
   }
 
+  @Test("transfer from stored activations trains an encoder's maps as the direct one does")
+  func storedActivations() throws {
+    try withEncoder { encoder in
+      let only =
+        #"stages=[{"stage":"attention-transfer","steps":4,"batchSize":4,"gradientAccumulation":1,"keepBest":false}]"#
+      let maps = { (overrides: String...) throws -> [Float] in
+        let recipe = try encoder.recipe(only, overrides.first ?? "seed=42")
+        _ = try encoder.run(recipe)
+        let path = encoder.folder + "/run/artefacts/attention-transfer.h5"
+        defer {
+          #expect(throws: Never.self) {
+            try FileManager.default.removeItem(atPath: encoder.folder + "/run")
+          }
+        }
+        return try StudentArtefact.read(path).tensors.flatMap(\.tensor.elements)
+      }
+      let (direct, stored) = (try maps(), try maps("stages[0].activations={}"))
+      #expect(direct.count == stored.count)
+      #expect(zip(direct, stored).allSatisfy { abs($0 - $1) < 1e-3 })
+    }
+  }
+
   @Test("a bound on the embeddings decides the exit status")
   func threshold() throws {
     try withEncoder { encoder in

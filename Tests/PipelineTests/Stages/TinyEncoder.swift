@@ -117,7 +117,7 @@ struct TinyEncoder {
         "train": data(0, 32), "validation": data(32, 6), "test": data(38, 10),
         "sequenceLength": 20, "packing": "oneDocument", "longDocuments": "truncated",
       ],
-      "student": ["mixer": "linear", "featureMap": ["kind": "softmax", "bias": true]],
+      "student": ["mixer": "linear", "featureMap": ["kind": "softmax"]],
       "stages": [
         stage("attention-transfer"), stage("embedding-distillation"), ["stage": "evaluate"],
       ],
