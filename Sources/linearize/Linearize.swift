@@ -24,7 +24,8 @@ struct Linearize: ParsableCommand {
     version: EnvironmentReport.version,
     subcommands: [
       RunCommand.self, ValidateCommand.self, InspectCommand.self, EvaluateCommand.self,
-      BenchmarkCommand.self, CompareCommand.self, GenerateCommand.self, TokenizeCommand.self,
+      BenchmarkCommand.self, CompareCommand.self, StudyCommand.self, GenerateCommand.self,
+      TokenizeCommand.self,
       ActivationsCommand.self, EmbedCommand.self,
       ExportCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
     ], defaultSubcommand: RunCommand.self)

@@ -14,6 +14,8 @@ public struct DatasetSpecification: Sendable, Equatable {
     case jsonlChat = "jsonl-chat"
     /// One JSON document: a list of token ids, or a list of such lists.
     case tokenIDs = "token-ids"
+    /// Made by the program: pairs of token ids, and the keys asked again. Has no file.
+    case associativeRecall = "associative-recall"
   }
 
   /// What separates documents of plain text, and of the texts of `jsonl-text`.
@@ -33,8 +35,10 @@ public struct DatasetSpecification: Sendable, Equatable {
     case everything
   }
 
+  /// Empty where the data is made by the program.
   public var path: String
   public var format: Format
+  public var recall = RecallSpecification()
   public var documents = Documents.wholeFile
   public var documentSeparator = ""
   public var textField = "text"
@@ -61,9 +65,18 @@ public struct DatasetSpecification: Sendable, Equatable {
   }
 
   public init(_ reader: DocumentReader) {
+    let format: Format = reader.choice("format", "what the file holds")
+    let path = "the file, or a folder whose .txt or .jsonl files are read"
     self.init(
-      path: reader.string("path", "the file, or a folder whose .txt or .jsonl files are read"),
-      format: reader.choice("format", "what the file holds"))
+      path: format == .associativeRecall && !reader.isDescribing
+        ? reader.string("path", default: "", path) : reader.string("path", path),
+      format: format)
+    if format == .associativeRecall || reader.isDescribing {
+      recall = RecallSpecification(reader)
+      if format == .associativeRecall, !self.path.isEmpty {
+        reader.report("path", "is given, but associative-recall is made by the program; remove it")
+      }
+    }
     documents = reader.choice(
       "documents", default: documents,
       "what separates the documents of a text, of a file or of a line of jsonl-text")
@@ -95,6 +108,45 @@ public struct DatasetSpecification: Sendable, Equatable {
         documentSeparator.isEmpty
           ? "is empty; with documents: separatorLine it is the line that separates documents"
           : "has no effect; it goes with documents: separatorLine")
+    }
+  }
+}
+
+/// How much associative recall of which difficulty.
+public struct RecallSpecification: Sendable, Equatable {
+  public var pairs = 8
+  /// Sequences take turns from so many pairs to `pairs`.
+  public var minimumPairs = 8
+  /// Ids that keys and values are drawn from, half of them each.
+  public var vocabulary = 64
+  public var sequences = 10_000
+  /// Data of another seed shares no draw.
+  public var seed = 0
+
+  public init() {}
+
+  init(_ reader: DocumentReader) {
+    self.init()
+    pairs = reader.integer(
+      "pairs", in: 1...65_536, default: pairs, "with associative-recall, pairs of a sequence")
+    minimumPairs = reader.integer(
+      "minimumPairs", in: 1...65_536, default: pairs,
+      "with associative-recall, sequences take turns from so many pairs to \"pairs\"")
+    vocabulary = reader.integer(
+      "vocabulary", in: 2...(1 << 24), default: vocabulary,
+      "with associative-recall, ids that keys and values are drawn from, half of them each")
+    sequences = reader.integer(
+      "sequences", in: 1...Int.max, default: sequences, "with associative-recall, their number")
+    seed = reader.integer(
+      "seed", in: 0...Int.max, default: seed,
+      "with associative-recall, what the draws depend on; give train and test different ones")
+    if minimumPairs > pairs {
+      reader.report("minimumPairs", "found \(minimumPairs), expected at most pairs, \(pairs)")
+      minimumPairs = pairs
+    }
+    if pairs > vocabulary / 2 {
+      reader.report(
+        "pairs", "found \(pairs), expected at most half of the vocabulary of \(vocabulary)")
     }
   }
 }

@@ -37,6 +37,10 @@ public struct TokenDataset: Sendable {
     _ specification: DatasetSpecification, packing: PackingSpecification,
     encoder: any TextEncoder, chat: ChatFormat? = nil, vocabularySize: Int? = nil
   ) throws -> TokenDataset {
+    if specification.format == .associativeRecall {
+      return try RecallSequences.make(
+        specification.recall, packing: packing, vocabularySize: vocabularySize)
+    }
     let padding = encoder.endOfText ?? 0
     if specification.format == .tokenIDs {
       return try TokenWindows.load(

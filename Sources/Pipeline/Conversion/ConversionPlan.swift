@@ -1,3 +1,4 @@
+import Corpus
 import Documents
 import Foundation
 import Operations
@@ -48,8 +49,8 @@ public struct ConversionPlan {
     teacherBytes = model.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
     convertedLayers =
       recipe.student.map { decoder.layers.count - Set($0.softmaxLayers).count } ?? 0
-    let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1.path)) }
     let length = recipe.data.packing.sequenceLength
+    let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1, length: length)) }
     let textTokens = Int(Double(textBytes) / Self.bytesPerToken)
     trainingSequences = max(1, textTokens / length)
     measuredRate = Self.measureRate()
@@ -76,8 +77,12 @@ public struct ConversionPlan {
     self.stages = stages
   }
 
-  private static func size(of path: String) throws -> Int {
-    try RunInputs.regularFiles(path).reduce(0) { total, file in
+  /// Bytes of text; of recall, of as much text as gives its tokens.
+  private static func size(of dataset: DatasetSpecification, length: Int) throws -> Int {
+    if dataset.format == .associativeRecall {
+      return Int(Double(length * dataset.recall.sequences) * bytesPerToken)
+    }
+    return try RunInputs.regularFiles(dataset.path).reduce(0) { total, file in
       var status = stat()
       return stat(file, &status) == 0 ? total + Int(status.st_size) : total
     }

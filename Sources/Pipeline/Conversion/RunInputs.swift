@@ -11,7 +11,7 @@ enum RunInputs {
   static func document(_ recipe: Recipe, teacherDigest: String) throws -> JSONValue {
     var files = JSONObject()
     for dataset in recipe.data.train + recipe.data.validation + recipe.data.test
-    where files[dataset.path] == nil {
+    where files[dataset.path] == nil && !dataset.path.isEmpty {
       for file in try regularFiles(dataset.path) {
         files[file] = .string(try Digest.sha256(ofFile: file))
       }

@@ -60,7 +60,8 @@ public struct LoadedRecipe: Sendable {
     for (section, datasets) in [
       ("train", data.train), ("validation", data.validation), ("test", data.test),
     ] {
-      inputs += datasets.enumerated().map { ("$.data.\(section)[\($0)].path", $1.path) }
+      inputs += datasets.enumerated().filter { !$0.element.path.isEmpty }
+        .map { ("$.data.\(section)[\($0)].path", $1.path) }
     }
     let missing = inputs.filter { !FileManager.default.fileExists(atPath: $0.1) }
     if missing.isEmpty { return }

@@ -38,4 +38,13 @@ public struct RunStatus: Sendable, Equatable {
       "exitCode": exitCode.map { .integer($0) } ?? .null,
     ]
   }
+
+  /// Whether a folder holds a run that came to its end, whatever its thresholds said.
+  ///
+  /// - Throws: what reading its status throws.
+  public static func isFinished(_ folder: String) throws -> Bool {
+    let file = DocumentFile(folder + "/status.json")
+    guard file.exists else { return false }
+    return try DocumentReader.read(try file.read()) { RunStatus($0) }.state == .finished
+  }
 }

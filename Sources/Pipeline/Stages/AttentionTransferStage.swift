@@ -9,6 +9,14 @@ struct AttentionTransferStage {
   let context: StageContext
 
   func run() throws {
+    let isTrained = context.student.layers.contains { layer in
+      layer.mixer.parameters.contains(where: \.isTrainable)
+    }
+    guard isTrained else {
+      context.progress.log(
+        "\(AttentionTransferSpecification.name): this student has nothing to train")
+      return
+    }
     if let activations = specification.activations {
       try StoredActivationTransfer(
         specification: specification, activations: activations, context: context

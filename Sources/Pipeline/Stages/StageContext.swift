@@ -105,7 +105,7 @@ public struct RecipeData: Sendable {
     -> any TextEncoder
   {
     if let tokenizer = model.tokenizer { return tokenizer }
-    if dataset.format == .tokenIDs { return NoTokenizer() }
+    if [.tokenIDs, .associativeRecall].contains(dataset.format) { return NoTokenizer() }
     return try model.requireTokenizer()
   }
 

@@ -9,6 +9,7 @@ extension EvaluationReport {
     ("studentLoss", "Nats a scored token of the student."),
     ("teacherAccuracy", "Share of scored tokens that the teacher holds most probable."),
     ("studentAccuracy", "Share of scored tokens that the student holds most probable."),
+    ("accuracy", "Share of scored tokens that the student, or a model alone, holds most probable."),
     (
       "accuracyDrop",
       "Teacher's minus student's accuracy, mean over the tasks (acc_norm where there is one)."
@@ -29,6 +30,12 @@ extension EvaluationReport {
       "embeddingRankCorrelation",
       "Spearman's correlation of all pairs of texts' similarities, student's to teacher's."
     ),
+    (
+      "monotonicity",
+      "Spearman's correlation of the student's attention weights with query-key products within a row, mean over heads and layers."
+    ),
+    ("teacherEntropy", "Entropy of the teacher's attention rows, nats, mean; low is spiky."),
+    ("studentEntropy", "Entropy of the student's attention rows, nats, mean; low is spiky."),
     (
       "attentionDivergence",
       "KL of the student's attention rows from the teacher's, nats, mean over heads and layers."
@@ -53,6 +60,7 @@ extension EvaluationReport {
     case "studentLoss": return student?.meanLoss
     case "teacherAccuracy": return teacher?.accuracy
     case "studentAccuracy": return student?.accuracy
+    case "accuracy": return subject?.text?.accuracy
     case "accuracyDrop": return accuracyDrop
     case "shareRecovered": return shareRecovered
     case "linearShare": return linearShare?.share
@@ -61,10 +69,10 @@ extension EvaluationReport {
     case "topAgreement": return fidelity?.topAgreement
     case "embeddingCosine": return embeddingMetric(Self.cosineMetric)
     case "embeddingRankCorrelation": return embeddingMetric(Self.rankMetric)
-    case "attentionDivergence":
-      let heads = (fidelity?.layers ?? []).flatMap(\.heads)
-      return heads.isEmpty
-        ? nil : heads.reduce(0) { $0 + $1.divergence } / Double(heads.count)
+    case "attentionDivergence": return headMean(\.divergence)
+    case "monotonicity": return headMean(\.monotonicity)
+    case "teacherEntropy": return headMean(\.teacherEntropy)
+    case "studentEntropy": return headMean(\.studentEntropy)
     case "teacherTokensPerSecond": return teacher?.tokensPerSecond
     case "studentTokensPerSecond": return student?.tokensPerSecond
     case "decodeSpeedRatio":
@@ -84,6 +92,12 @@ extension EvaluationReport {
   public static let embeddingTaskName = "text_embeddings"
   public static let cosineMetric = "cosine"
   public static let rankMetric = "rank_correlation"
+
+  /// Over the heads of all layers that were converted.
+  private func headMean(_ number: (FidelityResult.Head) -> Double) -> Double? {
+    let heads = (fidelity?.layers ?? []).flatMap(\.heads)
+    return heads.isEmpty ? nil : heads.reduce(0) { $0 + number($1) } / Double(heads.count)
+  }
 
   private func embeddingMetric(_ name: String) -> Double? {
     self[.student]?.tasks.first { $0.name == Self.embeddingTaskName }?.metric(name)?.value

@@ -22,14 +22,23 @@ import Testing
   func recipes() throws {
     let names = try FileManager.default.subpathsOfDirectory(atPath: Self.folder)
       .filter { $0.hasSuffix(".json") && $0 != "recipe.schema.json" }.sorted()
-    #expect(names.contains("lolcats.json") && names.contains("quick/pretrain.json"))
-    for name in names {
+    #expect(names.contains("lolcats.json") && names.contains("quick/hedgehog.json"))
+    for name in names where !name.hasPrefix("study-") {
       let path = "\(Self.folder)/\(name)"
       let loaded = try LoadedRecipe(path: path)
       let depth = name.split(separator: "/").count - 1
       #expect(loaded.recipe.name + ".json" == name.split(separator: "/").last!)
       let schema = String(repeating: "../", count: depth) + "recipe.schema.json"
       #expect(try DocumentFile(path).read()["$schema"]?.stringValue == schema)
+    }
+  }
+
+  @Test("Every committed study, and every recipe in it as its variants change it, is read")
+  func studies() throws {
+    let study = try Study(path: Self.folder + "/study-feature-maps.json")
+    #expect(study.runs.count == 2 * study.variants.count - 1)
+    for run in study.runs {
+      #expect(run.loaded.recipe.output == "\(study.output)/\(run.recipe)/\(run.variant)")
     }
   }
 
