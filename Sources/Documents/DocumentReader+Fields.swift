@@ -111,6 +111,31 @@ extension DocumentReader {
     )
   }
 
+  /// A list of integers, or a text that stands for one in another notation.
+  ///
+  /// - Parameters:
+  ///   - expectation: What texts may say.
+  ///   - parse: `nil` for a text that is none of these.
+  public func integers<Notation>(
+    _ key: String, in range: ClosedRange<Int> = 0...Int.max, default fallback: [Int],
+    orText expectation: String, parse: (String) -> Notation?, _ meaning: String
+  ) -> (list: [Int], text: Notation?) {
+    if isDescribing {
+      _ = integers(key, in: range, default: fallback, meaning)
+      declare(key, ["type": "string"], meaning, required: false)
+      return (fallback, nil)
+    }
+    guard let text = object[key]?.stringValue else {
+      return (integers(key, in: range, default: fallback, meaning), nil)
+    }
+    declare(key, ["type": "string"], meaning, required: false)
+    resolved[key] = .string(text)
+    if let notation = parse(text) { return ([], notation) }
+    let found = JSONValue.string(text).kindDescription
+    report(key, "found \(found), expected an array of integers or \(expectation)")
+    return (fallback, nil)
+  }
+
   /// - Parameter count: The number of elements the list must have; `nil` for any.
   public func numbers(
     _ key: String, count: Int? = nil,

@@ -55,14 +55,13 @@ extension MixerSpecification {
 /// The recipe's `student` object: a mixer, and the layers that keep softmax attention.
 public struct StudentSpecification: Sendable {
   public let mixer: any MixerSpecification
-  /// Layers that stay as the teacher's, frozen, counted from 0.
-  public let softmaxLayers: [Int]
+  /// Layers that stay as the teacher's, frozen.
+  public let softmaxLayers: LayerSelection
 
   public init(_ reader: DocumentReader) {
     let names = StudentRegistry.mixers.map { $0.name }
     let name = reader.word("mixer", of: names, "Token mixer that replaces softmax attention")
-    softmaxLayers = reader.integers(
-      "softmaxLayers", default: [], "Layers, counted from 0, that keep softmax attention, frozen")
+    softmaxLayers = LayerSelection(reader, "softmaxLayers")
     if reader.isDescribing {
       // The schema shows the keys of every mixer.
       mixer = StudentRegistry.mixers.map { $0.init(reader) }.last!

@@ -7,14 +7,15 @@ extension Decoder {
   ///
   /// - Throws: `ModelError` with every reason why the student cannot stand on this teacher.
   public func install(_ student: StudentSpecification, seed: UInt64, location: String) throws {
-    var problems = student.softmaxLayers.filter { !layers.indices.contains($0) }.map {
-      "student.softmaxLayers names layer \($0), the teacher has layers 0 to \(layers.count - 1)"
+    var problems = student.softmaxLayers.problems(of: layers.count).map {
+      "student.softmaxLayers \($0)"
     }
     if let geometry = layers.first?.geometry {
       problems += student.mixer.conflicts(with: geometry).map { "student.\($0)" }
     }
     if !problems.isEmpty { throw ModelError(location: location, problems: problems) }
-    for layer in layers where !student.softmaxLayers.contains(layer.index) {
+    let kept = student.softmaxLayers.layers(of: layers.count)
+    for layer in layers where !kept.contains(layer.index) {
       layer.mixer = student.mixer.makeMixer(layer.geometry, seed: seed)
     }
   }

@@ -87,7 +87,14 @@ public final class DecoderLayer {
   ///
   /// - Parameter attention: per-head outputs, `[tokens, queryHeads * headDim]`.
   public func finish(_ x: Variable, attention: Variable, on tape: Tape) -> Variable {
-    let attended = tape.add(x, attentionOutput(attention, on: tape))
+    finish(x, added: attentionOutput(attention, on: tape), on: tape)
+  }
+
+  /// Residuals and feed-forward.
+  ///
+  /// - Parameter added: of `attentionOutput`.
+  public func finish(_ x: Variable, added: Variable, on tape: Tape) -> Variable {
+    let attended = tape.add(x, added)
     if configuration.hasPostNorm {
       let normed = normalized(
         attended, weights.attentionNorm, configuration.normalization, on: tape)

@@ -3,9 +3,12 @@
     python3 scripts/goldens/schedules.py            # makes a throw-away environment with torch
     python3 scripts/goldens/schedules.py --here     # uses the torch of this interpreter
 
-The warm-up is torch's LinearLR from 1/(w+1), followed by the decay through SequentialLR.
+The warm-up is torch's LinearLR from 1/(w+1), followed by the decay through SequentialLR. The
+schedules of RADLADS, which torch does not have, are formulas in a LambdaLR: progress and decay as
+methods and code of arXiv 2505.03005 give them, with torch's arithmetic for the parameter groups.
 """
 
+import math
 import pathlib
 import subprocess
 import sys
@@ -58,6 +61,33 @@ def rates():
             out.append(o.param_groups[0]["lr"])
         return out
 
+    def radlads(kind, pairs, warmup, total, wait=0.0, endpoint=1.0):
+        """Rates of every step, one list a parameter group with its (first, final) rate."""
+
+        def amount(rate, final, step):
+            progress = min(max((step - warmup) / (total - warmup), 0.0), 1.0)
+            p = min(max((progress - wait) / (endpoint - wait), 0.0), 1.0)
+            lr = {
+                "linear": lambda: final + (rate - final) * (1.0 - p),
+                "exp": lambda: rate * math.exp(math.log(final / rate) * p),
+                "cos": lambda: final + (rate - final) * math.cos(math.pi / 2 * p),
+                "oneminussqrt": lambda: final + (rate - final) * (1.0 - math.sqrt(p)),
+            }[kind]()
+            if step < warmup:
+                lr = lr * (0.01 + 0.99 * step / warmup)
+            return lr
+
+        groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 1.0} for _ in pairs]
+        o = torch.optim.AdamW(groups)
+        s = schedulers.LambdaLR(
+            o, [lambda step, pair=pair: amount(*pair, step) for pair in pairs])
+        out = []
+        for _ in range(total):
+            out += [group["lr"] for group in o.param_groups]
+            o.step()
+            s.step()
+        return out
+
     return torch.__version__, {
         "losses": LOSSES,
         "constantWarmup3Of8": warmed(1e-2, 3, 8, constant),
@@ -65,6 +95,13 @@ def rates():
         "linearWarmup4Of20": warmed(5e-4, 4, 20, linear(5e-4, 5e-5)),
         "cosine12": warmed(1e-2, 0, 12, cosine(0.0)),
         "cosineWarmup5Of25": warmed(1e-3, 5, 25, cosine(1e-4)),
+        "quarterCosineWarmup5Of25": radlads("cos", [(1e-3, 1e-5)], 5, 25),
+        "oneMinusSqrtWarmup3Of20": radlads("oneminussqrt", [(1e-3, 1e-4)], 3, 20),
+        "exponentialWarmup4Of20": radlads("exp", [(1e-3, 1e-5)], 4, 20),
+        "linearOfQuartersOf24": radlads(
+            "linear", [(1e-3, 1e-5)], 4, 24, 0.25, 0.75),
+        "groupsQuarterCosine30": radlads(
+            "cos", [(1e-5, 1e-5), (1e-4, 1e-5)], 6, 30, 0.5, 0.875),
         "plateauPatience2": plateau(1e-2, 0.1, 2, 1e-5),
         "plateauPatience0": plateau(1e-2, 0.5, 0, 1e-4),
         "plateauPatience10": plateau(1e-2, 0.1, 10, 1e-5),

@@ -12,6 +12,8 @@ public struct DatasetSpecification: Sendable, Equatable {
     case jsonlInstruction = "jsonl-instruction"
     /// One JSON object a line, with messages, put into the teacher's chat template.
     case jsonlChat = "jsonl-chat"
+    /// Token ids as Megatron and RWKV keep them, a `.bin` file with its `.idx` beside it.
+    case binidx
     /// One JSON document: a list of token ids, or a list of such lists.
     case tokenIDs = "token-ids"
     /// Made by the program: pairs of token ids, and the keys asked again. Has no file.

@@ -64,7 +64,7 @@ struct DocumentEncoder {
     case .jsonlText: return text(try string(object, specification.textField))
     case .jsonlInstruction: return try instruction(object)
     case .jsonlChat: return try conversation(messages(object))
-    case .text, .tokenIDs, .associativeRecall:
+    case .text, .binidx, .tokenIDs, .associativeRecall:
       preconditionFailure("\(specification.format.rawValue) has no lines of JSON")
     }
   }

@@ -31,7 +31,7 @@ public struct TokenDataset: Sendable {
   ///
   /// - Parameters:
   ///   - chat: how the teacher spells conversations; needed for `jsonl-chat` alone.
-  ///   - vocabularySize: ids from here on are refused, in `token-ids`.
+  ///   - vocabularySize: ids from here on are refused, in `token-ids` and `binidx`.
   /// - Throws: `DatasetError`: missing files, bad lines (many at once), or nothing to learn from.
   public static func load(
     _ specification: DatasetSpecification, packing: PackingSpecification,
@@ -46,6 +46,10 @@ public struct TokenDataset: Sendable {
       return try TokenWindows.load(
         specification.path, packing: packing, paddingToken: padding,
         vocabularySize: vocabularySize)
+    }
+    if specification.format == .binidx {
+      return try IndexedTokens.load(
+        specification, packing: packing, paddingToken: padding, vocabularySize: vocabularySize)
     }
     let ending = specification.format == .text ? ".txt" : ".jsonl"
     let files = try DatasetFiles.list(specification.path, ending: ending)

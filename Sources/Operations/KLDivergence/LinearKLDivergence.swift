@@ -85,12 +85,3 @@ private func divergence(
 private func firstIndex(of value: Float, _ x: UnsafePointer<Float>, _ count: Int) -> Int? {
   UnsafeBufferPointer(start: x, count: count).firstIndex(of: value)
 }
-
-private func copiedRows(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
-  let width = x.shape[1]
-  var copy = Tensor(uninitialized: [rows.count, width])
-  copy.withMutablePointer { copy in
-    x.withPointer { copy.update(from: $0 + rows.lowerBound * width, count: rows.count * width) }
-  }
-  return copy
-}

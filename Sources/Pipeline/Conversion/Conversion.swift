@@ -49,6 +49,9 @@ public struct Conversion {
     try loaded.requireFit(teacher.decoder.configuration)
     let digest = try teacher.source.contentDigest()
     try requireDigest(digest)
+    for stage in recipe.stages.compactMap({ $0 as? any StudentStageSpecification }) {
+      try stage.checkInputs(recipe, teacher: teacher.decoder.configuration) { digest }
+    }
     let inputs = try RunInputs.document(recipe, teacherDigest: digest)
     let run = try RunDirectory(
       recipe.output, recipe: loaded.resolved, inputs: inputs, environment: environment,

@@ -48,7 +48,9 @@ public struct ConversionPlan {
     configuration = decoder.configuration
     teacherBytes = model.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
     convertedLayers =
-      recipe.student.map { decoder.layers.count - Set($0.softmaxLayers).count } ?? 0
+      recipe.student.map {
+        decoder.layers.count - $0.softmaxLayers.layers(of: decoder.layers.count).count
+      } ?? 0
     let length = recipe.data.packing.sequenceLength
     let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1, length: length)) }
     let textTokens = Int(Double(textBytes) / Self.bytesPerToken)
@@ -77,10 +79,13 @@ public struct ConversionPlan {
     self.stages = stages
   }
 
-  /// Bytes of text; of recall, of as much text as gives its tokens.
+  /// Bytes of text; of recall and of ready tokens, of as much text as gives them.
   private static func size(of dataset: DatasetSpecification, length: Int) throws -> Int {
     if dataset.format == .associativeRecall {
       return Int(Double(length * dataset.recall.sequences) * bytesPerToken)
+    }
+    if dataset.format == .binidx {
+      return Int(Double(try IndexedTokenFile(dataset.path).tokenCount) * bytesPerToken)
     }
     return try RunInputs.regularFiles(dataset.path).reduce(0) { total, file in
       var status = stat()
@@ -112,7 +117,7 @@ extension ConversionPlan {
       "student      \(convertedLayers) of \(c.layers) layers converted",
       "text         about \(trainingSequences) training sequences",
       "",
-      "stage                  steps      tokens     trained      memory        disk          time",
+      "stage                  steps      tokens     trained      memory        disk        time",
     ]
     for stage in stages {
       lines.append(
@@ -121,7 +126,7 @@ extension ConversionPlan {
           + Self.padLeft(Self.count(stage.trainedParameters), 12)
           + Self.padLeft(Self.bytes(stage.memoryBytes), 12)
           + Self.padLeft(Self.bytes(stage.diskBytes), 12)
-          + Self.padLeft(ProgressReporter.duration(stage.seconds), 14))
+          + Self.padLeft(ProgressReporter.duration(stage.seconds), 12))
     }
     lines += [
       "",

@@ -12,7 +12,7 @@ enum RunInputs {
     var files = JSONObject()
     for dataset in recipe.data.train + recipe.data.validation + recipe.data.test
     where files[dataset.path] == nil && !dataset.path.isEmpty {
-      for file in try regularFiles(dataset.path) {
+      for file in try regularFiles(dataset.path) + dataset.indexPaths {
         files[file] = .string(try Digest.sha256(ofFile: file))
       }
     }

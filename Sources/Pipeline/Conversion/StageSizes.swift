@@ -30,6 +30,10 @@ struct StageSizes {
   private var layerParameters: Int {
     (configuration.approximateParameters - configuration.tableParameters) / configuration.layers
   }
+  /// Weights of the replaced attention's four projections.
+  var projectionParameters: Int {
+    2 * hidden * (heads + configuration.attention.keyWidth) * convertedLayers
+  }
   /// Operations of a token's way through the projections of all layers.
   var bodyOperations: Double { 2 * Double(layerParameters * configuration.layers) }
   var headOperations: Double {

@@ -1,5 +1,6 @@
 import Documents
 import Operations
+import Transformers
 
 /// Stage 1 of LoLCATs (arXiv 2410.10254, section 3.2): the student's attention in every layer
 /// learns to give the teacher's per-head outputs on the teacher's own inputs.
@@ -49,7 +50,12 @@ public struct AttentionTransferSpecification: StageSpecification, Equatable {
   }
 }
 
-extension AttentionTransferSpecification: StudentStageSpecification {
+extension AttentionTransferSpecification: TransferStageSpecification {
+  var objective: any LayerObjective { TransferObjective(self) }
+
+  /// The mixers are trainable as they are made.
+  func prepare(_ student: Decoder) {}
+
   func train(in context: StageContext) throws {
     try AttentionTransferStage(specification: self, context: context).run()
   }

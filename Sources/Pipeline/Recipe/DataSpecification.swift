@@ -3,13 +3,20 @@ import Documents
 
 /// The text a recipe trains and measures on, and how it becomes token sequences.
 public struct DataSpecification: Sendable, Equatable {
-  public enum Order: String, CaseIterable, Sendable { case shuffled, sequential }
+  public enum Order: String, CaseIterable, Sendable {
+    /// Drawn anew for each epoch from the seed.
+    case shuffled
+    /// As the files have them.
+    case sequential
+    /// That of `RADLADSOrder`, whatever the seed.
+    case radlads
+  }
 
   public var train: [DatasetSpecification]
   public var validation: [DatasetSpecification]
   public var test: [DatasetSpecification]
   public var packing: PackingSpecification
-  /// The order in which training sequences are taken, drawn anew for each epoch from the seed.
+  /// The order in which training sequences are taken.
   public var order: Order
   /// Sequences kept from the start of the validation and of the test data; `nil` for all.
   public var validationSequences: Int?
@@ -25,12 +32,38 @@ public struct DataSpecification: Sendable, Equatable {
       "test", "Files that the evaluation measures on.", DatasetSpecification.init)
     packing = PackingSpecification(reader)
     order = reader.choice(
-      "order", default: .shuffled, "Order in which training sequences are taken in an epoch.")
+      "order", default: .shuffled,
+      "Order in which training sequences are taken; radlads: the windows of a .bin file in the order "
+        + "of RADLADS' code.")
     validationSequences = reader.optionalInteger(
       "validationSequences", in: 1...Int.max,
       "Sequences taken from the start of the validation data; null for all.")
     testSequences = reader.optionalInteger(
       "testSequences", in: 1...Int.max,
       "Sequences taken from the start of the test data; null for all.")
+    if order == .radlads { reportStream(to: reader) }
+  }
+
+  /// That order is one of a single stream, cut into windows without a gap.
+  private func reportStream(to reader: DocumentReader) {
+    let expected = "with order \"radlads\", which takes the windows of one stream of tokens"
+    if train.count != 1 || train[0].format != .binidx {
+      reader.report(
+        "train", "has \(train.count) data sets, expected one of format \"binidx\" \(expected)")
+    }
+    if packing.packing != .concatenated {
+      reader.report(
+        "packing", "found \"\(packing.packing.rawValue)\", expected \"concatenated\" \(expected)")
+    }
+    if packing.lastRemainder != .droppedIfPartial {
+      reader.report(
+        "lastRemainder",
+        "found \"\(packing.lastRemainder.rawValue)\", expected \"droppedIfPartial\" \(expected)")
+    }
+    for (key, limit) in [
+      ("maximumSequences", packing.maximumSequences), ("maximumTokens", packing.maximumTokens),
+    ] where limit != nil {
+      reader.report(key, "is given, expected none \(expected): its order depends on all of them")
+    }
   }
 }

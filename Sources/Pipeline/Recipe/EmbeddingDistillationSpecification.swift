@@ -1,4 +1,5 @@
 import Documents
+import Training
 
 /// The second stage of an encoder's conversion: the student finetuned to give its teacher's
 /// embeddings of whole texts (Hedgehog's finetuned conversion, arXiv 2402.04347, section 5, with

@@ -1,4 +1,5 @@
 import Documents
+import Training
 
 /// The student's own weights, all or some, on next-token cross-entropy: the last step of
 /// Hedgehog's conversions (arXiv 2402.04347, section 5), and with longer sequences the context
@@ -33,7 +34,9 @@ public struct FinetuningSpecification: StageSpecification, Equatable {
   }
 }
 
-extension FinetuningSpecification: StudentStageSpecification {
+extension FinetuningSpecification: NamedWeightsSpecification {
+  var untiesHead: Bool { false }
+
   func train(in context: StageContext) throws {
     try FinetuningStage(specification: self, context: context).run()
   }

@@ -14,21 +14,39 @@ extension LoadedRecipe {
     try model.decoder.install(student, seed: seed, location: path)
     var problems = transferProblems(model.decoder)
     problems += recipe.stages.enumerated().flatMap { index, stage in
-      ((stage as? FinetuningSpecification)?.parameters ?? []).compactMap {
-        model.decoder.problem(of: $0).map { "stages[\(index)].parameters: \($0)" }
-      }
+      self.problems(of: stage, on: model.decoder).map { "stages[\(index)].\($0)" }
     }
     if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
+    for stage in recipe.stages.compactMap({ $0 as? any StudentStageSpecification }) {
+      try stage.checkInputs(recipe, teacher: model.decoder.configuration) {
+        try model.source.contentDigest()
+      }
+    }
+  }
+
+  /// Patterns that name nothing, as the ends of paths and what is wrong there.
+  private func problems(of stage: any StageSpecification, on decoder: Decoder) -> [String] {
+    let named = stage as? any NamedWeightsSpecification
+    let untiesHead = named?.untiesHead ?? false
+    let places =
+      (named?.parameters ?? []).map { ("parameters", $0) }
+      + (stage.training?.optimizer.groups ?? []).enumerated().flatMap { index, group in
+        group.parameters.map { ("optimizer.groups[\(index)].parameters", $0) }
+      }
+    return places.compactMap { path, pattern in
+      decoder.problem(of: pattern, untiesHead: untiesHead).map { "\(path): \($0)" }
+    }
   }
 
   /// What attention transfer asks of the student's mixers and they have not.
   private func transferProblems(_ decoder: Decoder) -> [String] {
     recipe.stages.enumerated().flatMap { index, stage -> [String] in
-      guard let transfer = stage as? AttentionTransferSpecification,
+      guard let transfer = stage as? any TransferStageSpecification,
         let layer = decoder.layers.first(where: { !($0.mixer is SoftmaxAttentionMixer) })
       else { return [] }
       var problems: [String] = []
-      if transfer.attentionWeightCrossEntropyWeight > 0, !layer.mixer.hasAttentionWeights {
+      let weight = (transfer as? AttentionTransferSpecification)?.attentionWeightCrossEntropyWeight
+      if let weight, weight > 0, !layer.mixer.hasAttentionWeights {
         problems.append(
           "stages[\(index)].attentionWeightCrossEntropyWeight is above 0, but the student has no attention weights to compare; set it to 0"
         )

@@ -62,6 +62,9 @@ public struct LoadedRecipe: Sendable {
     ] {
       inputs += datasets.enumerated().filter { !$0.element.path.isEmpty }
         .map { ("$.data.\(section)[\($0)].path", $1.path) }
+      inputs += datasets.enumerated().flatMap { index, dataset in
+        dataset.indexPaths.map { ("$.data.\(section)[\(index)].path, its index", $0) }
+      }
     }
     let missing = inputs.filter { !FileManager.default.fileExists(atPath: $0.1) }
     if missing.isEmpty { return }

@@ -1,4 +1,6 @@
 import Documents
+import Training
+import Transformers
 
 /// What a stage is for.
 public enum StagePhase: Sendable {
@@ -68,6 +70,25 @@ protocol TrainingStageSpecification: StageSpecification {
 protocol StudentStageSpecification: TrainingStageSpecification {
   /// Trains `context.student`, from where its own checkpoints say it was.
   func train(in context: StageContext) throws
+  /// Looks at what the stage needs besides teacher and text, before any stage does work.
+  ///
+  /// - Parameter teacherDigest: of the teacher's weights.
+  func checkInputs(
+    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String) throws
+}
+
+extension StudentStageSpecification {
+  func checkInputs(
+    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+  ) throws {}
+}
+
+/// A stage that trains those weights of the student that its recipe names.
+protocol NamedWeightsSpecification: StudentStageSpecification {
+  /// Patterns of the names of what is trained.
+  var parameters: [NamePattern] { get }
+  /// Whether a tied head that is named becomes a weight beside the embedding.
+  var untiesHead: Bool { get }
 }
 
 /// The stages a recipe may name, in the order in which it may name them.
@@ -75,7 +96,9 @@ public enum StageRegistry {
   public static let all: [any StageSpecification.Type] = [
     PretrainingSpecification.self,
     AttentionTransferSpecification.self,
+    OutputAlignmentSpecification.self,
     LowRankAdaptationSpecification.self,
+    LogitDistillationSpecification.self,
     FinetuningSpecification.self,
     EmbeddingDistillationSpecification.self,
     EvaluationSpecification.self,

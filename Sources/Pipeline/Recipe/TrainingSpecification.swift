@@ -79,11 +79,12 @@ public struct TrainingSpecification: Sendable, Equatable {
         "found \(schedule.warmupSteps), expected fewer than the stage's \(steps) steps")
     }
     switch schedule {
-    case .linear(_, let final), .cosine(_, let final):
-      if final > optimizer.learningRate {
+    case .decay(let decay):
+      if decay.finalLearningRate > optimizer.learningRate {
         reader.report(
           "schedule.finalLearningRate",
-          "found \(final), expected at most optimizer.learningRate, \(optimizer.learningRate)")
+          "found \(decay.finalLearningRate), expected at most optimizer.learningRate, "
+            + "\(optimizer.learningRate)")
       }
     case .plateau(_, _, let minimum):
       if minimum > optimizer.learningRate {
@@ -98,6 +99,38 @@ public struct TrainingSpecification: Sendable, Equatable {
       }
     case .constant:
       break
+    }
+    for (index, group) in optimizer.groups.enumerated() {
+      reportConflicts(of: group, at: "optimizer.groups[\(index)]", to: reader)
+    }
+  }
+
+  private func reportConflicts(
+    of group: ParameterGroup, at path: String, to reader: DocumentReader
+  ) {
+    switch schedule {
+    case .plateau:
+      reader.report(
+        path, "stands beside a plateau schedule, which has one learning rate; choose another kind")
+    case .constant:
+      if group.finalLearningRate != nil {
+        reader.report(
+          "\(path).finalLearningRate",
+          "has no effect with a constant schedule; choose one that decays")
+      }
+    case .decay(let decay):
+      let final = group.finalLearningRate ?? decay.finalLearningRate
+      if final > group.learningRate {
+        reader.report(
+          "\(path).finalLearningRate",
+          "found \(final)\(group.finalLearningRate == nil ? " of the schedule" : ""), expected at "
+            + "most the group's learningRate, \(group.learningRate)")
+      }
+      if decay.shape == .exponential, final == 0 {
+        reader.report(
+          "\(path).finalLearningRate",
+          "found 0, expected a number above 0; an exponential never ends at 0")
+      }
     }
   }
 }

@@ -3,18 +3,15 @@ import Documents
 import Transformers
 
 /// Stage 1: every converted layer learns the outputs of the teacher's attention on the teacher's
-/// own inputs.
+/// own inputs, before or behind the output projection, as the specification's objective says.
 struct AttentionTransferStage {
-  let specification: AttentionTransferSpecification
+  let specification: any TransferStageSpecification
   let context: StageContext
 
   func run() throws {
-    let isTrained = context.student.layers.contains { layer in
-      layer.mixer.parameters.contains(where: \.isTrainable)
-    }
-    guard isTrained else {
-      context.progress.log(
-        "\(AttentionTransferSpecification.name): this student has nothing to train")
+    specification.prepare(context.student)
+    guard context.student.parameters.contains(where: { $0.parameter.isTrainable }) else {
+      context.progress.log("\(specification.name): this student has nothing to train")
       return
     }
     if let activations = specification.activations {
@@ -25,11 +22,11 @@ struct AttentionTransferStage {
     }
     let pass = TransferPass(
       teacher: context.teacher.decoder, student: context.student,
-      objective: TransferObjective(specification))
+      objective: specification.objective)
     let training = specification.training!
     let converted = pass.convertedLayers
     let loop = try TrainingLoop(
-      AttentionTransferSpecification.name, training, totalSteps: totalSteps,
+      specification.name, training, totalSteps: totalSteps,
       parameters: context.student.parameters.filter { $0.parameter.isTrainable },
       context: context)
     try loop.run(

@@ -99,11 +99,11 @@ struct EvaluationStage {
   /// Losses of the recipe's transfer objective, mean and by layer; nil for layers that keep
   /// softmax. Adapters are the student's concern, not the transfer's: inputs are the teacher's.
   private func transferLoss(_ test: [PackedSequence]) -> (mean: Double?, byLayer: [Double?]) {
-    let transfer = context.recipe.stages.compactMap { $0 as? AttentionTransferSpecification }.first
+    let transfer = context.recipe.stages.compactMap { $0 as? any TransferStageSpecification }.last
     guard let transfer else { return (nil, []) }
     let pass = TransferPass(
       teacher: context.teacher.decoder, student: context.student,
-      objective: TransferObjective(transfer))
+      objective: transfer.objective)
     let converted = pass.convertedLayers
     let measured = test.prefix(Self.transferSequences)
       .map { pass.losses(PackedBatch([$0]), gradientFactor: nil) }

@@ -1,4 +1,5 @@
 import Documents
+import Training
 import Transformers
 
 /// Trains the weights that a recipe names on next tokens.
@@ -29,9 +30,12 @@ extension Decoder {
   /// Makes what the patterns name trained, weights of the checkpoint included, and nothing else. A
   /// mixer's constants stay what they are.
   ///
+  /// - Parameter untiesHead: a tied head that is named becomes a weight beside the embedding.
   /// - Throws: `ModelError` for patterns that name nothing.
-  func trainOnly(_ patterns: [NamePattern], stage: some StageSpecification) throws {
-    let problems = patterns.compactMap { problem(of: $0) }
+  func trainOnly(
+    _ patterns: [NamePattern], untiesHead: Bool = false, stage: some StageSpecification
+  ) throws {
+    let problems = patterns.compactMap { problem(of: $0, untiesHead: untiesHead) }
     if !problems.isEmpty {
       throw ModelError(location: "the stage \"\(stage.name)\"", problems: problems)
     }
@@ -40,12 +44,13 @@ extension Decoder {
     for (name, parameter) in parameters where !weights.contains(name) {
       parameter.isTrainable = parameter.isTrainable && isWanted(name)
     }
-    unfreezeWeights(where: isWanted)
+    unfreezeWeights(untiesHead: untiesHead, where: isWanted)
   }
 
   /// Why a pattern cannot say what is trained; nil when it names something.
-  func problem(of pattern: NamePattern) -> String? {
-    let names = parameters.map(\.name) + weightShapes.map(\.name)
+  func problem(of pattern: NamePattern, untiesHead: Bool = false) -> String? {
+    var names = parameters.map(\.name) + weightShapes.map(\.name)
+    if untiesHead { names.append("lm_head.weight") }
     if names.contains(where: pattern.matches) { return nil }
     return "no parameter of the student is named \"\(pattern)\"; expected a pattern of names such "
       + "as \"\(names.first ?? "*")\""

@@ -50,6 +50,8 @@ public final class StageContext {
 public struct RecipeData: Sendable {
   public let train, validation, test: [PackedSequence]
   public let order: DataSpecification.Order
+  /// nil unless the order is `radlads`.
+  private let radlads: RADLADSOrder?
   let seed: UInt64
   private let specification: DataSpecification
 
@@ -59,6 +61,8 @@ public struct RecipeData: Sendable {
     self.specification = specification
     order = specification.order
     let vocabularySize = model.decoder.configuration.vocabularySize
+    /// Tokens of all documents that were read last.
+    var readTokens = 0
     func load(_ datasets: [DatasetSpecification], _ limit: Int?) throws -> [PackedSequence] {
       var packing = specification.packing
       var sequences: [PackedSequence] = []
@@ -68,11 +72,12 @@ public struct RecipeData: Sendable {
           packing.maximumSequences = min(
             packing.maximumSequences ?? .max, limit - sequences.count)
         }
-        sequences += try TokenDataset.load(
+        let loaded = try TokenDataset.load(
           dataset, packing: packing,
           encoder: try Self.encoder(dataset, model),
-          chat: model.chat, vocabularySize: vocabularySize
-        ).sequences
+          chat: model.chat, vocabularySize: vocabularySize)
+        readTokens = loaded.statistics.tokens
+        sequences += loaded.sequences
       }
       for sequence in sequences {
         if let id = sequence.tokens.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {
@@ -84,6 +89,9 @@ public struct RecipeData: Sendable {
       return sequences
     }
     train = try load(specification.train, nil)
+    radlads =
+      try order == .radlads
+      ? Self.radlads(specification, tokens: readTokens, sequences: train.count) : nil
     validation = try load(specification.validation, specification.validationSequences)
     test = try load(specification.test, specification.testSequences)
   }
@@ -101,11 +109,24 @@ public struct RecipeData: Sendable {
     return try RecipeData(specification, model: model, seed: seed)
   }
 
+  private static func radlads(
+    _ specification: DataSpecification, tokens: Int, sequences: Int
+  ) throws -> RADLADSOrder {
+    let length = specification.packing.sequenceLength
+    guard let order = RADLADSOrder(tokens: tokens, length: length), order.period <= sequences else {
+      throw DatasetError.badData(
+        "\(specification.train[0].path): \(tokens) tokens make \(sequences) windows of \(length), too"
+          + " few for the order \"radlads\", which takes as many as a prime that is 2 modulo 3; give"
+          + " more data, or set data.order to shuffled")
+    }
+    return order
+  }
+
   private static func encoder(_ dataset: DatasetSpecification, _ model: LoadedModel) throws
     -> any TextEncoder
   {
     if let tokenizer = model.tokenizer { return tokenizer }
-    if [.tokenIDs, .associativeRecall].contains(dataset.format) { return NoTokenizer() }
+    if [.binidx, .tokenIDs, .associativeRecall].contains(dataset.format) { return NoTokenizer() }
     return try model.requireTokenizer()
   }
 
@@ -115,6 +136,7 @@ public struct RecipeData: Sendable {
     let length = train.count
     return (0..<count).map { offset in
       let position = step * count + offset
+      if let radlads { return radlads.window(position) }
       let (epoch, index) = position.quotientAndRemainder(dividingBy: length)
       if order == .sequential { return index }
       return permutation(epoch: epoch)[index]

@@ -18,3 +18,14 @@ public struct NonFiniteValue: ExitCoded, Equatable, CustomStringConvertible {
       "\(stage), step \(step): \(quantity) is \(value), expected a finite number; \(kept). Lower optimizer.learningRate, set optimizer.clipGradientNorm, or look at the teacher's weights and the text"
   }
 }
+
+/// A stage of a recipe that does not fit its text or its model, found before its first step.
+public struct StageMistake: ExitCoded, Equatable, CustomStringConvertible {
+  public let stage: String
+  /// Key below the stage.
+  public let field: String
+  public let problem: String
+
+  public var exitCode: ExitCode { .recipe }
+  public var description: String { "the stage \"\(stage)\", \(field): \(problem)" }
+}

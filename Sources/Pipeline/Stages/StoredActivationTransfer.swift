@@ -22,7 +22,7 @@ import Transformers
 /// clipped or the schedule or the choice of the best weights reads the validation loss, which is
 /// then the block's.
 struct StoredActivationTransfer {
-  let specification: AttentionTransferSpecification
+  let specification: any TransferStageSpecification
   let activations: StoredActivationsSpecification
   let context: StageContext
 
@@ -51,7 +51,7 @@ struct StoredActivationTransfer {
         index: block,
         layers: Array(layers[start..<min(start + activations.layersPerBlock, last + 1)]),
         folder: context.run.path + "/activations")
-      let name = "\(AttentionTransferSpecification.name)/\(block.name)"
+      let name = "\(specification.name)/\(block.name)"
       let targets = block.layers.map(\.index).filter(converted.contains)
       // A resumed run finds the files of the blocks before gone; their weights are in checkpoints.
       let isTrained = try isTrained(name, totalSteps: totalSteps)
@@ -121,7 +121,7 @@ struct StoredActivationTransfer {
         for (slot, sequence) in sequences.all.enumerated() {
           if let signal = context.interruption.signalName {
             throw Preempted(
-              stage: AttentionTransferSpecification.name, step: 0, signalName: signal)
+              stage: specification.name, step: 0, signalName: signal)
           }
           let batch = PackedBatch([sequence])
           let layout = batch.layout
@@ -171,7 +171,7 @@ struct StoredActivationTransfer {
     convertedCount: Int, totalSteps: Int
   ) throws {
     let training = specification.training!
-    let objective = TransferObjective(specification)
+    let objective = specification.objective
     let width = context.teacher.decoder.configuration.hiddenSize
     let length = sequences.all[0].tokens.count
     var opened: [HDF5Dataset]?
@@ -195,12 +195,10 @@ struct StoredActivationTransfer {
               start: slot * length, count: length, into: pointer + row * length * width)
           }
         }
-        let input = layer.projections(
-          tape.constant(normed), layout: layout, positions: positions, on: tape)
-        let target = layer.teacherMixer.mix(input, on: tape)
-        return objective.layerLoss(
-          context.student.layers[index].mixer, input: input, target: target.value,
-          teacherWindow: layer.teacherMixer.window, gradientFactor: gradientFactor)
+        let attention = TeacherAttention(
+          layer, normed: tape.constant(normed), layout: layout, positions: positions, tape: tape)
+        return objective.loss(
+          context.student.layers[index], of: attention, gradientFactor: gradientFactor)
       }
     }
     let loop = try TrainingLoop(

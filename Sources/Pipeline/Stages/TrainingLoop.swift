@@ -11,6 +11,8 @@ struct StepMeasures {
   var tokens: Int
   /// Of the layers that are trained by losses of their own; empty where there is one loss for all.
   var lossByLayer: [(layer: Int, loss: Double)] = []
+  /// What the loss is made of, before weights, where it has several parts.
+  var parts: [(name: String, value: Double)] = []
 }
 
 /// Optimizer steps with everything that a run at night needs: schedule, validation, the best
@@ -24,12 +26,15 @@ final class TrainingLoop {
   private let checkpoints: StageCheckpoints
   private let optimizer: AdamW
   private var schedule: LearningRateSchedule
+  /// The optimizer's group of every parameter; nil for the rates of all others.
+  private let groups: [ParameterGroup?]
   private var best: (loss: Double, step: Int, values: [Tensor])?
 
   /// - Parameters:
   ///   - name: stage, also the folder of its checkpoints.
   ///   - parameters: what is trained, under their checkpoint names.
   ///   - decaysVectors: whether weight decay acts on biases, norms and factors too.
+  /// - Throws: `StageMistake` for a schedule longer than the stage, and groups without parameters.
   init(
     _ name: String, _ specification: TrainingSpecification, totalSteps: Int,
     parameters: [(name: String, parameter: Parameter)], context: StageContext,
@@ -42,12 +47,39 @@ final class TrainingLoop {
     self.context = context
     checkpoints = StageCheckpoints(
       folder: try context.run.checkpointsPath(stage: name), log: { context.progress.log($0) })
+    try Self.check(name, specification, totalSteps: totalSteps, parameters.map(\.name))
+    groups = parameters.map { entry in
+      specification.optimizer.groups.first { $0.includes(entry.name) }
+    }
     optimizer = AdamW(
       parameters.map(\.parameter), specification.optimizer,
       decays: { decaysVectors || $0.isMatrix })
     schedule = LearningRateSchedule(
       specification.schedule, learningRate: specification.optimizer.learningRate,
       totalSteps: totalSteps)
+  }
+
+  private static func check(
+    _ name: String, _ specification: TrainingSpecification, totalSteps: Int, _ names: [String]
+  ) throws {
+    let warmup = specification.schedule.warmupSteps
+    if totalSteps <= warmup {
+      throw StageMistake(
+        stage: name, field: "schedule.warmupSteps",
+        problem: "found \(warmup), expected fewer than the \(totalSteps) steps that the stage's "
+          + "epochs have; give more text, smaller batches or a shorter warm-up")
+    }
+    for (index, group) in specification.optimizer.groups.enumerated()
+    where !names.contains(where: group.includes) {
+      throw StageMistake(
+        stage: name, field: "optimizer.groups[\(index)].parameters",
+        problem: "names nothing that the stage trains; expected patterns of names such as "
+          + "\"\(names.first ?? "*")\"")
+    }
+  }
+
+  private func learningRate(of group: ParameterGroup?, _ common: Double) -> Double {
+    group.map { schedule.learningRate(from: $0.learningRate, to: $0.finalLearningRate) } ?? common
   }
 
   /// - Parameters:
@@ -64,13 +96,21 @@ final class TrainingLoop {
       try requireFinite("the loss", measures.loss, step: step)
       try requireFinite("the gradient's norm", norm, step: step)
       let learningRate = schedule.learningRate
-      optimizer.step(learningRate: learningRate, norm: norm)
+      let groupRates = specification.optimizer.groups.map {
+        self.learningRate(of: $0, learningRate)
+      }
+      optimizer.step(
+        learningRates: groups.map { self.learningRate(of: $0, learningRate) }, norm: norm)
       schedule.advance()
       var metrics = JSONObject([
         ("stage", .string(name)), ("step", .integer(step + 1)), ("loss", .number(measures.loss)),
         ("learningRate", .number(learningRate)), ("gradientNorm", .number(norm)),
         ("tokens", .integer(measures.tokens)),
       ])
+      if !groupRates.isEmpty {
+        metrics["groupLearningRates"] = .array(groupRates.map { .number($0) })
+      }
+      for (name, value) in measures.parts { metrics[name] = .number(value) }
       if !measures.lossByLayer.isEmpty {
         metrics["lossByLayer"] = .array(measures.lossByLayer.map { .number($0.loss) })
       }
@@ -88,6 +128,8 @@ final class TrainingLoop {
         ("tokens_per_second", tokensPerSecond), ("peak_memory_bytes", Double(memory)),
       ]
       if let validationLoss { scalars.append(("validation_loss", validationLoss)) }
+      scalars += groupRates.enumerated().map { ("learning_rate/group_\($0)", $1) }
+      scalars += measures.parts.map { ("loss/\($0.name)", $0.value) }
       scalars += layerScalars(measures)
       context.scalars.append(scalars, stage: name, step: step + 1) { context.progress.log($0) }
       context.progress.update(

@@ -53,12 +53,22 @@ struct TransferObjective: Sendable {
   }
 }
 
+extension TransferObjective: LayerObjective {
+  func loss(
+    _ student: DecoderLayer, of teacher: TeacherAttention, gradientFactor: Double?
+  ) -> Double {
+    layerLoss(
+      student.mixer, input: teacher.input, target: teacher.heads.value,
+      teacherWindow: teacher.layer.teacherMixer.window, gradientFactor: gradientFactor)
+  }
+}
+
 /// One pass of the teacher over a batch, with the student's layers beside it. Layer by layer: no
 /// logits are computed, and a layer's graph is gone before the next begins.
 struct TransferPass {
   let teacher: Decoder
   let student: Decoder
-  let objective: TransferObjective
+  let objective: any LayerObjective
 
   /// Layers whose attention was replaced.
   var convertedLayers: [Int] {
@@ -79,18 +89,14 @@ struct TransferPass {
     var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
     let firstValues = FirstValues(detaches: true)
     for layer in teacher.layers where layer.index <= last {
-      let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, on: tape)
-      let target = layer.teacherMixer.mix(input, on: tape)
-      let mixer = student.layers[layer.index].mixer
-      if !(mixer is SoftmaxAttentionMixer) {
-        losses.append(
-          objective.layerLoss(
-            mixer, input: input, target: target.value, teacherWindow: layer.teacherMixer.window,
-            gradientFactor: gradientFactor))
+      let attention = TeacherAttention(
+        layer, normed: layer.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, tape: tape)
+      let own = student.layers[layer.index]
+      if !(own.mixer is SoftmaxAttentionMixer) {
+        losses.append(objective.loss(own, of: attention, gradientFactor: gradientFactor))
       }
-      if layer.index < last { x = layer.finish(x, attention: target, on: tape) }
+      if layer.index < last { x = layer.finish(x, added: attention.added, on: tape) }
     }
     return losses
   }

@@ -31,6 +31,14 @@ public final class AdamW {
   ///
   /// - Parameter norm: `gradientNorm`, which the caller has looked at before.
   public func step(learningRate: Double, norm: Double) {
+    step(
+      learningRates: [Double](repeating: learningRate, count: parameters.count), norm: norm)
+  }
+
+  /// The same with a rate for every parameter, in the order of `parameters`; they are clipped by
+  /// their common norm.
+  public func step(learningRates: [Double], norm: Double) {
+    precondition(learningRates.count == parameters.count)
     var factor: Float = 1
     if let limit = specification.clipGradientNorm, norm > limit {
       factor = Float(limit / (norm + 1e-6))
@@ -44,7 +52,7 @@ public final class AdamW {
       adamWStep(
         value: &parameter.value, gradient: factor == 1 ? gradient : scaled(gradient, by: factor),
         firstMoment: &first, secondMoment: &second,
-        learningRate: Float(learningRate),
+        learningRate: Float(learningRates[index]),
         betas: (specification.betas.first, specification.betas.second),
         epsilon: Float(specification.epsilon), weightDecay: Float(weightDecays[index]),
         step: step)

@@ -4,11 +4,18 @@ import Foundation
 /// The learning rate of the next optimizer step: a value that is moved on by steps and by losses
 /// on validation data, and whose state a checkpoint holds.
 ///
-/// With `s` the step from 0, `w` the warm-up steps, `T` the total, `p = (s - w) / (T - w)`:
+/// With `s` the step from 0, `w` the warm-up steps, `T` the total, `p = (s - w) / (T - w)` clipped
+/// to 0...1, and `q = (p - start) / (end - start)` clipped likewise:
 ///
-///     warm-up   rate (s + 1) / (w + 1)                        s < w: no step is lost to rate 0
-///     linear    final + (rate - final) (1 - p)
-///     cosine    final + (rate - final) (1 + cos(pi p)) / 2
+///     warm-up          what follows, times a + (1 - a) s / w           s < w
+///                      a = 1 / (w + 1), or the schedule's warmupStart
+///     linear           final + (rate - final) (1 - q)
+///     cosine           final + (rate - final) (1 + cos(pi q)) / 2
+///     quarter-cosine   final + (rate - final) cos(pi q / 2)
+///     exponential      rate (final / rate)^q
+///     one-minus-sqrt   final + (rate - final) (1 - sqrt(q))
+///
+/// The last three, and the warm-up from 0.01, are those of RADLADS' code.
 public struct LearningRateSchedule: Sendable, Equatable {
   public let specification: ScheduleSpecification
   public let totalSteps: Int
@@ -55,19 +62,39 @@ public struct LearningRateSchedule: Sendable, Equatable {
 
   /// The rate of the step that comes next.
   public var learningRate: Double {
-    let warmup = specification.warmupSteps
-    if step < warmup { return baseLearningRate * Double(step + 1) / Double(warmup + 1) }
-    let progress = min(1, Double(step - warmup) / Double(totalSteps - warmup))
-    switch specification {
-    case .constant:
-      return baseLearningRate
-    case .linear(_, let final):
-      return final + (baseLearningRate - final) * (1 - progress)
-    case .cosine(_, let final):
-      return final + (baseLearningRate - final) * (1 + cos(.pi * progress)) / 2
-    case .plateau:
-      return plateau.learningRate
+    if case .plateau = specification { return plateau.learningRate }
+    return learningRate(from: baseLearningRate, to: nil)
+  }
+
+  /// The same for parameters with ends of their own.
+  ///
+  /// - Parameter final: nil for the schedule's.
+  /// - Precondition: the schedule is no plateau.
+  public func learningRate(from rate: Double, to final: Double?) -> Double {
+    let warmup = specification.warmup
+    guard step < warmup.steps else { return decayed(rate, to: final) }
+    guard let start = warmup.start else {
+      return rate * Double(step + 1) / Double(warmup.steps + 1)
     }
+    return rate * (start + (1 - start) * Double(step) / Double(warmup.steps))
+  }
+
+  private func decayed(_ rate: Double, to final: Double?) -> Double {
+    guard case .decay(let decay) = specification else { return rate }
+    let final = final ?? decay.finalLearningRate
+    let warmup = decay.warmup.steps
+    let progress = min(1, Double(step - warmup) / Double(totalSteps - warmup))
+    let fallen = min(1, max(0, (progress - decay.start) / (decay.end - decay.start)))
+    let remaining =
+      switch decay.shape {
+      case .linear: 1 - fallen
+      case .cosine: (1 + cos(.pi * fallen)) / 2
+      case .quarterCosine: cos(.pi / 2 * fallen)
+      case .oneMinusSqrt: 1 - fallen.squareRoot()
+      case .exponential: 0.0
+      }
+    if decay.shape == .exponential { return rate * exp(log(final / rate) * fallen) }
+    return final + (rate - final) * remaining
   }
 
   /// Call once after every optimizer step.

@@ -11,6 +11,8 @@ public struct OptimizerSpecification: Sendable, Equatable {
   public var weightDecay: Double
   /// The global norm that gradients are scaled down to; `nil` leaves them as they are.
   public var clipGradientNorm: Double?
+  /// Parameters with other rates.
+  public var groups: [ParameterGroup] = []
 
   private var decays: [Double]
 
@@ -42,6 +44,9 @@ public struct OptimizerSpecification: Sendable, Equatable {
     clipGradientNorm = reader.optionalNumber(
       "clipGradientNorm", above: 0,
       "Largest global norm of the gradients; null does not clip.")
+    groups = reader.objects(
+      "groups", "Parameters with learning rates of their own; the first that names one counts.",
+      ParameterGroup.init)
     if decays.count != 2 { decays = [0.9, 0.999] }
   }
 }

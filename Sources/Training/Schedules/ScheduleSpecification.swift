@@ -3,31 +3,113 @@ import Documents
 /// How the learning rate goes over a stage.
 public enum ScheduleSpecification: Sendable, Equatable {
   /// Warm-up, then the optimizer's rate to the end.
-  case constant(warmupSteps: Int)
-  /// Warm-up, then a straight line down to `finalLearningRate`.
-  case linear(warmupSteps: Int, finalLearningRate: Double)
-  /// Warm-up, then half a cosine down to `finalLearningRate`.
-  case cosine(warmupSteps: Int, finalLearningRate: Double)
+  case constant(Warmup)
+  /// Warm-up, then down to a final rate.
+  case decay(Decay)
   /// Multiplied by `factor` whenever `patience` evaluations on validation data in a row, and one
   /// more, have not been better than the best by a relative 1e-4 (torch's ReduceLROnPlateau).
   case plateau(factor: Double, patience: Int, minimumLearningRate: Double)
 
+  /// A rise at the start, which multiplies what the schedule says.
+  public struct Warmup: Sendable, Equatable {
+    /// Optimizer steps.
+    public var steps: Int
+    /// Fraction of the rate in the first step; `nil`: 1 / (steps + 1). RADLADS starts at 0.01.
+    public var start: Double?
+
+    public init(steps: Int, start: Double? = nil) {
+      self.steps = steps
+      self.start = start
+    }
+
+    fileprivate init(_ reader: DocumentReader) {
+      steps = reader.integer(
+        "warmupSteps", default: 0,
+        "Optimizer steps over which the learning rate rises.")
+      start = reader.optionalNumber(
+        "warmupStart", in: 0...1,
+        "Fraction of the learning rate in the first step of the warm-up; null for 1 / (warmupSteps "
+          + "+ 1), 0.01 as RADLADS.")
+      if start != nil, steps == 0 {
+        reader.report("warmupStart", "has no effect; it goes with warmupSteps above 0")
+      }
+    }
+  }
+
+  /// A way down.
+  public struct Decay: Sendable, Equatable {
+    /// How far the rate has come down, as `LearningRateSchedule` defines it.
+    public enum Shape: String, Sendable, CaseIterable {
+      case linear
+      case cosine
+      case quarterCosine = "quarter-cosine"
+      case exponential
+      case oneMinusSqrt = "one-minus-sqrt"
+    }
+
+    public var shape: Shape
+    public var warmup: Warmup
+    public var finalLearningRate: Double
+    /// Fractions of the progress after the warm-up between which the rate comes down; it is the
+    /// optimizer's before, the final after.
+    public var start: Double
+    public var end: Double
+
+    public init(
+      _ shape: Shape, warmup: Warmup = Warmup(steps: 0), finalLearningRate: Double,
+      start: Double = 0, end: Double = 1
+    ) {
+      self.shape = shape
+      self.warmup = warmup
+      self.finalLearningRate = finalLearningRate
+      self.start = start
+      self.end = end
+    }
+
+    fileprivate init(_ shape: Shape, _ reader: DocumentReader) {
+      self.shape = shape
+      warmup = Warmup(reader)
+      finalLearningRate = reader.number(
+        "finalLearningRate", in: 0...Double.infinity,
+        default: shape == .exponential ? nil : 0, "The learning rate that the decay ends at.")
+      start = reader.number(
+        "start", in: 0...1, default: 0,
+        "Fraction of the steps after the warm-up at which the decay begins.")
+      end = reader.number(
+        "end", in: 0...1, default: 1,
+        "Fraction of the steps after the warm-up at which the decay has ended.")
+      if end <= start {
+        reader.report("end", "found \(end), expected above the decay's start, \(start)")
+      }
+      if shape == .exponential, finalLearningRate == 0, reader.isGiven("finalLearningRate") {
+        reader.report(
+          "finalLearningRate", "found 0, expected a number above 0; an exponential never ends at 0")
+      }
+    }
+  }
+
+  public static func constant(warmupSteps: Int) -> ScheduleSpecification {
+    .constant(Warmup(steps: warmupSteps))
+  }
+
+  public static func linear(warmupSteps: Int, finalLearningRate: Double) -> ScheduleSpecification {
+    .decay(
+      Decay(.linear, warmup: Warmup(steps: warmupSteps), finalLearningRate: finalLearningRate))
+  }
+
+  public static func cosine(warmupSteps: Int, finalLearningRate: Double) -> ScheduleSpecification {
+    .decay(
+      Decay(.cosine, warmup: Warmup(steps: warmupSteps), finalLearningRate: finalLearningRate))
+  }
+
   public init(_ reader: DocumentReader) {
+    let constant = DocumentVariant<ScheduleSpecification>("constant") { .constant(Warmup($0)) }
+    let decays = Decay.Shape.allCases.map { shape in
+      DocumentVariant<ScheduleSpecification>(shape.rawValue) { .decay(Decay(shape, $0)) }
+    }
     self =
       reader.variant(
-        "kind",
-        of: [
-          DocumentVariant("constant") { .constant(warmupSteps: Self.warmupSteps($0)) },
-          DocumentVariant("linear") {
-            .linear(
-              warmupSteps: Self.warmupSteps($0), finalLearningRate: Self.finalLearningRate($0))
-          },
-          DocumentVariant("cosine") {
-            .cosine(
-              warmupSteps: Self.warmupSteps($0), finalLearningRate: Self.finalLearningRate($0))
-          },
-          DocumentVariant("plateau", read: Self.plateau),
-        ],
+        "kind", of: [constant] + decays + [DocumentVariant("plateau", read: Self.plateau)],
         default: "constant", "How the learning rate goes over the stage.")
       ?? .constant(warmupSteps: 0)
   }
@@ -44,23 +126,20 @@ public enum ScheduleSpecification: Sendable, Equatable {
         "The learning rate is never reduced below this."))
   }
 
-  private static func warmupSteps(_ reader: DocumentReader) -> Int {
-    reader.integer(
-      "warmupSteps", default: 0, "Optimizer steps over which the learning rate rises from zero.")
-  }
-
-  private static func finalLearningRate(_ reader: DocumentReader) -> Double {
-    reader.number(
-      "finalLearningRate", in: 0...Double.infinity, default: 0,
-      "The learning rate that the decay ends at.")
+  var warmup: Warmup {
+    switch self {
+    case .constant(let warmup): warmup
+    case .decay(let decay): decay.warmup
+    case .plateau: Warmup(steps: 0)
+    }
   }
 
   /// Optimizer steps of warm-up; 0 for a plateau.
-  public var warmupSteps: Int {
-    switch self {
-    case .constant(let steps), .linear(let steps, _), .cosine(let steps, _): steps
-    case .plateau: 0
-    }
+  public var warmupSteps: Int { warmup.steps }
+
+  /// What the rate comes down to; nil where it does not decay.
+  public var finalLearningRate: Double? {
+    if case .decay(let decay) = self { decay.finalLearningRate } else { nil }
   }
 
   /// Whether the schedule needs losses on validation data.

@@ -50,6 +50,6 @@ import Testing
       #expect(form["required"] == ["stage"])
       #expect(form["additionalProperties"] == false)
     }
-    #expect(forms[2]["properties"]?["rank"]?["default"] == 8)
+    #expect(forms[3]["properties"]?["rank"]?["default"] == 8)
   }
 }

@@ -35,8 +35,8 @@ import Training
       resolved["stages"]?.arrayValue?[0].compact
         == #"{"stage":"attention-transfer","steps":6,"epochs":null,"batchSize":1,"#
         + #""gradientAccumulation":8,"optimizer":{"learningRate":0.01,"betas":[0.9,0.999],"#
-        + #""epsilon":1e-08,"weightDecay":0.0,"clipGradientNorm":null},"#
-        + #""schedule":{"kind":"constant","warmupSteps":0},"evaluateEvery":null,"#
+        + #""epsilon":1e-08,"weightDecay":0.0,"clipGradientNorm":null,"groups":[]},"#
+        + #""schedule":{"kind":"constant","warmupSteps":0,"warmupStart":null},"evaluateEvery":null,"#
         + #""checkpointEvery":50,"keepBest":true,"meanSquaredErrorWeight":1000.0,"#
         + #""attentionWeightCrossEntropyWeight":0.0,"attentionWeightFloor":"clamp","#
         + #""activations":null}"#)
@@ -112,7 +112,7 @@ import Training
       (["teacher.sha265=abc"], "$.teacher.sha265: is not a known key; did you mean \"sha256\"?"),
       (
         ["data.order=random"],
-        "$.data.order: found the string \"random\", expected one of \"shuffled\", \"sequential\""
+        "$.data.order: found the string \"random\", expected one of \"shuffled\", \"sequential\", \"radlads\""
       ),
       (
         ["data.train=[]"],
@@ -133,11 +133,11 @@ import Training
       ),
       (
         ["stages[0].stage=attention-transfr"],
-        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"embedding-distillation\", \"evaluate\"; did you mean \"attention-transfer\"?"
+        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"output-alignment\", \"low-rank-adaptation\", \"logit-distillation\", \"finetune\", \"embedding-distillation\", \"evaluate\"; did you mean \"attention-transfer\"?"
       ),
       (
         ["~stages[0].stage"],
-        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"low-rank-adaptation\", \"finetune\", \"embedding-distillation\", \"evaluate\" (What this stage does.)"
+        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"output-alignment\", \"low-rank-adaptation\", \"logit-distillation\", \"finetune\", \"embedding-distillation\", \"evaluate\" (What this stage does.)"
       ),
       (
         ["stages[0].stage=low-rank-adaptation"],
@@ -145,7 +145,7 @@ import Training
       ),
       (
         [#"stages=[{"stage": "evaluate"}, {"stage": "attention-transfer", "steps": 1}]"#],
-        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, low-rank-adaptation, finetune, embedding-distillation, evaluate"
+        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, output-alignment, low-rank-adaptation, logit-distillation, finetune, embedding-distillation, evaluate"
       ),
       (["~stages[0].steps"], "$.stages[0].steps: is missing; give either \"steps\" or \"epochs\""),
       (
@@ -180,6 +180,60 @@ import Training
       (
         [#"stages[0].schedule={"kind": "linear", "finalLearningRate": 0.1}"#],
         "$.stages[0].schedule.finalLearningRate: found 0.1, expected at most optimizer.learningRate, 0.01"
+      ),
+      (
+        [#"stages[0].schedule={"kind": "quarter-cosine", "start": 0.9, "end": 0.8}"#],
+        "$.stages[0].schedule.end: found 0.8, expected above the decay's start, 0.9"
+      ),
+      (
+        [
+          #"stages[0].optimizer.groups=[{"parameters": ["*.w0"], "learningRate": 1e-3, "finalLearningRate": 1e-4}]"#
+        ],
+        "$.stages[0].optimizer.groups[0].finalLearningRate: has no effect with a constant schedule; "
+          + "choose one that decays"
+      ),
+      (
+        [
+          #"stages[0].schedule={"kind": "cosine", "finalLearningRate": 1e-3}"#,
+          #"stages[0].optimizer.groups=[{"parameters": ["*.w0"], "learningRate": 1e-4}]"#,
+        ],
+        "$.stages[0].optimizer.groups[0].finalLearningRate: found 0.001 of the schedule, expected at "
+          + "most the group's learningRate, 0.0001"
+      ),
+      (
+        [
+          #"stages[0].schedule={"kind": "plateau"}"#, "stages[0].evaluateEvery=1",
+          #"stages[0].optimizer.groups=[{"parameters": ["*.w0"], "learningRate": 1e-4}]"#,
+        ],
+        "$.stages[0].optimizer.groups[0]: stands beside a plateau schedule, which has one learning "
+          + "rate; choose another kind"
+      ),
+      (
+        ["data.order=radlads"],
+        "$.data.train: has 1 data sets, expected one of format \"binidx\" with order \"radlads\", which "
+          + "takes the windows of one stream of tokens"
+      ),
+      (
+        [
+          #"data.train=[{"path": "a.bin", "format": "binidx"}]"#, "data.order=radlads",
+          "data.maximumTokens=4096",
+        ],
+        "$.data.maximumTokens: is given, expected none with order \"radlads\", which takes the windows of "
+          + "one stream of tokens: its order depends on all of them"
+      ),
+      (
+        ["student.softmaxLayers=every"],
+        "$.student.softmaxLayers: found the string \"every\", expected an array of integers or a "
+          + "pattern such as \"every 4\", \"first 2, last 2\" or \"0,3,6-8\""
+      ),
+      (
+        [#"stages[0]={"stage": "output-alignment", "steps": 1, "loss": "l1"}"#],
+        "$.stages[0].loss: found the string \"l1\", expected one of \"l2\", \"mse\"; did you mean "
+          + "\"l2\"?"
+      ),
+      (
+        [#"stages[1]={"stage": "logit-distillation", "steps": 1, "klWeight": 0}"#],
+        "$.stages[1].klWeight: found the integer 0, expected a number above 0.0"
       ),
       (
         [#"stages[0].schedule={"kind": "plateau"}"#],

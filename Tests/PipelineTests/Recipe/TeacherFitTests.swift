@@ -23,7 +23,7 @@ import Transformers
   }
 
   private let possible = """
-    expected of "attention-transfer", "embedding-distillation", "evaluate"
+    expected of "attention-transfer", "output-alignment", "embedding-distillation", "evaluate"
     """
 
   @Test("stages and texts for decoders are refused for an encoder, each with its path, all at once")

@@ -2,6 +2,7 @@ import Documents
 import Foundation
 import Synchronization
 import Testing
+import Training
 import Transformers
 
 @testable import Pipeline
@@ -107,6 +108,64 @@ import Transformers
       "\(try #require(error))"
         == "tiny.json: stages[2].parameters: no parameter of the student is named \"*.self_atn.*\"; expected a pattern of names such as \"model.layers.0.self_attn.feature_map_q.mlp.layer\""
     )
+  }
+
+  @Test("a group has its own learning rate: at 0 it stays as it was, beside others that move")
+  func groups() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    _ = try teacher.run(
+      try recipe(
+        teacher,
+        #"stages[2].schedule={"kind":"quarter-cosine","warmupSteps":2,"warmupStart":0.01,"finalLearningRate":0}"#,
+        """
+        stages[2].optimizer.groups=[{"parameters":["*.self_attn.q_proj.*"],"learningRate":0},\
+        {"parameters":["*.self_attn.*"],"learningRate":0.01,"finalLearningRate":0.001}]
+        """))
+    let (before, after) = (
+      try teacher.tensors("low-rank-adaptation"), try teacher.tensors("finetune")
+    )
+    for (name, values) in after {
+      guard let old = before[name] else { continue }
+      #expect((old == values) == name.contains(".q_proj."), "\(name)")
+    }
+    let steps = try teacher.metrics("finetune").filter { $0["loss"] != nil }
+    let rates = steps.map { $0["groupLearningRates"]?.arrayValue?.compactMap(\.doubleValue) ?? [] }
+    #expect(rates.allSatisfy { $0.count == 2 && $0[0] == 0 })
+    #expect(abs(rates[0][1] - 0.0001) < 1e-15 && abs(rates[2][1] - 0.01) < 1e-15)
+    #expect(rates[5][1] < rates[4][1] && rates[5][1] > 0.001)
+    #expect(steps[2]["learningRate"] == 0.003)
+  }
+
+  @Test("a group of nothing and a warm-up longer than the text are refused")
+  func stageMistakes() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let group = #"stages[2].optimizer.groups=[{"parameters":["*.mlp.up_proj.*"],"learningRate":1}]"#
+    let idle = try recipe(teacher, group, #"stages[2].parameters=["*.self_attn.*"]"#)
+    let error = #expect(throws: StageMistake.self) { try teacher.run(idle) }
+    #expect(
+      try #require(error).description
+        == "the stage \"finetune\", optimizer.groups[0].parameters: names nothing that the stage "
+        + "trains; expected patterns of names such as \"model.layers.0.self_attn.feature_map_q.mlp.layer\""
+    )
+    let unknown = try recipe(
+      teacher, #"stages[2].optimizer.groups=[{"parameters":["*.w0"],"learningRate":1}]"#)
+    let problem = #expect(throws: ModelError.self) { try unknown.checkStudent() }
+    #expect(
+      try #require(problem).problems.first?.hasPrefix(
+        "stages[2].optimizer.groups[0].parameters: no parameter of the student is named \"*.w0\"")
+        == true)
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    let long = try recipe(
+      teacher, "~stages[2].steps", "stages[2].epochs=1",
+      #"stages[2].schedule={"kind":"linear","warmupSteps":46}"#)
+    let warmup = #expect(throws: StageMistake.self) { try teacher.run(long) }
+    #expect(
+      try #require(warmup).description
+        == "the stage \"finetune\", schedule.warmupSteps: found 46, expected fewer than the 46 steps "
+        + "that the stage's epochs have; give more text, smaller batches or a shorter warm-up")
+    #expect(try #require(warmup).exitCode == .recipe)
   }
 
   @Test(

@@ -1,7 +1,9 @@
 import Checkpoints
 import Documents
 import Foundation
+import Synchronization
 import TensorCore
+import Testing
 
 @testable import Pipeline
 
@@ -9,7 +11,7 @@ import TensorCore
 struct TinyTeacher {
   let folder: String
 
-  init(poisoned: Bool = false) throws {
+  init(poisoned: Bool = false, seed: UInt64 = 3) throws {
     folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
     try FileManager.default.createDirectory(
       atPath: folder + "/teacher", withIntermediateDirectories: true)
@@ -20,7 +22,7 @@ struct TinyTeacher {
       "rope_theta": 10000.0, "tie_word_embeddings": true, "hidden_act": "silu",
     ]
     try DocumentFile(folder + "/teacher/config.json").replace(with: configuration.pretty)
-    var generator = SeededGenerator(seed: 3, purpose: "tiny teacher")
+    var generator = SeededGenerator(seed: seed, purpose: "tiny teacher")
     var tensors: [(String, StoredTensor)] = []
     let add = { (name: String, shape: Shape, bound: Float) in
       tensors.append(
@@ -90,6 +92,37 @@ struct TinyTeacher {
       progress: ProgressReporter(style: .quiet, now: { 0 }, write: { _ in }),
       environment: [:], clock: { 0 }
     ).run().code
+  }
+
+  /// Runs until the interruption has been asked about so many times, then goes on to the end.
+  func runInterrupted(_ recipe: LoadedRecipe, afterPolls count: Int) throws {
+    let polls = Mutex(0)
+    #expect(throws: Preempted.self) {
+      try run(
+        recipe,
+        interruption: Interruption {
+          polls.withLock {
+            $0 += 1
+            return $0 > count ? SIGTERM : 0
+          }
+        })
+    }
+    _ = try run(recipe, resume: true)
+  }
+
+  /// Lines of the metrics of a stage.
+  func metrics(_ stage: String) throws -> [JSONValue] {
+    try String(contentsOfFile: folder + "/run/metrics.jsonl", encoding: .utf8)
+      .split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+      .filter { $0["stage"]?.stringValue == stage }
+  }
+
+  /// Elements of an artefact's tensors by name.
+  func tensors(_ stage: String) throws -> [String: [Float]] {
+    Dictionary(
+      uniqueKeysWithValues: try StudentArtefact.read(
+        "\(folder)/run/artefacts/\(stage).h5"
+      ).tensors.map { ($0.name, $0.tensor.elements) })
   }
 
   func bytes(_ path: String) throws -> Data {

@@ -42,4 +42,31 @@ import Training
       #expect(parameter.gradient == nil)
     }
   }
+
+  @Test("every parameter steps at its own rate, all clipped by their common norm")
+  func rates() {
+    let specification = OptimizerSpecification(
+      learningRate: 0.1, betas: (0.9, 0.95), clipGradientNorm: 0.5)
+    var draw = TestValues(2)
+    let values = [draw.normal(6), draw.normal(5)]
+    let gradients = [draw.normal(6), draw.normal(5)]
+    let parameters = values.map {
+      Parameter(name: "\($0.count)", value: Tensor($0.map(Float.init), [$0.count]))
+    }
+    for (parameter, gradient) in zip(parameters, gradients) {
+      parameter.gradient = Tensor(gradient.map(Float.init), [gradient.count])
+    }
+    let optimizer = AdamW(parameters, specification)
+    let norm = gradients.joined().reduce(0) { $0 + $1 * $1 }.squareRoot()
+    optimizer.step(learningRates: [0.05, 0.002], norm: optimizer.gradientNorm)
+    for (index, rate) in [0.05, 0.002].enumerated() {
+      let expected = zip(values[index], gradients[index]).map { value, gradient in
+        Naive.adamWStep(
+          value: value, gradient: gradient * 0.5 / (norm + 1e-6), moments: (0, 0),
+          learningRate: rate, betas: (0.9, 0.95), epsilon: 1e-8, weightDecay: 0, step: 1
+        ).value
+      }
+      #expect(relativeRMS(parameters[index].value.elements, expected) < 1e-6)
+    }
+  }
 }

@@ -41,6 +41,40 @@ import Testing
       ScheduleGoldens.cosineWarmup5Of25, "cosine with warm-up")
   }
 
+  @Test("RADLADS' warm-up and decays are those of its code at every step")
+  func radladsSchedules() {
+    func decay(
+      _ shape: ScheduleSpecification.Decay.Shape, _ final: Double, warmup: Int,
+      start: Double = 0, end: Double = 1
+    ) -> ScheduleSpecification {
+      .decay(
+        .init(
+          shape, warmup: .init(steps: warmup, start: 0.01), finalLearningRate: final, start: start,
+          end: end))
+    }
+    expectEqual(
+      rates(decay(.quarterCosine, 1e-5, warmup: 5), 1e-3, steps: 25),
+      ScheduleGoldens.quarterCosineWarmup5Of25, "quarter cosine")
+    expectEqual(
+      rates(decay(.oneMinusSqrt, 1e-4, warmup: 3), 1e-3, steps: 20),
+      ScheduleGoldens.oneMinusSqrtWarmup3Of20, "one minus square root")
+    expectEqual(
+      rates(decay(.exponential, 1e-5, warmup: 4), 1e-3, steps: 20),
+      ScheduleGoldens.exponentialWarmup4Of20, "exponential")
+    expectEqual(
+      rates(decay(.linear, 1e-5, warmup: 4, start: 0.25, end: 0.75), 1e-3, steps: 24),
+      ScheduleGoldens.linearOfQuartersOf24, "linear between a quarter and three quarters")
+    // Of every step the common rate, and that of a group with ends of its own.
+    var schedule = LearningRateSchedule(
+      decay(.quarterCosine, 1e-5, warmup: 6, start: 0.5, end: 0.875), learningRate: 1e-5,
+      totalSteps: 30)
+    let found = (0..<30).flatMap { _ in
+      defer { schedule.advance() }
+      return [schedule.learningRate, schedule.learningRate(from: 1e-4, to: 1e-5)]
+    }
+    expectEqual(found, ScheduleGoldens.groupsQuarterCosine30, "groups")
+  }
+
   @Test("A plateau reduces the rate exactly where torch's ReduceLROnPlateau does")
   func torchPlateau() {
     let cases: [(Double, Int, Double, [Double])] = [
@@ -67,6 +101,10 @@ import Testing
       .constant(warmupSteps: 7), .linear(warmupSteps: 2, finalLearningRate: 1e-5),
       .cosine(warmupSteps: 3, finalLearningRate: 1e-5),
       .plateau(factor: 0.3, patience: 1, minimumLearningRate: 1e-6),
+      .decay(
+        .init(
+          .quarterCosine, warmup: .init(steps: 3, start: 0.01), finalLearningRate: 1e-5, start: 0.2,
+          end: 0.9)),
     ]
     for specification in specifications {
       var schedule = LearningRateSchedule(specification, learningRate: 0.01 / 3, totalSteps: 30)

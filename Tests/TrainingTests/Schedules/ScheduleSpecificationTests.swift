@@ -6,18 +6,22 @@ import Training
   @Test(
     "A schedule is read with its defaults spelled",
     arguments: [
-      ("{}", #"{"kind":"constant","warmupSteps":0}"#),
+      ("{}", #"{"kind":"constant","warmupSteps":0,"warmupStart":null}"#),
       (
         #"{"kind": "plateau"}"#,
         #"{"kind":"plateau","factor":0.1,"patience":10,"minimumLearningRate":1e-05}"#
       ),
       (
         #"{"kind": "cosine", "warmupSteps": 5}"#,
-        #"{"kind":"cosine","warmupSteps":5,"finalLearningRate":0.0}"#
+        #"{"kind":"cosine","warmupSteps":5,"warmupStart":null,"finalLearningRate":0.0,"start":0.0,"end":1.0}"#
       ),
       (
         #"{"kind": "linear", "finalLearningRate": 0.001}"#,
-        #"{"kind":"linear","warmupSteps":0,"finalLearningRate":0.001}"#
+        #"{"kind":"linear","warmupSteps":0,"warmupStart":null,"finalLearningRate":0.001,"start":0.0,"end":1.0}"#
+      ),
+      (
+        #"{"kind": "quarter-cosine", "warmupSteps": 50, "warmupStart": 0.01, "finalLearningRate": 1e-05, "start": 0.833, "end": 0.875}"#,
+        #"{"kind":"quarter-cosine","warmupSteps":50,"warmupStart":0.01,"finalLearningRate":1e-05,"start":0.833,"end":0.875}"#
       ),
     ])
   func defaults(_ text: String, _ resolved: String) throws {
@@ -32,7 +36,8 @@ import Training
       (
         #"{"schedule": {"kind": "cosin"}}"#,
         "$.schedule.kind: found the string \"cosin\", expected one of \"constant\", \"linear\", "
-          + "\"cosine\", \"plateau\"; did you mean \"cosine\"?"
+          + "\"cosine\", \"quarter-cosine\", \"exponential\", \"one-minus-sqrt\", \"plateau\"; did you "
+          + "mean \"cosine\"?"
       ),
       (
         #"{"schedule": {"kind": "plateau", "factor": 1}}"#,
@@ -46,6 +51,33 @@ import Training
       (
         #"{"schedule": {"kind": "cosine", "warmupSteps": -3}}"#,
         "$.schedule.warmupSteps: found the integer -3, expected an integer of at least 0"
+      ),
+      (
+        #"{"schedule": {"kind": "linear", "start": 0.5, "end": 0.4}}"#,
+        "$.schedule.end: found 0.4, expected above the decay's start, 0.5"
+      ),
+      (
+        #"{"schedule": {"kind": "cosine", "start": 1}}"#,
+        "$.schedule.end: found 1.0, expected above the decay's start, 1.0"
+      ),
+      (
+        #"{"schedule": {"kind": "exponential", "finalLearningRate": 0}}"#,
+        "$.schedule.finalLearningRate: found 0, expected a number above 0; an exponential never ends "
+          + "at 0"
+      ),
+      (
+        #"{"schedule": {"warmupStart": 0.01}}"#,
+        "$.schedule.warmupStart: has no effect; it goes with warmupSteps above 0"
+      ),
+      (
+        #"{"optimizer": {"groups": [{"parameters": [], "learningRate": 1}]}}"#,
+        "$.optimizer.groups[0].parameters: has nothing to match; expected patterns such as "
+          + "\"*.self_attn.*\""
+      ),
+      (
+        #"{"optimizer": {"groups": [{"learningRate": 1}]}}"#,
+        "$.optimizer.groups[0].parameters: is missing; expected an array of strings (Names of the "
+          + "group; * stands for any characters.)"
       ),
       (
         #"{"optimizer": {"learningRate": -1}}"#,
@@ -64,7 +96,7 @@ import Training
       (
         #"{"optimizer": {"lr": 0.1}}"#,
         "$.optimizer.lr: is not a known key; known keys here are betas, clipGradientNorm, "
-          + "epsilon, learningRate, weightDecay"
+          + "epsilon, groups, learningRate, weightDecay"
       ),
     ])
   func mistakes(_ text: String, _ expected: String) throws {

@@ -25,10 +25,14 @@ public struct NamePattern: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension DocumentReader {
-  /// A list of patterns, every name unless given.
-  func namePatterns(_ key: String, _ description: String) -> [NamePattern] {
-    let texts = strings(key, default: ["*"], description)
-    if texts.isEmpty || texts.contains("") {
+  /// A list of patterns.
+  ///
+  /// - Parameter fallback: stands for a list that is not given; nil makes it required.
+  public func namePatterns(
+    _ key: String, default fallback: [String]? = ["*"], _ description: String
+  ) -> [NamePattern] {
+    let texts = strings(key, default: fallback, description)
+    if texts.isEmpty ? fallback != nil || isGiven(key) : texts.contains("") {
       report(key, "has nothing to match; expected patterns such as \"*.self_attn.*\"")
     }
     return texts.map { NamePattern($0) }

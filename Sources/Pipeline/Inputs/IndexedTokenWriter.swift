@@ -1,0 +1,68 @@
+import Checkpoints
+import Corpus
+import Documents
+import Foundation
+
+/// Writes token ids as `IndexedTokenFile` reads them: one document, in 16 bits where the
+/// vocabulary allows, in 32 elsewhere.
+public enum IndexedTokenWriter {
+  private static let idsAtATime = 1 << 16
+
+  /// - Parameters:
+  ///   - path: `NAME.bin`; `NAME.idx` is written beside it, after it.
+  ///   - vocabularySize: ids are below it.
+  /// - Throws: `InputError` for another name, `DocumentFile.Failure`, `CheckpointError`.
+  public static func write(_ tokens: [Int32], vocabularySize: Int, to path: String) throws {
+    guard path.hasSuffix(".bin"), path != ".bin" else {
+      throw InputError(
+        path, nil, "is no name for tokens of the format binidx; expected one that ends in .bin")
+    }
+    let largest = max(vocabularySize - 1, Int(tokens.max() ?? 0))
+    let width = largest < 1 << 16 ? IndexedTokenFile.Width.uint16 : .int32
+    let indexPath = IndexedTokenFile.indexPath(of: path)
+    // An index of other tokens must not stand beside the new ones.
+    if FileManager.default.fileExists(atPath: indexPath) {
+      try FileManager.default.removeItem(atPath: indexPath)
+    }
+    try publish(path) { append in
+      for start in stride(from: 0, to: tokens.count, by: idsAtATime) {
+        let ids = tokens[start..<min(tokens.count, start + idsAtATime)]
+        try append(
+          width == .uint16
+            ? ids.flatMap { bytes(of: UInt16($0)) } : ids.flatMap { bytes(of: $0) })
+      }
+    }
+    try publish(indexPath) { append in
+      // One document; of more sequences than one only where a size would not fit its 32 bits.
+      let starts = Array(stride(from: 0, to: max(1, tokens.count), by: Int(Int32.max)))
+      try append(
+        IndexedTokenFile.magic + bytes(of: UInt64(1)) + [width.rawValue]
+          + bytes(of: UInt64(starts.count)) + bytes(of: UInt64(2)))
+      try append(
+        starts.flatMap { bytes(of: Int32(min(tokens.count - $0, Int(Int32.max)))) })
+      try append(starts.flatMap { bytes(of: Int64($0 * width.bytes)) })
+      try append(bytes(of: Int64(0)) + bytes(of: Int64(starts.count)))
+    }
+    _ = try IndexedTokenFile(path)
+  }
+
+  private static func bytes(of value: some FixedWidthInteger) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+  }
+
+  private static func publish(_ path: String, _ body: (([UInt8]) throws -> Void) throws -> Void)
+    throws
+  {
+    try AtomicFile.publish(
+      to: path,
+      write: { temporary in
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        if descriptor < 0 {
+          throw DocumentFile.Failure(
+            path: path, operation: "create a file beside it", errorNumber: errno)
+        }
+        defer { close(descriptor) }
+        try body { try DocumentFile.write($0, to: descriptor, path: path) }
+      })
+  }
+}

@@ -1,0 +1,175 @@
+import Corpus
+import Differentiation
+import Documents
+import Foundation
+import Operations
+import Students
+import TensorCore
+import Testing
+import Transformers
+
+@testable import Pipeline
+
+@Suite struct OutputAlignmentTests {
+  private let artefact = "run/artefacts/output-alignment.h5"
+
+  private func recipe(_ teacher: TinyTeacher, _ overrides: String...) throws -> LoadedRecipe {
+    let stages = """
+      stages=[{"stage":"output-alignment","steps":6,"gradientAccumulation":2,"evaluateEvery":3,\
+      "checkpointEvery":2,"keepBest":false,"optimizer":{"learningRate":0.003}},\
+      {"stage":"evaluate"}]
+      """
+    return try teacher.recipe([stages] + overrides)
+  }
+
+  @Test(
+    "every layer's attention and projections learn, and nothing else does",
+    arguments: ["l2", "mse"])
+  func trains(loss: String) throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    #expect(try teacher.run(try recipe(teacher, "stages[0].loss=\(loss)")) == .success)
+    let names = ["q_proj", "k_proj", "v_proj", "o_proj"].map { "\($0).weight" }
+    let student = try LoadedModel.open("\(teacher.folder)/run").decoder
+    #expect(
+      Set(student.ownWeights.map(\.name))
+        == Set((0..<2).flatMap { layer in names.map { "model.layers.\(layer).self_attn.\($0)" } }))
+    let original = try LoadedModel.open("\(teacher.folder)/teacher")
+    for (name, own) in student.ownWeights {
+      let frozen = try #require(original.source.tensors[name]).widened().elements
+      #expect(own.value.elements != frozen, "\(name)")
+    }
+    let steps = try teacher.metrics("output-alignment").filter { $0["loss"] != nil }
+    #expect(steps.count == 6)
+    #expect(steps[0]["lossByLayer"]?.arrayValue?.count == 2)
+    let losses = try teacher.metrics("output-alignment").compactMap {
+      $0["validationLoss"]?.doubleValue
+    }
+    #expect(losses.count == 2 && losses[1] < losses[0])
+    let results = try JSONValue(
+      parsing: String(decoding: teacher.bytes("run/results.json"), as: UTF8.self))
+    #expect(results.compact.contains("output-alignment"))
+  }
+
+  @Test("a stopped and resumed run writes the same bytes, and stored activations the same weights")
+  func resume() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try recipe(teacher)
+    _ = try teacher.run(recipe)
+    let expected = try teacher.bytes(artefact)
+    let tensors = try teacher.tensors("output-alignment")
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    try teacher.runInterrupted(recipe, afterPolls: 5)
+    #expect(try teacher.bytes(artefact) == expected)
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    _ = try teacher.run(try self.recipe(teacher, "stages[0].activations.layersPerBlock=1"))
+    #expect(try teacher.tensors("output-alignment") == tensors)
+  }
+
+  // MARK: Objective
+
+  private struct Fixture {
+    let teacher, student: Decoder
+    let batch: PackedBatch
+
+    init(_ folder: TinyTeacher, softmaxLayers: String = "[]") throws {
+      teacher = try LoadedModel.open("\(folder.folder)/teacher").decoder
+      student = Decoder(configuration: teacher.configuration, weights: teacher.weights)
+      let specification = try DocumentReader.read(
+        JSONValue(
+          parsing:
+            #"{"mixer": "terrace-window", "windowSize": 4, "softmaxLayers": \#(softmaxLayers)}"#),
+        StudentSpecification.init)
+      try student.install(specification, seed: 5, location: "")
+      let document = try DocumentReader.read(["steps": 1]) { OutputAlignmentSpecification($0) }
+      document.prepare(student)
+      let tokens = (0..<24).map { Int32($0 * 7 % 61) }
+      batch = PackedBatch([
+        PackedSequence(
+          tokens: tokens, labels: tokens,
+          segments: [SequenceSegment(start: 1, count: 9), SequenceSegment(start: 10, count: 14)])
+      ])
+    }
+
+    func losses(_ loss: AlignmentObjective.Loss, factor: Double? = nil) -> [Double] {
+      TransferPass(
+        teacher: teacher, student: student, objective: AlignmentObjective(loss: loss)
+      ).losses(batch, gradientFactor: factor)
+    }
+  }
+
+  @Test(
+    "gradients of all attention parameters are those of the sum of the layers' losses",
+    arguments: [AlignmentObjective.Loss.l2, .mse])
+  func gradients(loss: AlignmentObjective.Loss) throws {
+    let folder = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try folder.remove() } }
+    let fixture = try Fixture(folder)
+    // A row that meets its target, as the first of a document does, would stand on the norm's kink.
+    var generator = SeededGenerator(seed: 8, purpose: "alignment")
+    for (_, own) in fixture.student.ownWeights {
+      accumulate(
+        .uniform(own.value.shape, in: -0.1...0.1, using: &generator), scaledBy: 1, into: &own.value)
+    }
+    let before = fixture.losses(loss, factor: 1)
+    #expect(before.allSatisfy { $0 > 0 })
+    let parameters = fixture.student.parameters.filter { $0.parameter.isTrainable }
+    #expect(parameters.count == 2 * (3 + 4))
+    for (name, parameter) in parameters {
+      let gradient = try #require(parameter.gradient, "\(name)")
+      let norm = gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+      let value = parameter.value
+      // Along its gradient the loss rises by the gradient's length.
+      func total(_ distance: Double) -> Double {
+        var moved = value
+        accumulate(gradient, scaledBy: Float(distance / norm), into: &moved)
+        parameter.value = moved
+        return fixture.losses(loss).reduce(0, +)
+      }
+      let step = 1e-2
+      let slope = (total(step) - total(-step)) / (2 * step)
+      parameter.value = value
+      #expect(abs(slope - norm) < 5e-3 * norm + 1e-5, "\(name): \(slope), \(norm)")
+    }
+  }
+
+  @Test("a layer's loss is its own: it does not hang on what other layers are")
+  func independentLayers() throws {
+    let folder = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try folder.remove() } }
+    let all = try Fixture(folder).losses(.l2)
+    let last = try Fixture(folder, softmaxLayers: "[0]")
+    #expect(last.losses(.l2) == [all[1]])
+    // A layer that keeps softmax keeps its frozen projections.
+    #expect(
+      last.student.ownWeights.allSatisfy { $0.name.hasPrefix("model.layers.1.self_attn.") })
+  }
+
+  @Test("a student that still is its teacher has no loss")
+  func equalLayers() throws {
+    let folder = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try folder.remove() } }
+    let fixture = try Fixture(folder)
+    let kept = fixture.student.replacingMixers { _ in
+      SoftmaxWindowStandIn(fixture.teacher.configuration.attention)
+    }
+    let losses = TransferPass(
+      teacher: fixture.teacher, student: kept, objective: AlignmentObjective(loss: .l2)
+    ).losses(fixture.batch, gradientFactor: 1)
+    #expect(losses == [0, 0])
+    #expect(
+      kept.ownWeights.allSatisfy { $0.parameter.gradient?.elements.allSatisfy { $0 == 0 } ?? true })
+  }
+}
+
+/// Softmax attention that counts as replaced.
+private final class SoftmaxWindowStandIn: TokenMixer {
+  private let mixer: SoftmaxAttentionMixer
+
+  init(_ shape: AttentionShape) { mixer = SoftmaxAttentionMixer(shape: shape) }
+
+  var parameters: [Parameter] { [] }
+  func mix(_ input: MixerInput, on tape: Tape) -> Variable { mixer.mix(input, on: tape) }
+  func makeState() -> any MixerState { mixer.makeState() }
+}
