@@ -74,59 +74,61 @@ import Transformers
     #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
   }
 
-  @Test("the recipe at full size plans from headers alone")
+  @Test("recipes at full size plan from headers alone")
   func planAtFullSize() throws {
-    let folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
-    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
-    try SparseLlama.write(to: folder + "/teacher")
-    try Data("{\"instruction\":\"a\",\"input\":\"\",\"output\":\"b\"}\n".utf8)
-      .write(to: URL(fileURLWithPath: folder + "/text.jsonl"))
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let names = ["train", "validation", "test"].map { "data.\($0)[0].path=\(folder)/text.jsonl" }
-    let loaded = try LoadedRecipe(
-      path: root.path + "/recipes/lolcats-llama-3-8b.json",
-      overrides: try (["teacher.path=\(folder)/teacher"] + names).map {
-        try RecipeOverride(parsing: $0)
-      })
-    let plan = try ConversionPlan(loaded)
+    let plan = try plan(
+      "lolcats-llama-3-8b",
+      [
+        "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+        "vocab_size": 128256, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5,
+        "rope_theta": 500000.0, "tie_word_embeddings": false, "hidden_act": "silu",
+      ])
     #expect(plan.configuration.layers == 32)
     #expect(plan.teacherBytes > 16_000_000_000)
     #expect(plan.stages.map(\.name) == ["attention-transfer", "low-rank-adaptation"])
     // Two maps of 128 x 64 and a factor, 32 heads, 32 layers.
     #expect(plan.stages[0].trainedParameters == 32 * 32 * (2 * 128 * 64 + 1))
   }
+
+  @Test("Hedgehog's conversion of GPT-2 plans from headers alone")
+  func planGPT2() throws {
+    let plan = try plan(
+      "hedgehog-gpt2",
+      [
+        "model_type": "gpt2", "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024,
+        "vocab_size": 50257, "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new",
+      ])
+    #expect(plan.stages.map(\.name) == ["attention-transfer", "finetune"])
+    // Two maps of 64 x 64 with a bias of 64, 12 heads, 12 layers.
+    #expect(plan.stages[0].trainedParameters == 12 * 12 * 2 * (64 * 64 + 64))
+  }
+
+  /// Of a committed recipe, on a checkpoint of the right shapes and a line of text.
+  private func plan(_ recipe: String, _ configuration: JSONValue) throws -> ConversionPlan {
+    let folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
+    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+    try SparseCheckpoint.write(configuration, to: folder + "/teacher")
+    try Data("{\"instruction\":\"a\",\"output\":\"b\",\"text\":\"c\"}\n".utf8)
+      .write(to: URL(fileURLWithPath: folder + "/text.jsonl"))
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let names = ["train", "validation", "test"].map { "data.\($0)[0].path=\(folder)/text.jsonl" }
+    return try ConversionPlan(
+      try LoadedRecipe(
+        path: "\(root.path)/recipes/\(recipe).json",
+        overrides: try (["teacher.path=\(folder)/teacher"] + names).map {
+          try RecipeOverride(parsing: $0)
+        }))
+  }
 }
 
-/// Llama-3-8B's configuration and tensors without their content: the file is a hole.
-private enum SparseLlama {
-  static func write(to folder: String) throws {
+/// A configuration's tensors without their content: the file is a hole.
+private enum SparseCheckpoint {
+  static func write(_ configuration: JSONValue, to folder: String) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let configuration: JSONValue = [
-      "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
-      "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
-      "vocab_size": 128256, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5,
-      "rope_theta": 500000.0, "tie_word_embeddings": false, "hidden_act": "silu",
-    ]
     try DocumentFile(folder + "/config.json").replace(with: configuration.pretty)
-    var shapes: [(String, [Int])] = [
-      ("model.embed_tokens.weight", [128256, 4096]), ("lm_head.weight", [128256, 4096]),
-      ("model.norm.weight", [4096]),
-    ]
-    for layer in 0..<32 {
-      let prefix = "model.layers.\(layer)"
-      shapes += [
-        ("\(prefix).input_layernorm.weight", [4096]),
-        ("\(prefix).post_attention_layernorm.weight", [4096]),
-        ("\(prefix).self_attn.q_proj.weight", [4096, 4096]),
-        ("\(prefix).self_attn.k_proj.weight", [1024, 4096]),
-        ("\(prefix).self_attn.v_proj.weight", [1024, 4096]),
-        ("\(prefix).self_attn.o_proj.weight", [4096, 4096]),
-        ("\(prefix).mlp.gate_proj.weight", [14336, 4096]),
-        ("\(prefix).mlp.up_proj.weight", [14336, 4096]),
-        ("\(prefix).mlp.down_proj.weight", [4096, 14336]),
-      ]
-    }
+    let shapes = try NewModel(configuration, location: folder).tensorShapes
     var offset = 0
     var header = JSONObject()
     for (name, shape) in shapes {
