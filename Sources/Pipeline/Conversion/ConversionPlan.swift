@@ -117,7 +117,7 @@ extension ConversionPlan {
       "student      \(convertedLayers) of \(c.layers) layers converted",
       "text         about \(trainingSequences) training sequences",
       "",
-      "stage                  steps      tokens     trained      memory        disk        time",
+      "stage                  steps      tokens     trained      memory        disk          time",
     ]
     for stage in stages {
       lines.append(
@@ -126,7 +126,7 @@ extension ConversionPlan {
           + Self.padLeft(Self.count(stage.trainedParameters), 12)
           + Self.padLeft(Self.bytes(stage.memoryBytes), 12)
           + Self.padLeft(Self.bytes(stage.diskBytes), 12)
-          + Self.padLeft(ProgressReporter.duration(stage.seconds), 12))
+          + Self.padLeft(ProgressReporter.duration(stage.seconds), 14))
     }
     lines += [
       "",
