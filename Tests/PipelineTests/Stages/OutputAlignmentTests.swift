@@ -51,6 +51,23 @@ import Transformers
     #expect(results.compact.contains("output-alignment"))
   }
 
+  @Test("an encoder's attention is aligned as a decoder's is")
+  func encoder() throws {
+    let encoder = try TinyEncoder()
+    defer { #expect(throws: Never.self) { try encoder.remove() } }
+    let recipe = try encoder.recipe(
+      """
+      stages=[{"stage":"output-alignment","steps":6,"batchSize":4,"gradientAccumulation":1,\
+      "evaluateEvery":3,"optimizer":{"learningRate":0.0003}}]
+      """)
+    try recipe.checkStudent()
+    #expect(try encoder.run(recipe) == .success)
+    let losses = try String(contentsOfFile: encoder.folder + "/run/metrics.jsonl", encoding: .utf8)
+      .split(separator: "\n")
+      .compactMap { try JSONValue(parsing: String($0))["validationLoss"]?.doubleValue }
+    #expect(losses.count == 2 && losses[1] < losses[0])
+  }
+
   @Test("a stopped and resumed run writes the same bytes, and stored activations the same weights")
   func resume() throws {
     let teacher = try TinyTeacher()
