@@ -57,6 +57,16 @@ public struct SequenceLayout: Sendable, Equatable {
     return positions
   }
 
+  /// Rows of all segments, so many together, for sums of parts that are added in order and so do not
+  /// depend on the number of workers.
+  func blocks(of size: Int = 64) -> [Range<Int>] {
+    segments.flatMap { segment in
+      stride(from: segment.rows.lowerBound, to: segment.rows.upperBound, by: size).map {
+        $0..<min($0 + size, segment.rows.upperBound)
+      }
+    }
+  }
+
   public var hasPadding: Bool { segments.reduce(0) { $0 + $1.count } < rows }
 
   /// Rows outside every segment.

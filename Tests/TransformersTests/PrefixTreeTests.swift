@@ -9,12 +9,15 @@ import Testing
 @Suite struct PrefixTreeTests {
   @Test("every sequence comes out as read alone", arguments: StudentOnTeacher.all)
   func students(testCase: StudentOnTeacher) throws {
-    try check(try testCase.decoder(), tokens: try testCase.golden.tokens())
+    // A norm of each head magnifies what products of other row counts round apart.
+    try check(
+      try testCase.decoder(), tokens: try testCase.golden.tokens(),
+      tolerance: testCase.mixer == "qlinatt" ? 5e-5 : 2e-5)
   }
 
   @Test("every sequence of a teacher comes out as read alone", arguments: TeacherGolden.all)
   func teachers(golden: TeacherGolden) throws {
-    try check(try golden.teacher(), tokens: try golden.tokens())
+    try check(try golden.teacher(), tokens: try golden.tokens(), tolerance: 2e-5)
   }
 
   @Test("what sequences begin with is one row a token, and rows follow each sequence")
@@ -39,7 +42,7 @@ import Testing
   }
 
   /// Branches behind branches, a sequence within another, one twice, and others.
-  private func check(_ decoder: Decoder, tokens: [[Int32]]) throws {
+  private func check(_ decoder: Decoder, tokens: [[Int32]], tolerance: Double) throws {
     let (first, second) = (tokens[0], tokens[1])
     let stem = Array(first[..<9])
     let sequences: [[Int32]] = [
@@ -54,10 +57,10 @@ import Testing
     for (index, sequence) in sequences.enumerated() {
       let alone = lastLayer(decoder, sequence).map(Double.init)
       let ours = tree.rows[index].flatMap { hidden[$0 * width..<($0 + 1) * width] }
-      #expect(relativeRMS(ours, alone) < 5e-5, "sequence \(index)")
+      #expect(relativeRMS(ours, alone) < tolerance, "sequence \(index)")
       // The last token's own row: an error there drowns in the norm of the others.
       #expect(
-        relativeRMS(Array(ours.suffix(width)), Array(alone.suffix(width))) < 5e-5,
+        relativeRMS(Array(ours.suffix(width)), Array(alone.suffix(width))) < tolerance,
         "sequence \(index)")
     }
   }

@@ -33,5 +33,25 @@ public enum AtomicFile {
     }
   }
 
+  /// The same for bytes that come in portions.
+  ///
+  /// - Parameter body: is given what appends a portion.
+  /// - Throws: what `body` throws, `DocumentFile.Failure`, and `PublicationError` (74).
+  public static func publish(
+    to target: String, appending body: (_ append: ([UInt8]) throws -> Void) throws -> Void
+  ) throws {
+    try publish(
+      to: target,
+      write: { temporary in
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        if descriptor < 0 {
+          throw DocumentFile.Failure(
+            path: target, operation: "create a file beside it", errorNumber: errno)
+        }
+        defer { close(descriptor) }
+        try body { try DocumentFile.write($0, to: descriptor, path: target) }
+      })
+  }
+
   static func folder(of path: String) -> String { FilePath.folder(of: path) }
 }

@@ -1,10 +1,6 @@
 import CVectorKernels
 import TensorCore
 
-/// Rows per partial sum; partial sums are added in order, so that the result does not depend on
-/// the number of workers.
-private let blockRows = 64
-
 /// `mean((prediction − target)²)` over every element of the layout's rows (padding left out), and
 /// its gradient for the prediction times `weight`.
 ///
@@ -15,11 +11,7 @@ public func meanSquaredError(
 ) -> (value: Double, gradient: Tensor) {
   precondition(prediction.shape == target.shape, "\(prediction.shape) against \(target.shape)")
   let width = prediction.shape[1]
-  let blocks = layout.segments.flatMap { segment in
-    stride(from: segment.start, to: segment.start + segment.count, by: blockRows).map {
-      $0..<min($0 + blockRows, segment.start + segment.count)
-    }
-  }
+  let blocks = layout.blocks()
   let elements = layout.segments.reduce(0) { $0 + $1.count } * width
   var gradient = Tensor(uninitialized: prediction.shape)
   var partial = Tensor(zeros: [blocks.count])

@@ -1,10 +1,6 @@
 import CVectorKernels
 import TensorCore
 
-/// Rows per partial sum; partial sums are added in order, so that the result does not depend on
-/// the number of workers.
-private let blockRows = 64
-
 /// `width^(-1/2) mean_t ‖prediction_t − target_t‖₂` over the layout's rows (padding left out), and
 /// its gradient for the prediction times `weight`: the norm of a row, not its square, as RADLADS
 /// aligns attention outputs (arXiv 2505.03005, step 1). Where a row is met exactly its gradient
@@ -17,11 +13,7 @@ public func rowDistance(
 ) -> (value: Double, gradient: Tensor) {
   precondition(prediction.shape == target.shape, "\(prediction.shape) against \(target.shape)")
   let width = prediction.shape[1]
-  let blocks = layout.segments.flatMap { segment in
-    stride(from: segment.start, to: segment.start + segment.count, by: blockRows).map {
-      $0..<min($0 + blockRows, segment.start + segment.count)
-    }
-  }
+  let blocks = layout.blocks()
   let rows = layout.segments.reduce(0) { $0 + $1.count }
   let scale = 1 / (Double(max(1, rows)) * Double(width).squareRoot())
   var gradient = Tensor(uninitialized: prediction.shape)

@@ -77,4 +77,33 @@ struct StageSizes {
       operationsPerToken: (forwards + 2) * (bodyOperations + attentionOperations)
         + 3 * headOperations)
   }
+
+  /// Layers trained one by one beside the teacher's pass: weights as they were, trained, best, their
+  /// gradients and two moments.
+  ///
+  /// - Parameter trainedOperations: of a token's way forward through what is trained.
+  func transfer(
+    parameters: Int, trainedOperations: Double, activations: StoredActivationsSpecification?
+  ) -> StageCost {
+    var disk = 4 * parameters * 12
+    if let activations {
+      let bytes = activations.storage == .bfloat16 ? 2 : 4
+      disk += tokens * hidden * (bytes * activations.layersPerBlock + 4) * 2
+    }
+    return StageCost(
+      parameters: parameters, memoryBytes: 4 * parameters * 6 + scratchBytes, diskBytes: disk,
+      operationsPerToken: bodyOperations + softmaxOperations + 3 * trainedOperations)
+  }
+
+  /// Low-rank updates through the whole model, whose own weights need no gradient.
+  func lowRank(_ updates: LowRankUpdates, isCheckpointed: Bool) -> StageCost {
+    let parameters = updates.parameters(self)
+    let forwards = isCheckpointed ? 2.0 : 1.0
+    return StageCost(
+      parameters: parameters,
+      memoryBytes: 4 * parameters * 5 + graphBytes(isCheckpointed: isCheckpointed) + scratchBytes,
+      diskBytes: 4 * parameters * 12,
+      operationsPerToken: (forwards + 1) * bodyOperations + 2 * headOperations
+        + (forwards + 2) * mixerOperations)
+  }
 }

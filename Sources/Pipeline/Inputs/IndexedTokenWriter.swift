@@ -24,45 +24,33 @@ public enum IndexedTokenWriter {
     if FileManager.default.fileExists(atPath: indexPath) {
       try FileManager.default.removeItem(atPath: indexPath)
     }
-    try publish(path) { append in
-      for start in stride(from: 0, to: tokens.count, by: idsAtATime) {
-        let ids = tokens[start..<min(tokens.count, start + idsAtATime)]
+    try AtomicFile.publish(
+      to: path,
+      appending: { append in
+        for start in stride(from: 0, to: tokens.count, by: idsAtATime) {
+          let ids = tokens[start..<min(tokens.count, start + idsAtATime)]
+          try append(
+            width == .uint16
+              ? ids.flatMap { bytes(of: UInt16($0)) } : ids.flatMap { bytes(of: $0) })
+        }
+      })
+    try AtomicFile.publish(
+      to: indexPath,
+      appending: { append in
+        // One document; of more sequences than one only where a size would not fit its 32 bits.
+        let starts = Array(stride(from: 0, to: max(1, tokens.count), by: Int(Int32.max)))
         try append(
-          width == .uint16
-            ? ids.flatMap { bytes(of: UInt16($0)) } : ids.flatMap { bytes(of: $0) })
-      }
-    }
-    try publish(indexPath) { append in
-      // One document; of more sequences than one only where a size would not fit its 32 bits.
-      let starts = Array(stride(from: 0, to: max(1, tokens.count), by: Int(Int32.max)))
-      try append(
-        IndexedTokenFile.magic + bytes(of: UInt64(1)) + [width.rawValue]
-          + bytes(of: UInt64(starts.count)) + bytes(of: UInt64(2)))
-      try append(
-        starts.flatMap { bytes(of: Int32(min(tokens.count - $0, Int(Int32.max)))) })
-      try append(starts.flatMap { bytes(of: Int64($0 * width.bytes)) })
-      try append(bytes(of: Int64(0)) + bytes(of: Int64(starts.count)))
-    }
+          IndexedTokenFile.magic + bytes(of: UInt64(1)) + [width.rawValue]
+            + bytes(of: UInt64(starts.count)) + bytes(of: UInt64(2)))
+        try append(
+          starts.flatMap { bytes(of: Int32(min(tokens.count - $0, Int(Int32.max)))) })
+        try append(starts.flatMap { bytes(of: Int64($0 * width.bytes)) })
+        try append(bytes(of: Int64(0)) + bytes(of: Int64(starts.count)))
+      })
     _ = try IndexedTokenFile(path)
   }
 
   private static func bytes(of value: some FixedWidthInteger) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
-  }
-
-  private static func publish(_ path: String, _ body: (([UInt8]) throws -> Void) throws -> Void)
-    throws
-  {
-    try AtomicFile.publish(
-      to: path,
-      write: { temporary in
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        if descriptor < 0 {
-          throw DocumentFile.Failure(
-            path: path, operation: "create a file beside it", errorNumber: errno)
-        }
-        defer { close(descriptor) }
-        try body { try DocumentFile.write($0, to: descriptor, path: path) }
-      })
   }
 }

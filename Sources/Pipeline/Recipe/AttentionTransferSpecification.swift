@@ -37,10 +37,7 @@ public struct AttentionTransferSpecification: StageSpecification, Equatable {
       "attentionWeightFloor", default: .clamp,
       "What keeps that cross-entropy's logarithm finite; clamp: log max(w, 1e-12), as LoLCATs; "
         + "add: log(w + 1e-9), as Hedgehog.")
-    activations = reader.optionalObject(
-      "activations",
-      "Train from stored attention inputs, a block of layers at a time, for a teacher larger than "
-        + "memory; null trains while the teacher passes.", StoredActivationsSpecification.init)
+    activations = reader.storedActivations()
     if meanSquaredErrorWeight == 0, attentionWeightCrossEntropyWeight == 0 {
       reader.report(
         "meanSquaredErrorWeight",
@@ -61,34 +58,8 @@ extension AttentionTransferSpecification: TransferStageSpecification {
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {
-    let parameters = sizes.mixerParameters
-    var disk = 4 * parameters * (3 + 4 * 2 + 1)
-    if let activations {
-      let bytes = activations.storage == .bfloat16 ? 2 : 4
-      disk += sizes.tokens * sizes.hidden * (bytes * activations.layersPerBlock + 4) * 2
-    }
-    return StageCost(
-      parameters: parameters, memoryBytes: 4 * parameters * 5 + sizes.scratchBytes,
-      diskBytes: disk,
-      operationsPerToken: sizes.bodyOperations + sizes.softmaxOperations
-        + 3 * sizes.mixerOperations)
-  }
-}
-
-/// How attention inputs are stored for training layer by layer.
-public struct StoredActivationsSpecification: Sendable, Equatable {
-  public enum Storage: String, CaseIterable, Sendable { case float32, bfloat16 }
-
-  public var storage: Storage
-  /// Layers whose inputs are captured, trained and deleted together.
-  public var layersPerBlock: Int
-
-  public init(_ reader: DocumentReader) {
-    storage = reader.choice(
-      "storage", default: .float32,
-      "Type of the stored activations; bfloat16 halves the file and rounds.")
-    layersPerBlock = reader.integer(
-      "layersPerBlock", in: 1...Int.max, default: 1,
-      "Layers whose inputs are captured and trained together.")
+    sizes.transfer(
+      parameters: sizes.mixerParameters, trainedOperations: sizes.mixerOperations,
+      activations: activations)
   }
 }

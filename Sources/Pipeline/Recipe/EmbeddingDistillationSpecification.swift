@@ -38,9 +38,7 @@ public struct EmbeddingDistillationSpecification: StageSpecification, Equatable 
       "similarityWeight", in: 0...Double.infinity, default: 0,
       "Weight of the mean squared error between the cosine similarities of a batch's texts, "
         + "student's against teacher's.")
-    activationCheckpointing = reader.boolean(
-      "activationCheckpointing", default: false,
-      "Compute each layer again in the backward pass instead of keeping its activations.")
+    activationCheckpointing = reader.activationCheckpointing()
     if similarityWeight > 0, trainingSpecification.batchSize < 2 {
       reader.report(
         "batchSize",
@@ -56,20 +54,11 @@ extension EmbeddingDistillationSpecification: StudentStageSpecification {
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {
+    var cost =
+      lowRank.map { sizes.lowRank($0, isCheckpointed: activationCheckpointing) }
+      ?? sizes.allWeights(isCheckpointed: activationCheckpointing)
     // Beside the student's passes one of the teacher.
-    let teacher = sizes.bodyOperations + sizes.softmaxOperations
-    guard let lowRank else {
-      var cost = sizes.allWeights(isCheckpointed: activationCheckpointing)
-      cost.operationsPerToken += teacher
-      return cost
-    }
-    let parameters = lowRank.parameters(sizes)
-    let forwards = activationCheckpointing ? 2.0 : 1.0
-    return StageCost(
-      parameters: parameters,
-      memoryBytes: 4 * parameters * 5 + sizes.graphBytes(isCheckpointed: activationCheckpointing)
-        + sizes.scratchBytes, diskBytes: 4 * parameters * 12,
-      operationsPerToken: teacher + (forwards + 1) * sizes.bodyOperations
-        + (forwards + 2) * sizes.mixerOperations)
+    cost.operationsPerToken += sizes.bodyOperations + sizes.softmaxOperations
+    return cost
   }
 }

@@ -25,12 +25,8 @@ public struct FinetuningSpecification: StageSpecification, Equatable {
       reader, learningRate: Self.defaultLearningRate)
     parameters = reader.namePatterns(
       "parameters", "Names of what is trained; * stands for any characters.")
-    sequenceLength = reader.optionalInteger(
-      "sequenceLength", in: 2...(1 << 24),
-      "Tokens of this stage's sequences; null for those of data.sequenceLength.")
-    activationCheckpointing = reader.boolean(
-      "activationCheckpointing", default: false,
-      "Compute each layer again in the backward pass instead of keeping its activations.")
+    sequenceLength = reader.stageSequenceLength()
+    activationCheckpointing = reader.activationCheckpointing()
   }
 }
 

@@ -43,12 +43,8 @@ public struct LogitDistillationSpecification: StageSpecification, Equatable {
       "cachedLogits",
       "Read the teacher's most probable tokens from a file instead of computing its logits in every "
         + "step; written when it is not there.", CachedLogitsSpecification.init)
-    sequenceLength = reader.optionalInteger(
-      "sequenceLength", in: 2...(1 << 24),
-      "Tokens of this stage's sequences; null for those of data.sequenceLength.")
-    activationCheckpointing = reader.boolean(
-      "activationCheckpointing", default: false,
-      "Compute each layer again in the backward pass instead of keeping its activations.")
+    sequenceLength = reader.stageSequenceLength()
+    activationCheckpointing = reader.activationCheckpointing()
   }
 }
 

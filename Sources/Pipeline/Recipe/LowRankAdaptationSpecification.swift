@@ -20,9 +20,7 @@ public struct LowRankAdaptationSpecification: StageSpecification, Equatable {
     trainingSpecification = TrainingSpecification(
       reader, learningRate: Self.defaultLearningRate)
     updates = LowRankUpdates(reader)
-    activationCheckpointing = reader.boolean(
-      "activationCheckpointing", default: false,
-      "Compute each layer again in the backward pass instead of keeping its activations.")
+    activationCheckpointing = reader.activationCheckpointing()
   }
 }
 
@@ -32,13 +30,6 @@ extension LowRankAdaptationSpecification: StudentStageSpecification {
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {
-    let parameters = updates.parameters(sizes)
-    let forwards = activationCheckpointing ? 2.0 : 1.0
-    return StageCost(
-      parameters: parameters,
-      memoryBytes: 4 * parameters * 5 + sizes.graphBytes(isCheckpointed: activationCheckpointing)
-        + sizes.scratchBytes, diskBytes: 4 * parameters * 12,
-      operationsPerToken: (forwards + 1) * sizes.bodyOperations + 2 * sizes.headOperations
-        + (forwards + 2) * sizes.mixerOperations)
+    sizes.lowRank(updates, isCheckpointed: activationCheckpointing)
   }
 }

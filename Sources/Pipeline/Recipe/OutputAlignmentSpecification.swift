@@ -26,10 +26,7 @@ public struct OutputAlignmentSpecification: StageSpecification, Equatable {
       "loss", default: .l2,
       "Distance between attention outputs behind the output projection; l2: the norm of a token's "
         + "difference over the root of the width; mse: the mean square.")
-    activations = reader.optionalObject(
-      "activations",
-      "Train from stored attention inputs, a block of layers at a time, for a teacher larger than "
-        + "memory; null trains while the teacher passes.", StoredActivationsSpecification.init)
+    activations = reader.storedActivations()
   }
 }
 
@@ -48,16 +45,9 @@ extension OutputAlignmentSpecification: TransferStageSpecification {
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {
-    let parameters = sizes.mixerParameters + sizes.projectionParameters
-    var disk = 4 * parameters * (3 + 4 * 2 + 1)
-    if let activations {
-      let bytes = activations.storage == .bfloat16 ? 2 : 4
-      disk += sizes.tokens * sizes.hidden * (bytes * activations.layersPerBlock + 4) * 2
-    }
-    return StageCost(
-      parameters: parameters, memoryBytes: 4 * parameters * 6 + sizes.scratchBytes,
-      diskBytes: disk,
-      operationsPerToken: sizes.bodyOperations + sizes.softmaxOperations
-        + 3 * (sizes.mixerOperations + 2 * Double(sizes.projectionParameters)))
+    sizes.transfer(
+      parameters: sizes.mixerParameters + sizes.projectionParameters,
+      trainedOperations: sizes.mixerOperations + 2 * Double(sizes.projectionParameters),
+      activations: activations)
   }
 }

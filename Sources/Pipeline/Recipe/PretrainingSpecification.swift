@@ -20,9 +20,7 @@ public struct PretrainingSpecification: StageSpecification, Equatable {
   public init(_ reader: DocumentReader) {
     trainingSpecification = TrainingSpecification(
       reader, learningRate: Self.defaultLearningRate)
-    activationCheckpointing = reader.boolean(
-      "activationCheckpointing", default: false,
-      "Compute each layer again in the backward pass instead of keeping its activations.")
+    activationCheckpointing = reader.activationCheckpointing()
     dtype = reader.choice(
       "dtype", default: .float32, "Type of the tensors in the folder that the stage writes.")
   }

@@ -1,22 +1,10 @@
 import Checkpoints
 import Documents
 import Foundation
-import Synchronization
 import TensorCore
 import Testing
 
 @testable import Pipeline
-
-/// Asks to stop after so many polls.
-private func interruption(afterPolls limit: Int) -> Interruption {
-  let polls = Mutex(0)
-  return Interruption {
-    polls.withLock {
-      $0 += 1
-      return $0 > limit ? SIGTERM : 0
-    }
-  }
-}
 
 private let artefacts = [
   "run/artefacts/attention-transfer.h5", "run/artefacts/low-rank-adaptation.h5",
@@ -56,7 +44,7 @@ private let artefacts = [
     let expected = try artefacts.map(teacher.bytes)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     let error = #expect(throws: Preempted.self) {
-      try teacher.run(recipe, interruption: interruption(afterPolls: 2 * polls))
+      try teacher.run(recipe, interruption: .after(polls: 2 * polls))
     }
     #expect(error?.exitCode == .preempted)
     _ = try teacher.run(recipe, resume: true)
@@ -116,7 +104,7 @@ private let artefacts = [
     for polls in [3, 20, 26, 36, 50] {
       try FileManager.default.removeItem(atPath: teacher.folder + "/run")
       #expect(throws: Preempted.self) {
-        try teacher.run(recipe, interruption: interruption(afterPolls: polls))
+        try teacher.run(recipe, interruption: .after(polls: polls))
       }
       _ = try teacher.run(recipe, resume: true)
       #expect(try teacher.bytes(artefacts[0]) == expected[0], "\(polls)")
@@ -153,7 +141,7 @@ private let artefacts = [
     let expected = try teacher.bytes(artefacts[1])
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     #expect(throws: Preempted.self) {
-      try teacher.run(recipe, interruption: interruption(afterPolls: 19))
+      try teacher.run(recipe, interruption: .after(polls: 19))
     }
     _ = try teacher.run(recipe, resume: true)
     #expect(try teacher.bytes(artefacts[1]) == expected)

@@ -1,7 +1,6 @@
 import Documents
 import Foundation
 import Reports
-import Synchronization
 import Testing
 import Transformers
 
@@ -92,14 +91,9 @@ import Transformers
       _ = try encoder.run(recipe)
       let expected = try Data(contentsOf: artefact)
       try FileManager.default.removeItem(atPath: encoder.folder + "/run")
-      let polls = Mutex(0)
-      let interruption = Interruption {
-        polls.withLock {
-          $0 += 1
-          return $0 > 18 ? SIGTERM : 0
-        }
+      #expect(throws: Preempted.self) {
+        try encoder.run(recipe, interruption: .after(polls: 18))
       }
-      #expect(throws: Preempted.self) { try encoder.run(recipe, interruption: interruption) }
       #expect(
         FileManager.default.fileExists(
           atPath: encoder.folder + "/run/checkpoints/embedding-distillation"))

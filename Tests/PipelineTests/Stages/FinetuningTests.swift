@@ -1,6 +1,5 @@
 import Documents
 import Foundation
-import Synchronization
 import Testing
 import Training
 import Transformers
@@ -82,17 +81,7 @@ import Transformers
       .filter { $0["stage"] == "finetune" }.compactMap { $0["tokens"]?.intValue }
     #expect(tokens == [Int](repeating: 96, count: 6))
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
-    let polls = Mutex(0)
-    #expect(throws: Preempted.self) {
-      try teacher.run(
-        recipe,
-        interruption: Interruption {
-          polls.withLock {
-            $0 += 1
-            return $0 > 16 ? SIGTERM : 0
-          }
-        })
-    }
+    #expect(throws: Preempted.self) { try teacher.run(recipe, interruption: .after(polls: 16)) }
     #expect(teacher.exists("run/checkpoints/finetune"))
     _ = try teacher.run(recipe, resume: true)
     #expect(try teacher.bytes(artefact) == expected)

@@ -1,23 +1,11 @@
 import Checkpoints
 import Documents
 import Foundation
-import Synchronization
 import TensorCore
 import Testing
 import Transformers
 
 @testable import Pipeline
-
-/// Asks to stop after so many polls.
-private func interruption(afterPolls limit: Int) -> Interruption {
-  let polls = Mutex(0)
-  return Interruption {
-    polls.withLock {
-      $0 += 1
-      return $0 > limit ? SIGTERM : 0
-    }
-  }
-}
 
 private let artefacts = [
   "run/artefacts/pretrain/model.safetensors", "run/artefacts/pretrain/config.json",
@@ -130,7 +118,7 @@ private let artefacts = [
     let expected = try artefacts.map(teacher.bytes)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     let error = #expect(throws: Preempted.self) {
-      try teacher.run(recipe, interruption: interruption(afterPolls: 2 * polls))
+      try teacher.run(recipe, interruption: .after(polls: 2 * polls))
     }
     #expect(error?.exitCode == .preempted)
     _ = try teacher.run(recipe, resume: true)
@@ -196,7 +184,7 @@ private let artefacts = [
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(throws: Preempted.self) {
-      try teacher.run(try recipe(teacher), interruption: interruption(afterPolls: 2))
+      try teacher.run(try recipe(teacher), interruption: .after(polls: 2))
     }
     let error = #expect(throws: RunError.self) {
       try teacher.run(

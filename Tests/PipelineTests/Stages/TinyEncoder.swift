@@ -8,7 +8,7 @@ import Transformers
 
 /// A random encoder of BERT's shape, 2 layers of 32, with a tokenizer of 21 tokens and 48 texts, in
 /// a folder of its own.
-struct TinyEncoder {
+struct TinyEncoder: TinyModel {
   let folder: String
 
   private static let words = [
@@ -126,16 +126,4 @@ struct TinyEncoder {
       document: document, path: "tiny.json",
       overrides: try overrides.map { try RecipeOverride(parsing: $0) })
   }
-
-  func run(
-    _ recipe: LoadedRecipe, resume: Bool = false, interruption: Interruption = .none
-  ) throws -> ExitCode {
-    try Conversion(
-      recipe, resume: resume, interruption: interruption,
-      progress: ProgressReporter(style: .quiet, now: { 0 }, write: { _ in }),
-      environment: [:], clock: { 0 }
-    ).run().code
-  }
-
-  func remove() throws { try FileManager.default.removeItem(atPath: folder) }
 }

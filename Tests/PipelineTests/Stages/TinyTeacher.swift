@@ -1,14 +1,12 @@
 import Checkpoints
 import Documents
 import Foundation
-import Synchronization
 import TensorCore
-import Testing
 
 @testable import Pipeline
 
 /// A random teacher of the llama family, 2 layers of 32, and token ids, in a folder of its own.
-struct TinyTeacher {
+struct TinyTeacher: TinyModel {
   let folder: String
 
   init(poisoned: Bool = false, seed: UInt64 = 3) throws {
@@ -84,32 +82,6 @@ struct TinyTeacher {
       overrides: try overrides.map { try RecipeOverride(parsing: $0) })
   }
 
-  func run(
-    _ recipe: LoadedRecipe, resume: Bool = false, interruption: Interruption = .none
-  ) throws -> ExitCode {
-    try Conversion(
-      recipe, resume: resume, interruption: interruption,
-      progress: ProgressReporter(style: .quiet, now: { 0 }, write: { _ in }),
-      environment: [:], clock: { 0 }
-    ).run().code
-  }
-
-  /// Runs until the interruption has been asked about so many times, then goes on to the end.
-  func runInterrupted(_ recipe: LoadedRecipe, afterPolls count: Int) throws {
-    let polls = Mutex(0)
-    #expect(throws: Preempted.self) {
-      try run(
-        recipe,
-        interruption: Interruption {
-          polls.withLock {
-            $0 += 1
-            return $0 > count ? SIGTERM : 0
-          }
-        })
-    }
-    _ = try run(recipe, resume: true)
-  }
-
   /// Lines of the metrics of a stage.
   func metrics(_ stage: String) throws -> [JSONValue] {
     try String(contentsOfFile: folder + "/run/metrics.jsonl", encoding: .utf8)
@@ -124,14 +96,4 @@ struct TinyTeacher {
         "\(folder)/run/artefacts/\(stage).h5"
       ).tensors.map { ($0.name, $0.tensor.elements) })
   }
-
-  func bytes(_ path: String) throws -> Data {
-    try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(path)"))
-  }
-
-  func exists(_ path: String) -> Bool {
-    FileManager.default.fileExists(atPath: "\(folder)/\(path)")
-  }
-
-  func remove() throws { try FileManager.default.removeItem(atPath: folder) }
 }

@@ -1,0 +1,55 @@
+import Documents
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Pipeline
+
+/// A small model in a folder of its own, where its runs go.
+protocol TinyModel {
+  var folder: String { get }
+}
+
+extension TinyModel {
+  func run(
+    _ recipe: LoadedRecipe, resume: Bool = false, interruption: Interruption = .none
+  ) throws -> ExitCode {
+    try Conversion(
+      recipe, resume: resume, interruption: interruption,
+      progress: ProgressReporter(style: .quiet, now: { 0 }, write: { _ in }),
+      environment: [:], clock: { 0 }
+    ).run().code
+  }
+
+  /// Runs until the interruption has been asked about so many times, then goes on to the end.
+  func runInterrupted(_ recipe: LoadedRecipe, afterPolls count: Int) throws {
+    let error = #expect(throws: Preempted.self) {
+      try run(recipe, interruption: .after(polls: count))
+    }
+    #expect(error?.exitCode == .preempted)
+    _ = try run(recipe, resume: true)
+  }
+
+  func bytes(_ path: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(path)"))
+  }
+
+  func exists(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: "\(folder)/\(path)")
+  }
+
+  func remove() throws { try FileManager.default.removeItem(atPath: folder) }
+}
+
+extension Interruption {
+  /// Asks to stop once it has been polled so many times.
+  static func after(polls limit: Int) -> Interruption {
+    let polls = Mutex(0)
+    return Interruption {
+      polls.withLock {
+        $0 += 1
+        return $0 > limit ? SIGTERM : 0
+      }
+    }
+  }
+}
