@@ -9,10 +9,11 @@ import Testing
   }
 
   private func sequences(_ document: JSONValue, length: Int = 16) throws -> [PackedSequence] {
-    try TokenDataset.load(
-      try specification(document), packing: PackingSpecification(sequenceLength: length),
-      encoder: NoText(), vocabularySize: 32
-    ).sequences
+    Array(
+      try TokenDataset.load(
+        try specification(document), packing: PackingSpecification(sequenceLength: length),
+        encoder: NoText(), vocabularySize: 32
+      ).sequences)
   }
 
   @Test("every asked key has the value that it was told with, and only those are learned")

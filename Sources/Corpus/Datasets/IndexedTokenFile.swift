@@ -11,7 +11,7 @@ import Foundation
 ///     sizes           Int32 × n, ids of every sequence
 ///     pointers        Int64 × n, byte of NAME.bin at which a sequence begins
 ///     documents       Int64 × m, sequence with which a document begins, and n at the end
-public struct IndexedTokenFile {
+public struct IndexedTokenFile: Sendable {
   public static let magic = Array("MMIDIDX\0\0".utf8)
   static let headerBytes = 9 + 8 + 1 + 8 + 8
 
@@ -139,37 +139,63 @@ public struct IndexedTokenFile {
     }
   }
 
-  /// Ids of a range.
-  ///
-  /// - Throws: `DatasetError` with the place and the value of the first that is not below the
-  ///   vocabulary size.
-  public func tokens(_ range: Range<Int>, vocabularySize: Int?) throws -> [Int32] {
+  /// Ids of a range, once they were checked.
+  func tokens(_ range: Range<Int>) -> [Int32] {
     switch width {
-    case .uint8: try ids(of: UInt8.self, range, vocabularySize)
-    case .int16: try ids(of: Int16.self, range, vocabularySize)
-    case .int32: try ids(of: Int32.self, range, vocabularySize)
-    case .int64: try ids(of: Int64.self, range, vocabularySize)
-    case .uint16: try ids(of: UInt16.self, range, vocabularySize)
+    case .uint8: ids(of: UInt8.self, range)
+    case .int16: ids(of: Int16.self, range)
+    case .int32: ids(of: Int32.self, range)
+    case .int64: ids(of: Int64.self, range)
+    case .uint16: ids(of: UInt16.self, range)
     }
   }
 
-  private func ids<Value: FixedWidthInteger>(
-    of type: Value.Type, _ range: Range<Int>, _ vocabularySize: Int?
-  ) throws -> [Int32] {
+  /// Ids of a range.
+  ///
+  /// - Throws: as `check`.
+  public func tokens(_ range: Range<Int>, vocabularySize: Int?) throws -> [Int32] {
+    try check(range, vocabularySize: vocabularySize)
+    return tokens(range)
+  }
+
+  /// - Throws: `DatasetError` with the place and the value of the first id that is not below the
+  ///   vocabulary size.
+  func check(_ range: Range<Int>, vocabularySize: Int?) throws {
     let limit = min(vocabularySize ?? .max, Int(Int32.max))
-    return try bytes.withUnsafeBytes { bytes in
-      try range.map { position in
-        let value = Value(
-          littleEndian: bytes.loadUnaligned(
-            fromByteOffset: position * MemoryLayout<Value>.size, as: Value.self))
-        guard let id = Int(exactly: value), (0..<limit).contains(id) else {
+    switch width {
+    case .uint8: try check(UInt8.self, range, limit)
+    case .int16: try check(Int16.self, range, limit)
+    case .int32: try check(Int32.self, range, limit)
+    case .int64: try check(Int64.self, range, limit)
+    case .uint16: try check(UInt16.self, range, limit)
+    }
+  }
+
+  private func check<Value: FixedWidthInteger>(
+    _ type: Value.Type, _ range: Range<Int>, _ limit: Int
+  ) throws {
+    try bytes.withUnsafeBytes { bytes in
+      for position in range {
+        let value = Self.value(type, bytes, position)
+        if value < 0 || value >= limit {
           throw DatasetError.badData(
             "\(path), token \(position) (byte \(position * width.bytes)): found the id \(value),"
               + " expected one from 0 to \(limit - 1); use tokens of the teacher's own tokenizer")
         }
-        return Int32(id)
       }
     }
+  }
+
+  private func ids<Value: FixedWidthInteger>(of type: Value.Type, _ range: Range<Int>) -> [Int32] {
+    bytes.withUnsafeBytes { bytes in range.map { Int32(Self.value(type, bytes, $0)) } }
+  }
+
+  private static func value<Value: FixedWidthInteger>(
+    _ type: Value.Type, _ bytes: UnsafeRawBufferPointer, _ position: Int
+  ) -> Value {
+    Value(
+      littleEndian: bytes.loadUnaligned(
+        fromByteOffset: position * MemoryLayout<Value>.size, as: Value.self))
   }
 }
 

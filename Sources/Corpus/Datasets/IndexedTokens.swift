@@ -9,13 +9,22 @@ enum IndexedTokens {
   ) throws -> TokenDataset {
     let path = specification.path
     let file = try IndexedTokenFile(path)
-    var packer = SequencePacker(packing, paddingToken: paddingToken)
     var statistics = TokenDataset.Statistics()
-    let documents = file.documents.filter { !$0.isEmpty }
-    statistics.emptyDocuments = file.documents.count - documents.count
-    for range in documents.dropFirst(specification.skippedDocuments).prefix(
-      specification.maximumDocuments ?? .max)
+    let filled = file.documents.filter { !$0.isEmpty }
+    statistics.emptyDocuments = file.documents.count - filled.count
+    let documents = filled.dropFirst(specification.skippedDocuments)
+      .prefix(specification.maximumDocuments ?? .max)
+    let files = [path, IndexedTokenFile.indexPath(of: path)]
+    if let windows = try IndexedTokenWindows(
+      file, documents: documents, packing: packing, vocabularySize: vocabularySize)
     {
+      statistics.documents = windows.documentCount
+      statistics.tokens = windows.tokenCount
+      statistics.droppedTokens = windows.droppedTokens
+      return try dataset(PackedSequences(windows), files, statistics, packing)
+    }
+    var packer = SequencePacker(packing, paddingToken: paddingToken)
+    for range in documents {
       if packer.isFull { break }
       statistics.documents += 1
       statistics.tokens += range.count
@@ -29,15 +38,20 @@ enum IndexedTokens {
     packer.finish()
     statistics.droppedTokens = packer.droppedTokens
     statistics.unlabelledSequences = packer.unlabelledSequences
-    if packer.sequences.isEmpty {
+    return try dataset(PackedSequences(packer.sequences), files, statistics, packing)
+  }
+
+  private static func dataset(
+    _ sequences: PackedSequences, _ files: [String], _ statistics: TokenDataset.Statistics,
+    _ packing: PackingSpecification
+  ) throws -> TokenDataset {
+    if sequences.isEmpty {
       throw DatasetError.badData(
-        "\(path): \(statistics.documents) documents of \(statistics.tokens) tokens fill no sequence"
-          + " of \(packing.sequenceLength); give more data, lower sequenceLength, or set"
+        "\(files[0]): \(statistics.documents) documents of \(statistics.tokens) tokens fill no"
+          + " sequence of \(packing.sequenceLength); give more data, lower sequenceLength, or set"
           + " lastRemainder to padded")
     }
-    return TokenDataset(
-      sequences: packer.sequences, files: [path, IndexedTokenFile.indexPath(of: path)],
-      statistics: statistics)
+    return TokenDataset(sequences: sequences, files: files, statistics: statistics)
   }
 }
 

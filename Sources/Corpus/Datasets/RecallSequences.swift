@@ -36,7 +36,7 @@ enum RecallSequences {
     var statistics = TokenDataset.Statistics()
     statistics.documents = count
     statistics.tokens = count * length
-    return TokenDataset(sequences: sequences, statistics: statistics)
+    return TokenDataset(sequences: PackedSequences(sequences), statistics: statistics)
   }
 
   private static func sequence(

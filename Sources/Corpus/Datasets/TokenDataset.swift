@@ -16,12 +16,14 @@ public struct TokenDataset: Sendable {
     public init() {}
   }
 
-  public let sequences: [PackedSequence]
+  public let sequences: PackedSequences
   /// The files that were read, in order.
   public let files: [String]
   public let statistics: Statistics
 
-  public init(sequences: [PackedSequence], files: [String] = [], statistics: Statistics = .init()) {
+  public init(
+    sequences: PackedSequences, files: [String] = [], statistics: Statistics = .init()
+  ) {
     self.sequences = sequences
     self.files = files
     self.statistics = statistics
@@ -73,7 +75,7 @@ public struct TokenDataset: Sendable {
     statistics.droppedTokens = packer.droppedTokens
     statistics.unlabelledSequences = packer.unlabelledSequences
     let dataset = TokenDataset(
-      sequences: packer.sequences, files: files, statistics: statistics)
+      sequences: PackedSequences(packer.sequences), files: files, statistics: statistics)
     if dataset.sequences.isEmpty { throw dataset.empty(specification.path, packing) }
     return dataset
   }

@@ -37,7 +37,8 @@ enum TokenWindows {
         "\(path): \(lists.count) lists of \(statistics.tokens) ids fill no window of"
           + " \(packing.sequenceLength); give more, or lower sequenceLength")
     }
-    return TokenDataset(sequences: packer.sequences, files: [path], statistics: statistics)
+    return TokenDataset(
+      sequences: PackedSequences(packer.sequences), files: [path], statistics: statistics)
   }
 
   private static func ids(

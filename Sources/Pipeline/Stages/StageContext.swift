@@ -3,6 +3,7 @@ import Documents
 import Foundation
 import Operations
 import Students
+import Synchronization
 import Training
 import Transformers
 
@@ -48,11 +49,13 @@ public final class StageContext {
 
 /// The sequences of a recipe's three sections.
 public struct RecipeData: Sendable {
-  public let train, validation, test: [PackedSequence]
+  public let train: PackedSequences
+  public let validation, test: [PackedSequence]
   public let order: DataSpecification.Order
   /// nil unless the order is `radlads`.
   private let radlads: RADLADSOrder?
   let seed: UInt64
+  private let epochs: EpochOrders
   private let specification: DataSpecification
 
   /// - Throws: `DatasetError`.
@@ -63,9 +66,9 @@ public struct RecipeData: Sendable {
     let vocabularySize = model.decoder.configuration.vocabularySize
     /// Tokens of all documents that were read last.
     var readTokens = 0
-    func load(_ datasets: [DatasetSpecification], _ limit: Int?) throws -> [PackedSequence] {
+    func load(_ datasets: [DatasetSpecification], _ limit: Int?) throws -> PackedSequences {
       var packing = specification.packing
-      var sequences: [PackedSequence] = []
+      var sequences = PackedSequences()
       for dataset in datasets {
         if let limit {
           if sequences.count >= limit { break }
@@ -77,14 +80,8 @@ public struct RecipeData: Sendable {
           encoder: try Self.encoder(dataset, model),
           chat: model.chat, vocabularySize: vocabularySize)
         readTokens = loaded.statistics.tokens
+        try Self.check(loaded.sequences, of: dataset, model)
         sequences += loaded.sequences
-      }
-      for sequence in sequences {
-        if let id = sequence.tokens.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {
-          throw DatasetError.badData(
-            "\(datasets.map(\.path).joined(separator: ", ")): the tokenizer gives the id \(id), but \(model.location) has an embedding of \(vocabularySize) rows; use the teacher's own tokenizer"
-          )
-        }
       }
       return sequences
     }
@@ -92,8 +89,24 @@ public struct RecipeData: Sendable {
     radlads =
       try order == .radlads
       ? Self.radlads(specification, tokens: readTokens, sequences: train.count) : nil
-    validation = try load(specification.validation, specification.validationSequences)
-    test = try load(specification.test, specification.testSequences)
+    epochs = EpochOrders(count: train.count, seed: seed)
+    validation = Array(try load(specification.validation, specification.validationSequences))
+    test = Array(try load(specification.test, specification.testSequences))
+  }
+
+  /// Ready ids were checked as they were read.
+  private static func check(
+    _ sequences: PackedSequences, of dataset: DatasetSpecification, _ model: LoadedModel
+  ) throws {
+    if [.binidx, .tokenIDs].contains(dataset.format) { return }
+    let vocabularySize = model.decoder.configuration.vocabularySize
+    for sequence in sequences {
+      if let id = sequence.tokens.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {
+        throw DatasetError.badData(
+          "\(dataset.path): the tokenizer gives the id \(id), but \(model.location) has an"
+            + " embedding of \(vocabularySize) rows; use the teacher's own tokenizer")
+      }
+    }
   }
 
   /// The same texts in sequences of another length.
@@ -139,12 +152,30 @@ public struct RecipeData: Sendable {
       if let radlads { return radlads.window(position) }
       let (epoch, index) = position.quotientAndRemainder(dividingBy: length)
       if order == .sequential { return index }
-      return permutation(epoch: epoch)[index]
+      return epochs[epoch][index]
     }
   }
+}
 
-  private func permutation(epoch: Int) -> [Int] {
-    SequenceOrder.shuffled(count: train.count, seed: seed, epoch: epoch)
+/// Orders of epochs, the last one kept: to draw one takes as long as the data is, and every step
+/// asks for its sequences' places in it.
+private final class EpochOrders: Sendable {
+  private let count: Int
+  private let seed: UInt64
+  private let last = Mutex<(epoch: Int, order: [Int])?>(nil)
+
+  init(count: Int, seed: UInt64) {
+    self.count = count
+    self.seed = seed
+  }
+
+  subscript(epoch: Int) -> [Int] {
+    last.withLock { last in
+      if let last, last.epoch == epoch { return last.order }
+      let order = SequenceOrder.shuffled(count: count, seed: seed, epoch: epoch)
+      last = (epoch, order)
+      return order
+    }
   }
 }
 

@@ -51,6 +51,85 @@ struct IndexedTokenTests {
     #expect(try load().sequences.map(\.tokens) == [[300, 65_535, 0]])
   }
 
+  /// Packing that the windows of a mapped file serve, and what they have to equal: the packer, which
+  /// takes the same documents one by one.
+  struct Windows: Sendable, CustomTestStringConvertible {
+    var length = 5
+    var boundaries = PackingSpecification.DocumentBoundaries.kept
+    var lastRemainder = PackingSpecification.LastRemainder.droppedIfPartial
+    var maximumSequences: Int?
+    var testDescription: String {
+      "\(length), \(boundaries), \(lastRemainder), \(maximumSequences ?? 0)"
+    }
+
+    static let all = [
+      Windows(), Windows(length: 3), Windows(length: 64), Windows(boundaries: .ignored),
+      Windows(length: 2, boundaries: .ignored), Windows(lastRemainder: .dropped),
+      // 5 sequences of 12 are all there is: the last is dropped when nothing follows.
+      Windows(length: 12, lastRemainder: .dropped), Windows(length: 12),
+      Windows(maximumSequences: 1), Windows(lastRemainder: .dropped, maximumSequences: 3),
+      // Served by the packer itself.
+      Windows(length: 7, lastRemainder: .padded), Windows(length: 2),
+    ]
+  }
+
+  @Test("sequences read from the mapped file are those that packing makes", arguments: Windows.all)
+  func mapped(_ windows: Windows) throws {
+    let folder = try DatasetFolder()
+    // 60 ids, not in the order of their documents.
+    let counts: [Int32] = [2, 9, 14, 3, 30, 2]
+    let order = [3, 0, 4, 1, 5, 2]
+    let starts = counts.indices.map { counts[..<$0].reduce(0, +) }
+    let ids = (0..<60).map { Int32(($0 * 7) % 53) }
+    let bytes = { (value: any FixedWidthInteger) in
+      withUnsafeBytes(of: Int64(value)) { Array($0) }
+    }
+    _ = try folder.file(
+      "a.bin", bytes: ids.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } })
+    var index = IndexedTokenFile.magic + bytes(1) + [4] + bytes(6) + bytes(7)
+    index += order.flatMap { withUnsafeBytes(of: counts[$0]) { Array($0) } }
+    index += order.flatMap { bytes(4 * starts[$0]) } + (0...6).flatMap { bytes($0) }
+    let path = try folder.file("a.idx", bytes: index).replacing(".idx", with: ".bin")
+
+    var packing = PackingSpecification(sequenceLength: windows.length)
+    packing.documentBoundaries = windows.boundaries
+    packing.lastRemainder = windows.lastRemainder
+    packing.maximumSequences = windows.maximumSequences
+    var packer = SequencePacker(packing, paddingToken: 256)
+    var read = 0
+    for document in order where !packer.isFull {
+      let range = Int(starts[document])..<Int(starts[document] + counts[document])
+      try packer.append(EncodedDocument(tokens: Array(ids[range])))
+      read += range.count
+    }
+    packer.finish()
+    let load = {
+      try TokenDataset.load(
+        DatasetSpecification(path: path, format: .binidx), packing: packing,
+        encoder: ByteEncoder(), vocabularySize: 53)
+    }
+    if packer.sequences.isEmpty {
+      #expect(throws: DatasetError.self) { try load() }
+      return
+    }
+    let dataset = try load()
+    #expect(Array(dataset.sequences) == packer.sequences)
+    #expect(dataset.statistics.tokens == read)
+    #expect(dataset.statistics.droppedTokens == packer.droppedTokens)
+    #expect(dataset.statistics.unlabelledSequences == packer.unlabelledSequences)
+  }
+
+  @Test("sequences of several data sets follow each other")
+  func joined() {
+    let sequence = { (id: Int32) in
+      PackedSequence(tokens: [id, id], labels: [id, id], segments: [.init(start: 0, count: 2)])
+    }
+    var sequences = PackedSequences([sequence(1)])
+    sequences += PackedSequences()
+    sequences += PackedSequences([sequence(2), sequence(3)])
+    #expect(sequences.map(\.tokens[0]) == [1, 2, 3] && sequences.count == 3)
+  }
+
   @Test("an id beyond the vocabulary is refused with its place and value")
   func vocabulary() throws {
     let path = try Self.golden("short.bin")

@@ -92,7 +92,8 @@ struct TokenDatasetTests {
   func batches() {
     let sequence = PackedSequence(
       tokens: [1, 2], labels: [1, 2], segments: [SequenceSegment(start: 0, count: 2)])
-    let dataset = TokenDataset(sequences: Array(repeating: sequence, count: 5))
+    let dataset = TokenDataset(
+      sequences: PackedSequences(Array(repeating: sequence, count: 5)))
     #expect(dataset.batches(of: 2) == [[0, 1], [2, 3], [4]])
     let order = dataset.shuffledOrder(seed: 1, epoch: 3)
     #expect(dataset.batches(of: 2, order: order).flatMap { $0 } == order)
