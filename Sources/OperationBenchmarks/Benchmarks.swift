@@ -28,7 +28,8 @@ struct Benchmarks {
     let tokens = try model.requireTokenizer().encode(
       String(text.prefix(isQuick ? 80_000 : 400_000)))
     print("OpenBLAS \(OpenBLASInformation.core), \(WorkerPool.shared.workers) workers")
-    let rate = matrixProductRate()
+    let rate = matrixProductRate() / 1e9
+    print(String(format: "matrix product 1024x576x1536            %8.1f GFLOP/s", rate))
     try hybridKernel()
     deltaRuleKernel()
     let suite = ModelBenchmarks(model: model, tokens: tokens, isQuick: isQuick, rate: rate)
@@ -36,14 +37,12 @@ struct Benchmarks {
     print("peak memory \(ProcessMemory.peakBytes >> 20) MiB")
   }
 
-  /// GFLOP/s at the shape of this teacher's feed-forward block.
-  private static func matrixProductRate() -> Double {
+  /// Floating-point operations a second at the shape of this teacher's feed-forward block.
+  static func matrixProductRate() -> Double {
     let left = Tensor(repeating: 0.25, [1024, 576])
     let right = StoredTensor(Tensor(repeating: 0.5, [1536, 576]))
     let seconds = median(9) { _ = frozenLinear(left, right) }
-    let rate = 2 * 1024 * 576 * 1536 / seconds / 1e9
-    print(String(format: "matrix product 1024x576x1536            %8.1f GFLOP/s", rate))
-    return rate
+    return 2 * 1024 * 576 * 1536 / seconds
   }
 
   /// The chunked hybrid attention of one layer against its definition, then their times.
@@ -95,13 +94,14 @@ struct Benchmarks {
         fastSeconds * 1e3, naiveSeconds / fastSeconds))
   }
 
+  static func seconds(_ body: () -> Void) -> Double {
+    let start = ProcessInfo.processInfo.systemUptime
+    body()
+    return ProcessInfo.processInfo.systemUptime - start
+  }
+
   static func median(_ runs: Int, _ body: () -> Void) -> Double {
     body()
-    let times = (0..<runs).map { _ -> Double in
-      let start = ProcessInfo.processInfo.systemUptime
-      body()
-      return ProcessInfo.processInfo.systemUptime - start
-    }
-    return times.sorted()[runs / 2]
+    return (0..<runs).map { _ in seconds(body) }.sorted()[runs / 2]
   }
 }

@@ -16,8 +16,8 @@ struct ModelBenchmarks {
   /// GFLOP/s of a matrix product in this run.
   let rate: Double
 
-  private var decoder: Decoder { model.decoder }
-  private var runs: Int { isQuick ? 3 : 7 }
+  var decoder: Decoder { model.decoder }
+  var runs: Int { isQuick ? 3 : 7 }
 
   func run() throws {
     let length = 1024
@@ -45,18 +45,24 @@ struct ModelBenchmarks {
     }
     print("  peak memory so far \(ProcessMemory.peakBytes >> 20) MiB")
     studentCost(student)
-    decoding(student)
+    try decoding("student", student, contexts: [512, 7000])
+    try decoding("teacher", decoder, contexts: [512, 7000])
+    BufferPool.shared.drain()
+    try radlads()
   }
 
-  private func makeStudent() throws -> Decoder {
-    let document: JSONValue = ["mixer": "terrace-window", "windowSize": 64]
+  func makeStudent() throws -> Decoder {
+    try makeStudent(["mixer": "terrace-window", "windowSize": 64])
+  }
+
+  func makeStudent(_ document: JSONValue) throws -> Decoder {
     let specification = try DocumentReader.read(document) { StudentSpecification($0) }
     let student = Decoder(configuration: decoder.configuration, weights: decoder.weights)
     try student.install(specification, seed: 0, location: model.location)
     return student
   }
 
-  private func transfer(_ student: Decoder, _ tokens: [Int32], _ layout: SequenceLayout) {
+  func transfer(_ student: Decoder, _ tokens: [Int32], _ layout: SequenceLayout) {
     let tape = Tape(isRecording: false)
     let positions = layout.positions
     var x = tape.constant(decoder.embed(tokens, layout: layout))
@@ -108,31 +114,31 @@ struct ModelBenchmarks {
   }
 
   /// Tokens a second of decoding at two depths of context, in turn.
-  private func decoding(_ student: Decoder) {
-    for (name, model) in [("student", student), ("teacher", decoder)] {
-      let contexts = [512, 7000]
-      let sessions = contexts.map { context in
-        let session = DecodingSession(model)
-        _ = session.advance(Array(tokens[..<context]))
-        return session
+  func decoding(_ name: String, _ model: Decoder, contexts: [Int]) throws {
+    let sessions = contexts.map { context in
+      let session = DecodingSession(model)
+      // Text again and again where there is too little of it.
+      for start in stride(from: 0, to: context, by: 512) {
+        let rows = start..<min(context, start + 512)
+        _ = session.advance(rows.map { tokens[$0 % tokens.count] })
       }
-      let count = isQuick ? 8 : 32
-      var seconds = [0.0, 0.0]
-      for index in 0..<count {
-        for (position, session) in sessions.enumerated() {
-          let start = ProcessInfo.processInfo.systemUptime
-          _ = session.logits(after: [tokens[contexts[position] + index]])
-          seconds[position] += ProcessInfo.processInfo.systemUptime - start
-        }
-      }
-      let speed = seconds.map { Double(count) / $0 }
-      print(
-        String(
-          format:
-            "%@ decoding at 512 / 7000 tokens   %6.1f / %6.1f tokens/s, ratio %.3f, state %d / %d KiB",
-          name, speed[0], speed[1], speed[1] / speed[0], sessions[0].stateBytes >> 10,
-          sessions[1].stateBytes >> 10))
+      return session
     }
+    let count = isQuick ? 8 : 64
+    var times = [[Double]](repeating: [], count: contexts.count)
+    for index in 0..<count {
+      for (position, session) in sessions.enumerated() {
+        times[position].append(
+          Benchmarks.seconds { _ = session.logits(after: [tokens[index]]) })
+      }
+    }
+    let medians = times.map { $0.sorted()[count / 2] }
+    print(
+      String(
+        format:
+          "%@ decoding at %d / %d tokens   %6.1f / %6.1f tokens/s, ratio %.3f, state %d / %d KiB",
+        name, contexts[0], contexts[1], 1 / medians[0], 1 / medians[1], medians[0] / medians[1],
+        sessions[0].stateBytes >> 10, sessions[1].stateBytes >> 10))
   }
 
   private func report(_ name: String, tokens: Int, _ body: () -> Void) {
