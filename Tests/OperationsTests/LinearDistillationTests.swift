@@ -206,4 +206,25 @@ import Testing
       precondition(long < 3 * 64 * vocabulary * 4, "\(long) bytes")
     }
   }
+
+  @Test("a teacher that gives no number is no perfect match", arguments: [nil, 3])
+  func notANumber(top: Int?) {
+    let fixture = Fixture(rows: 2)
+    let head = stored(fixture.u, [Fixture.vocabulary, Fixture.otherWidth])
+    let hidden = Tensor(repeating: .nan, [2, Fixture.otherWidth])
+    let teacher: DistillationTeacher =
+      top.map { count in
+        .truncated(
+          TruncatedDistributions(
+            count: count, ids: [Int32](0..<Int32(2 * count)),
+            logProbabilities: Tensor(repeating: .nan, [2, count]),
+            remainingMass: Tensor(zeros: [2, 1])))
+      } ?? .hidden(hidden, head: head)
+    let losses = linearDistillation(
+      tensor(fixture.x, [2, Fixture.width]),
+      head: stored(fixture.w, [Fixture.vocabulary, Fixture.width]),
+      teacher: teacher, counted: [true, true], targets: [ignoredTarget, ignoredTarget], scales: nil
+    ).losses
+    #expect(losses.divergences.map(\.isNaN) == [true, true])
+  }
 }

@@ -11,7 +11,7 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
   let name: String
   let student: JSONValue
 
-  static let lengths = [1, 15, 16, 17, 63, 64, 65]
+  static let lengths = [1, 15, 16, 17, 63, 64, 65, 500]
   static let all = [
     RADGolden(
       name: "rwkv6", student: ["mixer": "rad-rwkv6", "tokenShiftRank": 2, "decayRank": 3]),
@@ -46,6 +46,8 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     switch name {
     case "rwkv6-strong": 1e-4
     case "rwkv6-options" where length == 1: 5e-5
+    // Sums over so many tokens behind a GroupNorm: the reference itself, in float32, is off by 1.57e-5.
+    case "rwkv7-released" where length == 500: 2e-5
     default: 1e-5
     }
   }
@@ -151,11 +153,11 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     let state = try testCase.mixer().makeState()
     let tape = Tape(isRecording: false)
     let (stream, first) = (
-      testCase.draw("stream", [65, 10]).elements, testCase.draw("firstValues", [65, 4]).elements
+      testCase.draw("stream", [500, 10]).elements, testCase.draw("firstValues", [500, 4]).elements
     )
     var output: [Float] = []
-    for start in stride(from: 0, to: 65, by: pieceLength) {
-      let end = min(65, start + pieceLength)
+    for start in stride(from: 0, to: 500, by: pieceLength) {
+      let end = min(500, start + pieceLength)
       let rows = { (x: [Float], width: Int) in
         tape.constant(Tensor(Array(x[start * width..<end * width]), [end - start, width]))
       }
@@ -164,7 +166,7 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
           testCase.input(rows(stream, 10), rows(first, 4), firstPosition: start, on: tape)
         ).elements
     }
-    #expect(state.position == 65)
-    #expect(relativeRMS(output, try golden.expected("65.output")) < testCase.tolerance(65))
+    #expect(state.position == 500)
+    #expect(relativeRMS(output, try golden.expected("500.output")) < testCase.tolerance(500))
   }
 }

@@ -22,7 +22,7 @@ from feature_maps import SplitMix64
 import environment
 
 REQUIREMENTS = ["torch==2.13.0", "safetensors==0.8.0", "numpy==2.4.6"]
-LENGTHS = [1, 15, 16, 17, 63, 64, 65]
+LENGTHS = [1, 15, 16, 17, 63, 64, 65, 500]
 HIDDEN, HEADS, DIM = 10, 2, 4
 WIDTH = HEADS * DIM
 THETA = 100.0

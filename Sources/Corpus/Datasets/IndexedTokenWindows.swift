@@ -28,8 +28,8 @@ struct IndexedTokenWindows: Sendable {
     guard packing.packing == .concatenated, packing.lastRemainder != .padded else { return nil }
     // A token more has to follow the last sequence.
     let following = packing.lastRemainder == .dropped ? 1 : 0
-    let needed = packing.budget.multipliedReportingOverflow(by: length)
-    let limit = needed.overflow ? Int.max : needed.partialValue + following
+    let limit =
+      packing.budget > Int.max / length - 1 ? Int.max : packing.budget * length + following
     var (taken, starts, total) = ([Range<Int>](), [Int](), 0)
     for document in documents {
       if total >= limit { break }
@@ -37,10 +37,8 @@ struct IndexedTokenWindows: Sendable {
       starts.append(total)
       total += document.count
     }
-    // Nothing is learned where every token begins a document or is the piece that was cut off one.
-    if keepsBoundaries, packing.dropUnlabelled,
-      length == 2 || taken.contains(where: { $0.count == 1 })
-    {
+    // Nothing is learned where every token is a document, but for pieces cut off at either end.
+    if keepsBoundaries, packing.dropUnlabelled, Self.longestRunOfSingles(taken) >= length - 2 {
       return nil
     }
     for document in taken { try file.check(document, vocabularySize: vocabularySize) }
@@ -49,6 +47,16 @@ struct IndexedTokenWindows: Sendable {
     self.starts = starts
     count = min(packing.budget, max(0, total - following) / length)
     droppedTokens = total - count * length
+  }
+
+  /// Documents of one token that follow each other.
+  private static func longestRunOfSingles(_ documents: [Range<Int>]) -> Int {
+    var (run, longest) = (0, 0)
+    for document in documents {
+      run = document.count == 1 ? run + 1 : 0
+      longest = max(longest, run)
+    }
+    return longest
   }
 
   subscript(index: Int) -> PackedSequence {

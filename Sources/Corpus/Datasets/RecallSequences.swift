@@ -28,6 +28,10 @@ enum RecallSequences {
           + " tokens")
     }
     let count = min(specification.sequences, packing.budget)
+    if count == 0 {
+      throw DatasetError.badData(
+        "associative-recall: maximumTokens allow no sequence of \(length); raise them")
+    }
     let sequences = (0..<count).map { index in
       sequence(
         pairs: fewest + index % (pairs - fewest + 1), half: vocabulary / 2, length: length,

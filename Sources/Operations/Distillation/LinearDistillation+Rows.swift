@@ -53,6 +53,10 @@ private func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
   return total
 }
 
+/// Rounding can leave a divergence of 0 at −1e-8. A number that is none stays so: `max` would make it
+/// a perfect match.
+private func nonNegative(_ divergence: Double) -> Float { Float(divergence < 0 ? 0 : divergence) }
+
 /// The teacher's distributions of a tile.
 struct TileReference {
   private enum Kind {
@@ -124,8 +128,7 @@ struct TileReference {
         line.writeProbabilities(times: shares.divergence + shares.crossEntropy)
         vk_add_scaled(line.logits, e, -shares.divergence / Float(total), vocabulary)
       }
-      // Rounding can leave a divergence of 0 at −1e-8.
-      return Float(max(0, weighted / total + line.logTotal - log(total)))
+      return nonNegative(weighted / total + line.logTotal - log(total))
     }
   }
 
@@ -160,7 +163,7 @@ struct TileReference {
           line.logits[Int(id)] = (scale + shares.crossEntropy) * kept[rank] - scale * p
         }
       }
-      return Float(max(0, value))
+      return nonNegative(value)
     }
   }
 

@@ -49,8 +49,12 @@ public struct Conversion {
     try loaded.requireFit(teacher.decoder.configuration)
     let digest = try teacher.source.contentDigest()
     try requireDigest(digest)
-    for stage in recipe.stages.compactMap({ $0 as? any StudentStageSpecification }) {
-      try stage.checkInputs(recipe, teacher: teacher.decoder.configuration) { digest }
+    try loaded.checkStageInputs(teacher.decoder.configuration) { digest }
+    let student = Decoder(
+      configuration: teacher.decoder.configuration, weights: teacher.decoder.weights)
+    if let specification = recipe.student {
+      try student.install(specification, seed: UInt64(recipe.seed), location: loaded.path)
+      try loaded.requireStages(of: student)
     }
     let inputs = try RunInputs.document(recipe, teacherDigest: digest)
     let run = try RunDirectory(
@@ -58,7 +62,7 @@ public struct Conversion {
       resume: resume)
     var summary = ""
     let code = try run.supervise {
-      let result = try runStages(run, teacher: teacher, digest: digest)
+      let result = try runStages(run, teacher: teacher, student: student, digest: digest)
       summary = result.summary
       return result.code
     }
@@ -76,16 +80,15 @@ public struct Conversion {
       ])
   }
 
-  private func runStages(_ run: RunDirectory, teacher: LoadedModel, digest: String) throws -> (
-    summary: String, code: ExitCode
-  ) {
+  private func runStages(
+    _ run: RunDirectory, teacher: LoadedModel, student: Decoder, digest: String
+  ) throws -> (summary: String, code: ExitCode) {
     let recipe = loaded.recipe
-    let student = Decoder(
-      configuration: teacher.decoder.configuration, weights: teacher.decoder.weights)
-    if let specification = recipe.student {
-      try student.install(specification, seed: UInt64(recipe.seed), location: loaded.path)
-    }
     let data = try RecipeData(recipe.data, model: teacher, seed: UInt64(recipe.seed))
+    // Text too short for a later stage is said before the first.
+    for length in Set(recipe.stages.compactMap(\.sequenceLength)) {
+      _ = try data.repacked(sequenceLength: length, model: teacher)
+    }
     let context = StageContext(
       recipe: recipe, run: run, teacher: teacher, student: student, data: data,
       metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),

@@ -44,6 +44,7 @@ public struct ConversionPlan {
     try loaded.requireFit(decoder.configuration)
     if let student = recipe.student {
       try decoder.install(student, seed: UInt64(recipe.seed), location: loaded.path)
+      try loaded.requireStages(of: decoder)
     }
     configuration = decoder.configuration
     teacherBytes = model.source.tensors.values.reduce(0) { $0 + $1.bytes.count }

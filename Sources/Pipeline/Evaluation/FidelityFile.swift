@@ -48,7 +48,7 @@ public enum FidelityFile {
       value: { $0.monotonicity }),
     Quantity(
       name: "teacher_reach", unit: "tokens",
-      definition: "effective sequence length, sum over keys of (i - j) a_ij; mean over rows",
+      definition: "effective sequence length, sum over keys of |i - j| a_ij; mean over rows",
       value: { $0.teacherReach }),
     Quantity(
       name: "student_reach", unit: "tokens",

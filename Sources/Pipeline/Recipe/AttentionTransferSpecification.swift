@@ -57,6 +57,10 @@ extension AttentionTransferSpecification: TransferStageSpecification {
     try AttentionTransferStage(specification: self, context: context).run()
   }
 
+  func trainedNames(_ names: StudentNames) -> [String] {
+    names.mixers
+  }
+
   func cost(_ sizes: StageSizes) -> StageCost {
     sizes.transfer(
       parameters: sizes.mixerParameters, trainedOperations: sizes.mixerOperations,

@@ -53,6 +53,10 @@ extension EmbeddingDistillationSpecification: StudentStageSpecification {
     try EmbeddingDistillationStage(specification: self, context: context).run()
   }
 
+  func trainedNames(_ names: StudentNames) -> [String] {
+    lowRank?.trainedNames(names) ?? names.matching(parameters, untiesHead: false)
+  }
+
   func cost(_ sizes: StageSizes) -> StageCost {
     var cost =
       lowRank.map { sizes.lowRank($0, isCheckpointed: activationCheckpointing) }

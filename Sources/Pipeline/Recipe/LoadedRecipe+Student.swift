@@ -12,30 +12,52 @@ extension LoadedRecipe {
     try requireFit(model.decoder.configuration)
     guard let student = recipe.student else { return }
     try model.decoder.install(student, seed: seed, location: path)
-    var problems = transferProblems(model.decoder)
-    problems += recipe.stages.enumerated().flatMap { index, stage in
-      self.problems(of: stage, on: model.decoder).map { "stages[\(index)].\($0)" }
-    }
-    if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
+    try requireStages(of: model.decoder)
+    try checkStageInputs(model.decoder.configuration) { try model.source.contentDigest() }
+  }
+
+  /// What the stages need besides teacher and text.
+  func checkStageInputs(
+    _ configuration: DecoderConfiguration, teacherDigest: () throws -> String
+  ) throws {
     for stage in recipe.stages.compactMap({ $0 as? any StudentStageSpecification }) {
-      try stage.checkInputs(recipe, teacher: model.decoder.configuration) {
-        try model.source.contentDigest()
-      }
+      try stage.checkInputs(recipe, teacher: configuration, teacherDigest: teacherDigest)
     }
   }
 
-  /// Patterns that name nothing, as the ends of paths and what is wrong there.
-  private func problems(of stage: any StageSpecification, on decoder: Decoder) -> [String] {
-    let named = stage as? any NamedWeightsSpecification
-    let untiesHead = named?.untiesHead ?? false
-    let places =
-      (named?.parameters ?? []).map { ("parameters", $0) }
-      + (stage.training?.optimizer.groups ?? []).enumerated().flatMap { index, group in
-        group.parameters.map { ("optimizer.groups[\(index)].parameters", $0) }
-      }
-    return places.compactMap { path, pattern in
-      decoder.problem(of: pattern, untiesHead: untiesHead).map { "\(path): \($0)" }
+  /// Holds the stages against the student that they are to train.
+  ///
+  /// - Parameter student: installed on its teacher, as it is before any stage.
+  /// - Throws: `ModelError` with every reason why a stage cannot train it.
+  func requireStages(of student: Decoder) throws {
+    var problems = transferProblems(student)
+    var names = StudentNames(student)
+    for (index, stage) in recipe.stages.enumerated() {
+      guard let stage = stage as? any TrainingStageSpecification else { continue }
+      problems += self.problems(of: stage, names).map { "stages[\(index)].\($0)" }
+      names.add(stage.trainedNames(names))
     }
+    if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
+  }
+
+  /// Patterns that name nothing, as the ends of paths and what is wrong there.
+  private func problems(
+    of stage: any TrainingStageSpecification, _ names: StudentNames
+  ) -> [String] {
+    var problems: [String] = []
+    if let named = stage as? any NamedWeightsSpecification {
+      problems = named.parameters.compactMap {
+        $0.problem(among: names.named(untiesHead: named.untiesHead)).map { "parameters: \($0)" }
+      }
+    }
+    let trained = stage.trainedNames(names)
+    for (index, group) in (stage.training?.optimizer.groups ?? []).enumerated() {
+      problems += group.parameters.compactMap {
+        $0.problem(among: trained, "that the stage trains")
+          .map { "optimizer.groups[\(index)].parameters: \($0)" }
+      }
+    }
+    return problems
   }
 
   /// What attention transfer asks of the student's mixers and they have not.

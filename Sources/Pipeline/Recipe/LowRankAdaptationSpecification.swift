@@ -29,6 +29,10 @@ extension LowRankAdaptationSpecification: StudentStageSpecification {
     try LowRankAdaptationStage(specification: self, context: context).run()
   }
 
+  func trainedNames(_ names: StudentNames) -> [String] {
+    updates.trainedNames(names)
+  }
+
   func cost(_ sizes: StageSizes) -> StageCost {
     sizes.lowRank(updates, isCheckpointed: activationCheckpointing)
   }

@@ -59,6 +59,11 @@ public struct LowRankUpdates: Sendable, Equatable {
     }
   }
 
+  /// Names of what is trained.
+  func trainedNames(_ names: StudentNames) -> [String] {
+    names.adapters(projections) + (trainFeatureMaps ? names.mixers : [])
+  }
+
   /// Puts the updates on the student, and freezes its feature maps where they are not to be trained.
   func add(to student: Decoder, seed: UInt64) {
     student.addAdapters(

@@ -44,6 +44,10 @@ extension OutputAlignmentSpecification: TransferStageSpecification {
     try AttentionTransferStage(specification: self, context: context).run()
   }
 
+  func trainedNames(_ names: StudentNames) -> [String] {
+    names.mixers + names.projections
+  }
+
   func cost(_ sizes: StageSizes) -> StageCost {
     sizes.transfer(
       parameters: sizes.mixerParameters + sizes.projectionParameters,

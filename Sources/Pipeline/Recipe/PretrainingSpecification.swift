@@ -27,6 +27,10 @@ public struct PretrainingSpecification: StageSpecification, Equatable {
 }
 
 extension PretrainingSpecification: TrainingStageSpecification {
+  func trainedNames(_ names: StudentNames) -> [String] {
+    names.mixers + names.weights
+  }
+
   func cost(_ sizes: StageSizes) -> StageCost {
     sizes.allWeights(isCheckpointed: activationCheckpointing)
   }

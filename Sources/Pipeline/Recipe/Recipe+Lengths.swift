@@ -2,13 +2,25 @@ import Documents
 import Students
 
 extension Recipe {
-  /// A student may be made for sequences shorter than those it is to be trained and measured on.
-  static func reportLength(
-    of student: StudentSpecification?, sequenceLength: Int, to reader: DocumentReader
-  ) {
-    guard let maximum = student?.mixer.maximumLength, sequenceLength > maximum else { return }
-    reader.report(
-      "student.featureMap.maximumLength",
-      "found \(maximum), expected at least the \(sequenceLength) tokens of data.sequenceLength")
+  /// A student may be made for sequences shorter than those it is to be trained and measured on, and
+  /// the data's budget for shorter ones than a stage asks for.
+  func reportLengths(to reader: DocumentReader) {
+    let data = ("data.sequenceLength", data.packing.sequenceLength)
+    let stages = stages.enumerated().compactMap { index, stage in
+      stage.sequenceLength.map { ("stages[\(index)].sequenceLength", $0) }
+    }
+    if let maximum = student?.mixer.maximumLength {
+      for (path, length) in [data] + stages where length > maximum {
+        reader.report(
+          "student.featureMap.maximumLength",
+          "found \(maximum), expected at least the \(length) tokens of \(path)")
+      }
+    }
+    if let tokens = self.data.packing.maximumTokens {
+      for (path, length) in stages where length > tokens {
+        reader.report(
+          path, "found \(length), expected at most the \(tokens) tokens of data.maximumTokens")
+      }
+    }
   }
 }

@@ -37,7 +37,7 @@ public struct Recipe: Sendable {
     if output.isEmpty { reader.report("output", "is empty; expected the folder of the run") }
     Self.reportOrder(of: positioned, to: reader)
     reportMissingData(to: reader)
-    Self.reportLength(of: student, sequenceLength: data.packing.sequenceLength, to: reader)
+    reportLengths(to: reader)
     reportPretraining(of: positioned, to: reader)
   }
 

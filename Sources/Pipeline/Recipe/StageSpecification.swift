@@ -64,6 +64,8 @@ extension StageSpecification {
 /// A stage that costs time, memory and disk worth telling beforehand.
 protocol TrainingStageSpecification: StageSpecification {
   func cost(_ sizes: StageSizes) -> StageCost
+  /// Names of what the stage trains.
+  func trainedNames(_ names: StudentNames) -> [String]
 }
 
 /// A stage that trains a student of the run's teacher and leaves an artefact.
@@ -89,6 +91,12 @@ protocol NamedWeightsSpecification: StudentStageSpecification {
   var parameters: [NamePattern] { get }
   /// Whether a tied head that is named becomes a weight beside the embedding.
   var untiesHead: Bool { get }
+}
+
+extension NamedWeightsSpecification {
+  func trainedNames(_ names: StudentNames) -> [String] {
+    names.matching(parameters, untiesHead: untiesHead)
+  }
 }
 
 /// The stages a recipe may name, in the order in which it may name them.

@@ -13,7 +13,7 @@ public struct StoredActivationsSpecification: Sendable, Equatable {
       "storage", default: .float32,
       "Type of the stored activations; bfloat16 halves the file and rounds.")
     layersPerBlock = reader.integer(
-      "layersPerBlock", in: 1...Int.max, default: 1,
+      "layersPerBlock", in: 1...65_536, default: 1,
       "Layers whose inputs are captured and trained together.")
   }
 }

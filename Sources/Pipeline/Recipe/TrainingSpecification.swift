@@ -40,9 +40,9 @@ public struct TrainingSpecification: Sendable, Equatable {
 
   init(_ reader: DocumentReader, learningRate: Double) {
     let steps = reader.optionalInteger(
-      "steps", in: 1...Int.max, "Optimizer steps to take. Give this or \"epochs\".")
+      "steps", in: 1...(1 << 31), "Optimizer steps to take. Give this or \"epochs\".")
     let epochs = reader.optionalInteger(
-      "epochs", in: 1...Int.max,
+      "epochs", in: 1...(1 << 20),
       "Passes over the training sequences to make. Give this or \"steps\".")
     length = steps.map(TrainingLength.steps) ?? .epochs(epochs ?? 1)
     batchSize = reader.integer(

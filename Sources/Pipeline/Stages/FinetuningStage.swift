@@ -35,7 +35,9 @@ extension Decoder {
   func trainOnly(
     _ patterns: [NamePattern], untiesHead: Bool = false, stage: some StageSpecification
   ) throws {
-    let problems = patterns.compactMap { problem(of: $0, untiesHead: untiesHead) }
+    var known = parameters.map(\.name) + weightShapes.map(\.name)
+    if untiesHead { known.append("lm_head.weight") }
+    let problems = patterns.compactMap { $0.problem(among: known) }
     if !problems.isEmpty {
       throw ModelError(location: "the stage \"\(stage.name)\"", problems: problems)
     }
@@ -46,13 +48,15 @@ extension Decoder {
     }
     unfreezeWeights(untiesHead: untiesHead, where: isWanted)
   }
+}
 
-  /// Why a pattern cannot say what is trained; nil when it names something.
-  func problem(of pattern: NamePattern, untiesHead: Bool = false) -> String? {
-    var names = parameters.map(\.name) + weightShapes.map(\.name)
-    if untiesHead { names.append("lm_head.weight") }
-    if names.contains(where: pattern.matches) { return nil }
-    return "no parameter of the student is named \"\(pattern)\"; expected a pattern of names such "
-      + "as \"\(names.first ?? "*")\""
+extension NamePattern {
+  /// Why the pattern cannot say what is trained; nil when it names something.
+  ///
+  /// - Parameter place: which names they are.
+  func problem(among names: [String], _ place: String = "of the student") -> String? {
+    if names.contains(where: matches) { return nil }
+    return "no parameter \(place) is named \"\(self)\"; expected a pattern of names such as "
+      + "\"\(names.first ?? "*")\""
   }
 }

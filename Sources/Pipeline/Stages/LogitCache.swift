@@ -21,9 +21,8 @@ struct LogitCache {
   private static let logProbabilities = "log_probabilities"
   private static let remainingMass = "remaining_mass"
 
-  /// Where a training sequence is stored, by its index in the data.
-  let trainSlots: [Int: Int]
-  let validationSlots: [Int]
+  /// A sequence is stored in the rows of its slot.
+  let sequences: StageSequences
   private let topK: Int
   private let sequenceLength: Int
   private let datasets: (ids: HDF5Dataset, logProbabilities: HDF5Dataset, remaining: HDF5Dataset)
@@ -37,21 +36,11 @@ struct LogitCache {
     _ specification: CachedLogitsSpecification, stage: String, data: RecipeData, steps: Int,
     sequencesPerStep: Int, context: StageContext
   ) throws -> LogitCache {
-    var sequences: [PackedSequence] = []
-    var trainSlots: [Int: Int] = [:]
-    for step in 0..<steps {
-      for index in data.trainingIndices(step: step, count: sequencesPerStep)
-      where trainSlots[index] == nil {
-        trainSlots[index] = sequences.count
-        sequences.append(data.train[index])
-      }
-    }
-    let validationSlots = data.validation.indices.map { sequences.count + $0 }
-    sequences += data.validation
+    let sequences = StageSequences(data, steps: steps, sequencesPerStep: sequencesPerStep)
     let vocabulary = context.teacher.decoder.configuration.vocabularySize
     let header = LogitCacheHeader(
       teacher: try context.teacher.source.contentDigest(), data: digest(of: sequences),
-      sequenceLength: sequences[0].tokens.count, topK: specification.topK)
+      sequenceLength: sequences.length, topK: specification.topK)
     if !FileManager.default.fileExists(atPath: specification.path) {
       try write(header, sequences, to: specification.path, stage: stage, context: context)
     }
@@ -67,7 +56,7 @@ struct LogitCache {
       return dataset
     }
     return LogitCache(
-      trainSlots: trainSlots, validationSlots: validationSlots, topK: header.topK,
+      sequences: sequences, topK: header.topK,
       sequenceLength: header.sequenceLength,
       datasets: (
         try dataset(ids, header.topK), try dataset(logProbabilities, header.topK),
@@ -105,9 +94,10 @@ struct LogitCache {
   // MARK: Writing
 
   /// Of everything that the teacher sees: tokens, and where documents begin and end.
-  private static func digest(of sequences: [PackedSequence]) -> String {
+  private static func digest(of sequences: StageSequences) -> String {
     Digest.sha256 { update in
-      for sequence in sequences {
+      for slot in sequences.slots {
+        let sequence = sequences[slot]
         sequence.tokens.withUnsafeBytes(update)
         sequence.segments.flatMap { [Int64($0.start), Int64($0.count)] }.withUnsafeBytes(update)
       }
@@ -115,7 +105,7 @@ struct LogitCache {
   }
 
   private static func write(
-    _ header: LogitCacheHeader, _ sequences: [PackedSequence], to path: String, stage: String,
+    _ header: LogitCacheHeader, _ sequences: StageSequences, to path: String, stage: String,
     context: StageContext
   ) throws {
     let (length, k) = (header.sequenceLength, header.topK)
@@ -133,11 +123,11 @@ struct LogitCache {
           Self.logProbabilities, shape: [rows, k], type: .float32, rowsPerChunk: length)
         let remaining = try file.createDataset(
           Self.remainingMass, shape: [rows, 1], type: .float32, rowsPerChunk: length)
-        for (slot, sequence) in sequences.enumerated() {
+        for slot in sequences.slots {
           if let signal = context.interruption.signalName {
             throw Preempted(stage: stage, step: 0, signalName: signal)
           }
-          let batch = PackedBatch([sequence])
+          let batch = PackedBatch([sequences[slot]])
           let hidden = teacher.hiddenStates(
             batch.tokens, layout: batch.layout, on: Tape(isRecording: false))
           let top = linearTopTokens(hidden.value, head: teacher.head, count: k)
@@ -218,7 +208,17 @@ struct LogitCacheHeader: Equatable {
 extension CachedLogitsSpecification {
   /// Looks whether a file that is there can be the teacher's.
   func check(sequenceLength: Int, teacherDigest: () throws -> String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { return }
+    guard FileManager.default.fileExists(atPath: path) else {
+      let folder = FilePath.folder(of: path)
+      var isFolder: ObjCBool = false
+      if !FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder)
+        || !isFolder.boolValue
+      {
+        throw InputError(
+          path, nil, "cannot be written: \(folder) is no folder; make it, or name another file")
+      }
+      return
+    }
     let header = try LogitCacheHeader.read(path)
     try header.require(
       LogitCacheHeader(

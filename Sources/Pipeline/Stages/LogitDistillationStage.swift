@@ -66,7 +66,7 @@ struct LogitDistillation {
       let part = Array(indices[start..<start + training.batchSize])
       let sums = try measure(
         PackedBatch(part.map { data.train[$0] }),
-        slots: cache.map { cache in part.map { cache.trainSlots[$0]! } }, share: share)
+        slots: cache.map { cache in part.map { cache.sequences.trainSlots[$0]! } }, share: share)
       divergence += sums.meanDivergence * share
       crossEntropy += sums.meanCrossEntropy * share
       tokens += sums.tokens
@@ -81,7 +81,8 @@ struct LogitDistillation {
     var total = Sums()
     for (index, sequence) in data.validation.enumerated() {
       let sums = try measure(
-        PackedBatch([sequence]), slots: cache.map { [$0.validationSlots[index]] }, share: nil)
+        PackedBatch([sequence]),
+        slots: cache.map { [$0.sequences.validationSlots.lowerBound + index] }, share: nil)
       total.divergence += sums.divergence
       total.crossEntropy += sums.crossEntropy
       total.tokens += sums.tokens

@@ -60,6 +60,13 @@ public struct RecipeData: Sendable {
 
   /// - Throws: `DatasetError`.
   init(_ specification: DataSpecification, model: LoadedModel, seed: UInt64) throws {
+    try self.init(specification, model: model, seed: seed, test: nil)
+  }
+
+  /// - Parameter test: what the test data already is; nil reads it.
+  private init(
+    _ specification: DataSpecification, model: LoadedModel, seed: UInt64, test: [PackedSequence]?
+  ) throws {
     self.seed = seed
     self.specification = specification
     order = specification.order
@@ -91,7 +98,7 @@ public struct RecipeData: Sendable {
       ? Self.radlads(specification, tokens: readTokens, sequences: train.count) : nil
     epochs = EpochOrders(count: train.count, seed: seed)
     validation = Array(try load(specification.validation, specification.validationSequences))
-    test = Array(try load(specification.test, specification.testSequences))
+    self.test = try test ?? Array(load(specification.test, specification.testSequences))
   }
 
   /// Ready ids were checked as they were read.
@@ -109,7 +116,7 @@ public struct RecipeData: Sendable {
     }
   }
 
-  /// The same texts in sequences of another length.
+  /// The same texts in sequences of another length; those of the test data stay what they are.
   ///
   /// - Parameter sequenceLength: nil leaves them as they are.
   /// - Throws: `DatasetError`.
@@ -119,7 +126,7 @@ public struct RecipeData: Sendable {
     }
     var specification = specification
     specification.packing.sequenceLength = sequenceLength
-    return try RecipeData(specification, model: model, seed: seed)
+    return try RecipeData(specification, model: model, seed: seed, test: test)
   }
 
   private static func radlads(

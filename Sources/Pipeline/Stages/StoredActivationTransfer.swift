@@ -26,48 +26,63 @@ struct StoredActivationTransfer {
   let activations: StoredActivationsSpecification
   let context: StageContext
 
-  /// Training sequences that the stage will use, then those of validation, each once.
-  private struct Sequences {
-    var all: [PackedSequence] = []
-    /// Where a training sequence is stored.
-    var trainSlots: [Int: Int] = [:]
-    var validationSlots: [Int] = []
-  }
-
   func run() throws {
     let training = specification.training!
     let totalSteps = training.length.steps(
       sequences: context.data.train.count, sequencesPerStep: training.sequencesPerStep)
-    let sequences = collect(training, totalSteps: totalSteps)
-    let layers = context.teacher.decoder.layers
-    let converted = context.student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }
-      .map(\.index)
-    guard let last = converted.last else { return }
-    var previous: String?
-    for (block, start) in stride(from: 0, through: last, by: activations.layersPerBlock)
-      .enumerated()
-    {
-      let block = ActivationBlock(
-        index: block,
-        layers: Array(layers[start..<min(start + activations.layersPerBlock, last + 1)]),
-        folder: context.run.path + "/activations")
-      let name = "\(specification.name)/\(block.name)"
-      let targets = block.layers.map(\.index).filter(converted.contains)
-      // A resumed run finds the files of the blocks before gone; their weights are in checkpoints.
-      let isTrained = try isTrained(name, totalSteps: totalSteps)
-      if !isTrained, !FileManager.default.fileExists(atPath: block.path) {
+    // Groups may name what one block alone has, so they are held against all of them here.
+    try TrainingLoop.check(
+      specification.name, training, totalSteps: totalSteps,
+      context.student.parameters.filter(\.parameter.isTrainable).map(\.name))
+    let sequences = StageSequences(
+      context.data, steps: totalSteps, sequencesPerStep: training.sequencesPerStep)
+    let blocks = blocks
+    let captured = try firstBlockToCapture(blocks, totalSteps: totalSteps)
+    let convertedCount = blocks.reduce(0) { $0 + $1.targets.count }
+    for (index, block) in blocks.enumerated() {
+      let previous = index == 0 ? nil : blocks[index - 1].path
+      if index >= captured, !FileManager.default.fileExists(atPath: block.path) {
         try capture(block, sequences, after: previous)
       }
-      if !targets.isEmpty {
+      if !block.targets.isEmpty {
         try train(
-          block, name, sequences, layers: targets, convertedCount: converted.count,
-          totalSteps: totalSteps)
+          block, sequences, convertedCount: convertedCount, totalSteps: totalSteps)
       }
       try remove(previous)
-      previous = block.path
     }
-    try remove(previous)
+    try remove(blocks.last?.path)
   }
+
+  /// Up to the last layer that is converted.
+  private var blocks: [ActivationBlock] {
+    let converted = context.student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }
+      .map(\.index)
+    let layers = context.teacher.decoder.layers
+    guard let last = converted.last else { return [] }
+    let size = activations.layersPerBlock
+    return stride(from: 0, through: last, by: size).enumerated().map { index, start in
+      let layers = Array(layers[start..<min(start + size, last + 1)])
+      return ActivationBlock(
+        index: index, layers: layers,
+        targets: layers.map(\.index).filter(converted.contains),
+        folder: context.run.path + "/activations")
+    }
+  }
+
+  /// A resumed run finds the files of blocks gone that are done with. What it needs is that of the
+  /// first block which is not trained, from the last file before it.
+  private func firstBlockToCapture(_ blocks: [ActivationBlock], totalSteps: Int) throws -> Int {
+    let pending = try blocks.firstIndex {
+      try !$0.targets.isEmpty && !isTrained(name(of: $0), totalSteps: totalSteps)
+    }
+    guard let pending else { return blocks.count }
+    let existing = blocks[...pending].lastIndex {
+      FileManager.default.fileExists(atPath: $0.path)
+    }
+    return existing.map { $0 + 1 } ?? 0
+  }
+
+  private func name(of block: ActivationBlock) -> String { "\(specification.name)/\(block.name)" }
 
   private func isTrained(_ name: String, totalSteps: Int) throws -> Bool {
     let folder = try context.run.checkpointsPath(stage: name)
@@ -79,32 +94,18 @@ struct StoredActivationTransfer {
     try FileManager.default.removeItem(atPath: path)
   }
 
-  private func collect(_ training: TrainingSpecification, totalSteps: Int) -> Sequences {
-    var result = Sequences()
-    for step in 0..<totalSteps {
-      for index in context.data.trainingIndices(step: step, count: training.sequencesPerStep)
-      where result.trainSlots[index] == nil {
-        result.trainSlots[index] = result.all.count
-        result.all.append(context.data.train[index])
-      }
-    }
-    for sequence in context.data.validation {
-      result.validationSlots.append(result.all.count)
-      result.all.append(sequence)
-    }
-    return result
-  }
-
   // MARK: Capture
 
-  private func capture(_ block: ActivationBlock, _ sequences: Sequences, after previous: String?)
+  private func capture(
+    _ block: ActivationBlock, _ sequences: StageSequences, after previous: String?
+  )
     throws
   {
-    let length = sequences.all[0].tokens.count
+    let length = sequences.length
     let width = context.teacher.decoder.configuration.hiddenSize
-    let rows = sequences.all.count * length
+    let rows = sequences.count * length
     let source = try previous.map { try HDF5File.open($0).dataset(ActivationBlock.output) }
-    context.progress.begin(stage: "capture \(block.name)", totalSteps: sequences.all.count)
+    context.progress.begin(stage: "capture \(block.name)", totalSteps: sequences.count)
     try FileManager.default.createDirectory(
       atPath: block.folder, withIntermediateDirectories: true)
     try AtomicFile.publish(
@@ -118,12 +119,12 @@ struct StoredActivationTransfer {
         }
         let output = try file.createDataset(
           ActivationBlock.output, shape: [rows, width], type: .float32, rowsPerChunk: length)
-        for (slot, sequence) in sequences.all.enumerated() {
+        for slot in sequences.slots {
           if let signal = context.interruption.signalName {
             throw Preempted(
               stage: specification.name, step: 0, signalName: signal)
           }
-          let batch = PackedBatch([sequence])
+          let batch = PackedBatch([sequences[slot]])
           let layout = batch.layout
           let tape = Tape(isRecording: false)
           var x = tape.constant(
@@ -167,13 +168,14 @@ struct StoredActivationTransfer {
   // MARK: Training
 
   private func train(
-    _ block: ActivationBlock, _ name: String, _ sequences: Sequences, layers: [Int],
-    convertedCount: Int, totalSteps: Int
+    _ block: ActivationBlock, _ sequences: StageSequences, convertedCount: Int, totalSteps: Int
   ) throws {
+    let name = name(of: block)
+    let layers = block.targets
     let training = specification.training!
     let objective = specification.objective
     let width = context.teacher.decoder.configuration.hiddenSize
-    let length = sequences.all[0].tokens.count
+    let length = sequences.length
     var opened: [HDF5Dataset]?
     let datasets = { () throws -> [HDF5Dataset] in
       if let opened { return opened }
@@ -206,7 +208,7 @@ struct StoredActivationTransfer {
       parameters: context.student.parameters.filter { entry in
         entry.parameter.isTrainable
           && layers.contains { entry.name.hasPrefix("model.layers.\($0).") }
-      }, context: context)
+      }, context: context, checksGroups: false)
     let factor = 1 / Double(convertedCount * training.gradientAccumulation)
     try loop.run(
       train: { step in
@@ -225,7 +227,7 @@ struct StoredActivationTransfer {
         ? nil
         : {
           try sequences.validationSlots.map {
-            try losses(PackedBatch([sequences.all[$0]]), [$0], nil).mean
+            try losses(PackedBatch([sequences[$0]]), [$0], nil).mean
           }.mean
         })
   }
@@ -238,6 +240,8 @@ private struct ActivationBlock {
 
   let index: Int
   let layers: [DecoderLayer]
+  /// Indices of those that are trained.
+  let targets: [Int]
   let folder: String
 
   var name: String {

@@ -34,11 +34,12 @@ final class TrainingLoop {
   ///   - name: stage, also the folder of its checkpoints.
   ///   - parameters: what is trained, under their checkpoint names.
   ///   - decaysVectors: whether weight decay acts on biases, norms and factors too.
+  ///   - checksGroups: whether every group has to name one of these parameters.
   /// - Throws: `StageMistake` for a schedule longer than the stage, and groups without parameters.
   init(
     _ name: String, _ specification: TrainingSpecification, totalSteps: Int,
     parameters: [(name: String, parameter: Parameter)], context: StageContext,
-    decaysVectors: Bool = true
+    decaysVectors: Bool = true, checksGroups: Bool = true
   ) throws {
     self.name = name
     self.specification = specification
@@ -47,7 +48,8 @@ final class TrainingLoop {
     self.context = context
     checkpoints = StageCheckpoints(
       folder: try context.run.checkpointsPath(stage: name), log: { context.progress.log($0) })
-    try Self.check(name, specification, totalSteps: totalSteps, parameters.map(\.name))
+    try Self.check(
+      name, specification, totalSteps: totalSteps, checksGroups ? parameters.map(\.name) : nil)
     groups = parameters.map { entry in
       specification.optimizer.groups.first { $0.includes(entry.name) }
     }
@@ -59,8 +61,10 @@ final class TrainingLoop {
       totalSteps: totalSteps)
   }
 
-  private static func check(
-    _ name: String, _ specification: TrainingSpecification, totalSteps: Int, _ names: [String]
+  /// - Parameter names: of what is trained; nil for a part of it.
+  /// - Throws: `StageMistake`.
+  static func check(
+    _ name: String, _ specification: TrainingSpecification, totalSteps: Int, _ names: [String]?
   ) throws {
     let warmup = specification.schedule.warmupSteps
     if totalSteps <= warmup {
@@ -69,6 +73,7 @@ final class TrainingLoop {
         problem: "found \(warmup), expected fewer than the \(totalSteps) steps that the stage's "
           + "epochs have; give more text, smaller batches or a shorter warm-up")
     }
+    guard let names else { return }
     for (index, group) in specification.optimizer.groups.enumerated()
     where !names.contains(where: group.includes) {
       throw StageMistake(

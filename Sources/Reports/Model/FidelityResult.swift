@@ -16,7 +16,7 @@ public struct FidelityResult: Sendable, Equatable {
     /// Spearman's rank correlation between attention weight and query-key product within a row,
     /// mean over rows; the teacher's softmax has 1.
     public var monotonicity: Double
-    /// Effective sequence length `Σ_j (i − j) a_ij`, tokens, mean over rows.
+    /// Effective sequence length `Σ_j |i − j| a_ij`, tokens, mean over rows.
     public var teacherReach: Double
     public var studentReach: Double
 

@@ -68,8 +68,8 @@ struct IndexedTokenTests {
       // 5 sequences of 12 are all there is: the last is dropped when nothing follows.
       Windows(length: 12, lastRemainder: .dropped), Windows(length: 12),
       Windows(maximumSequences: 1), Windows(lastRemainder: .dropped, maximumSequences: 3),
-      // Served by the packer itself.
-      Windows(length: 7, lastRemainder: .padded), Windows(length: 2),
+      // Served by the packer itself: it pads, or leaves out sequences of documents of one token.
+      Windows(length: 7, lastRemainder: .padded), Windows(length: 4), Windows(length: 2),
     ]
   }
 
@@ -77,8 +77,8 @@ struct IndexedTokenTests {
   func mapped(_ windows: Windows) throws {
     let folder = try DatasetFolder()
     // 60 ids, not in the order of their documents.
-    let counts: [Int32] = [2, 9, 14, 3, 30, 2]
-    let order = [3, 0, 4, 1, 5, 2]
+    let counts: [Int32] = [2, 9, 12, 3, 30, 2, 1, 1]
+    let order = [3, 0, 4, 1, 6, 7, 5, 2]
     let starts = counts.indices.map { counts[..<$0].reduce(0, +) }
     let ids = (0..<60).map { Int32(($0 * 7) % 53) }
     let bytes = { (value: any FixedWidthInteger) in
@@ -86,9 +86,9 @@ struct IndexedTokenTests {
     }
     _ = try folder.file(
       "a.bin", bytes: ids.flatMap { withUnsafeBytes(of: $0.littleEndian) { Array($0) } })
-    var index = IndexedTokenFile.magic + bytes(1) + [4] + bytes(6) + bytes(7)
+    var index = IndexedTokenFile.magic + bytes(1) + [4] + bytes(8) + bytes(9)
     index += order.flatMap { withUnsafeBytes(of: counts[$0]) { Array($0) } }
-    index += order.flatMap { bytes(4 * starts[$0]) } + (0...6).flatMap { bytes($0) }
+    index += order.flatMap { bytes(4 * starts[$0]) } + (0...8).flatMap { bytes($0) }
     let path = try folder.file("a.idx", bytes: index).replacing(".idx", with: ".bin")
 
     var packing = PackingSpecification(sequenceLength: windows.length)

@@ -154,11 +154,11 @@ import Training
       ),
       (
         ["stages[0].steps=0"],
-        "$.stages[0].steps: found the integer 0, expected an integer of at least 1"
+        "$.stages[0].steps: found the integer 0, expected an integer from 1 to 2147483648"
       ),
       (
         ["stages[0].steps=many"],
-        "$.stages[0].steps: found the string \"many\", expected an integer of at least 1"
+        "$.stages[0].steps: found the string \"many\", expected an integer from 1 to 2147483648"
       ),
       (["stages[0].stpes=3"], "$.stages[0].stpes: is not a known key; did you mean \"steps\"?"),
       (
@@ -256,7 +256,7 @@ import Training
       ),
       (
         ["stages[0].activations.layersPerBlock=0"],
-        "$.stages[0].activations.layersPerBlock: found the integer 0, expected an integer of at least 1"
+        "$.stages[0].activations.layersPerBlock: found the integer 0, expected an integer from 1 to 65536"
       ),
       (
         ["stages[1].rank=0"],
@@ -317,7 +317,7 @@ import Training
         sample.json: 5 mistakes
           $.seed: found the string "x", expected an integer of at least 0
           $.teacher.pth: is not a known key; did you mean "path"?
-          $.stages[0].steps: found the integer 0, expected an integer of at least 1
+          $.stages[0].steps: found the integer 0, expected an integer from 1 to 2147483648
           $.stages[1].rank: found the integer 0, expected an integer from 1 to 16384
           $.stges: is not a known key; did you mean "stages"?
         """)

@@ -25,6 +25,21 @@ import Transformers
       ])
   }
 
+  @Test func `A stage's own length is held against the student's and the data's`() throws {
+    let stage = #"stages[1]={"stage": "finetune", "steps": 1, "sequenceLength": 4096}"#
+    #expect(
+      try SampleRecipe.mistakes([Self.student(2048), stage, "data.maximumTokens=4000"]) == [
+        """
+        $.student.featureMap.maximumLength: found 2048, expected at least the 4096 tokens of \
+        stages[1].sequenceLength
+        """,
+        """
+        $.stages[1].sequenceLength: found 4096, expected at most the 4000 tokens of \
+        data.maximumTokens
+        """,
+      ])
+  }
+
   @Test func `A recipe is held against its teacher's heads`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }

@@ -104,16 +104,42 @@ import Transformers
     #expect(plan.stages[0].trainedParameters == 12 * 12 * 2 * (64 * 64 + 64))
   }
 
-  /// Of a committed recipe, on a checkpoint of the right shapes and a line of text.
-  private func plan(_ recipe: String, _ configuration: JSONValue) throws -> ConversionPlan {
+  @Test("RADLADS' conversion of Qwen2.5-7B plans from headers alone")
+  func planQwen() throws {
+    let (hidden, width, layers) = (3584, 512, 28)
+    let plan = try plan(
+      "radlads-qwen2.5-7b",
+      [
+        "model_type": "qwen2", "hidden_size": .integer(hidden),
+        "num_hidden_layers": .integer(layers), "num_attention_heads": 28,
+        "num_key_value_heads": 4, "intermediate_size": 18944, "vocab_size": 152064,
+        "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0,
+        "tie_word_embeddings": false, "hidden_act": "silu",
+      ], data: "tokens.bin")
+    #expect(plan.stages.map(\.name) == ["output-alignment", "logit-distillation", "finetune"])
+    // 100, 500 and 100 million tokens.
+    #expect(plan.stages.map { $0.tokens / 1_000_000 } == [100, 500, 100])
+    // The projections, and the decay, learning rate, value mix (above layer 0) and gate of the
+    // ranks that the reference's rule gives for this width.
+    #expect(plan.stages[0].trainedParameters > layers * 2 * hidden * (hidden + width))
+    #expect(plan.stages[1].trainedParameters > 7_600_000_000)
+    #expect(plan.stages[1].trainedParameters == plan.stages[2].trainedParameters)
+  }
+
+  /// Of a committed recipe, on a checkpoint of the right shapes, a line of text and a few tokens.
+  private func plan(
+    _ recipe: String, _ configuration: JSONValue, data: String = "text.jsonl"
+  ) throws -> ConversionPlan {
     let folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
     defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
     try SparseCheckpoint.write(configuration, to: folder + "/teacher")
     try Data("{\"instruction\":\"a\",\"output\":\"b\",\"text\":\"c\"}\n".utf8)
       .write(to: URL(fileURLWithPath: folder + "/text.jsonl"))
+    try IndexedTokenWriter.write(
+      [Int32](0..<2000), vocabularySize: 2000, to: folder + "/tokens.bin")
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let names = ["train", "validation", "test"].map { "data.\($0)[0].path=\(folder)/text.jsonl" }
+    let names = ["train", "validation", "test"].map { "data.\($0)[0].path=\(folder)/\(data)" }
     return try ConversionPlan(
       try LoadedRecipe(
         path: "\(root.path)/recipes/\(recipe).json",

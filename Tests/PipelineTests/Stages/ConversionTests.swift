@@ -1,4 +1,5 @@
 import Checkpoints
+import Corpus
 import Documents
 import Foundation
 import TensorCore
@@ -110,6 +111,44 @@ private let artefacts = [
       #expect(try teacher.bytes(artefacts[0]) == expected[0], "\(polls)")
       #expect(try teacher.bytes("run/metrics.jsonl") == expected[2], "\(polls)")
     }
+  }
+
+  @Test("blocks without a converted layer are captured again only where a later one needs them")
+  func storedActivationsBesideSoftmax() throws {
+    let teacher = try TinyTeacher(layers: 4)
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe(
+      "stages[0].activations={}", "student.softmaxLayers=[1]", "stages[1].steps=1",
+      "stages[1].schedule.warmupSteps=0")
+    _ = try teacher.run(recipe)
+    let paths = [artefacts[0], "run/metrics.jsonl"]
+    let expected = try paths.map(teacher.bytes)
+    // Within the capture and the training of every block, the last one's too.
+    for polls in [5, 30, 40, 55, 65, 72, 80] {
+      try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+      try teacher.runInterrupted(recipe, afterPolls: polls)
+      #expect(try paths.map(teacher.bytes) == expected, "\(polls)")
+    }
+    #expect(!teacher.exists("run/activations/block-0001.h5"))
+  }
+
+  @Test(
+    "text too short for a step of stored activations, or for a later stage, is said at the start")
+  func tooLittleText() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let short = #expect(throws: StageMistake.self) {
+      try teacher.run(
+        try teacher.recipe(
+          "stages[0].activations={}", "~stages[0].steps", "stages[0].epochs=1",
+          "stages[0].batchSize=64"))
+    }
+    #expect(
+      short?.description.contains("found 0, expected fewer than the 0 steps") == true)
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    let finetune = #"stages[1]={"stage":"finetune","steps":1,"sequenceLength":4096}"#
+    #expect(throws: DatasetError.self) { try teacher.run(try teacher.recipe(finetune)) }
+    #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
   }
 
   @Test("merged adapters give the perplexity of the adapters")

@@ -132,20 +132,30 @@ import Transformers
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let group = #"stages[2].optimizer.groups=[{"parameters":["*.mlp.up_proj.*"],"learningRate":1}]"#
     let idle = try recipe(teacher, group, #"stages[2].parameters=["*.self_attn.*"]"#)
-    let error = #expect(throws: StageMistake.self) { try teacher.run(idle) }
-    #expect(
-      try #require(error).description
-        == "the stage \"finetune\", optimizer.groups[0].parameters: names nothing that the stage "
-        + "trains; expected patterns of names such as \"model.layers.0.self_attn.feature_map_q.mlp.layer\""
-    )
+    for attempt in [
+      { _ = try teacher.run(idle) }, { try idle.checkStudent() }, { _ = try ConversionPlan(idle) },
+    ] {
+      let error = #expect(throws: ModelError.self) { try attempt() }
+      #expect(
+        error?.problems == [
+          "stages[2].optimizer.groups[0].parameters: no parameter that the stage trains is named "
+            + "\"*.mlp.up_proj.*\"; expected a pattern of names such as "
+            + "\"model.layers.0.self_attn.feature_map_q.mlp.layer\""
+        ])
+    }
+    #expect(!teacher.exists("run"))
     let unknown = try recipe(
       teacher, #"stages[2].optimizer.groups=[{"parameters":["*.w0"],"learningRate":1}]"#)
     let problem = #expect(throws: ModelError.self) { try unknown.checkStudent() }
     #expect(
       try #require(problem).problems.first?.hasPrefix(
-        "stages[2].optimizer.groups[0].parameters: no parameter of the student is named \"*.w0\"")
-        == true)
-    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+        "stages[2].optimizer.groups[0].parameters: no parameter that the stage trains is named "
+          + "\"*.w0\"") == true)
+    // What stages add is known before they have run.
+    try recipe(
+      teacher, #"stages[1].optimizer.groups=[{"parameters":["*.lora_B.*"],"learningRate":1e-3}]"#,
+      #"stages[2].parameters=["*.o_proj.lora_A.*"]"#
+    ).checkStudent()
     let long = try recipe(
       teacher, "~stages[2].steps", "stages[2].epochs=1",
       #"stages[2].schedule={"kind":"linear","warmupSteps":46}"#)

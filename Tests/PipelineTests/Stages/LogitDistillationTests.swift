@@ -234,6 +234,22 @@ import Transformers
       ": is no file of cached logits; remove it, or name another")
   }
 
+  @Test("a folder that is not there is missed before any work, not after the stage before")
+  func missingFolder() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let path = teacher.folder + "/cache/logits.h5"
+    let error = #expect(throws: InputError.self) {
+      try teacher.run(
+        try recipe(teacher, #"stages[1].cachedLogits={"path":"\#(path)","topK":4}"#))
+    }
+    #expect(
+      error?.description
+        == "\(path): cannot be written: \(teacher.folder)/cache is no folder; make it, or name "
+        + "another file")
+    #expect(!teacher.exists("run"))
+  }
+
   @Test("more tokens than the teacher has, and patterns of nothing, are refused")
   func mistakes() throws {
     let teacher = try TinyTeacher()

@@ -41,23 +41,29 @@ import Transformers
     let options = [
       "stages[0].attentionWeightCrossEntropyWeight=1", "stages[0].activations={}",
     ]
-    let check = { (mixer: String) in
-      try teacher.recipe([#"student={"mixer": "\#(mixer)"}"#] + options).checkStudent()
+    let recipe = { (mixer: String) in
+      try teacher.recipe([#"student={"mixer": "\#(mixer)"}"#] + options)
     }
-    try check("linear")
-    let error = #expect(throws: ModelError.self) { try check("rad-rwkv7") }
-    #expect(
-      error?.problems == [
-        """
-        stages[0].attentionWeightCrossEntropyWeight is above 0, but the student has no attention \
-        weights to compare; set it to 0
-        """,
-        """
-        stages[0].activations trains blocks of layers apart, but this student's layers share the \
-        values of the first; set it to null
-        """,
-      ])
-    #expect(#expect(throws: ModelError.self) { try check("rad-rwkv6") }?.problems.count == 1)
+    try recipe("linear").checkStudent()
+    for check: (LoadedRecipe) throws -> Void in [
+      { try $0.checkStudent() }, { _ = try ConversionPlan($0) }, { _ = try teacher.run($0) },
+    ] {
+      let error = #expect(throws: ModelError.self) { try check(try recipe("rad-rwkv7")) }
+      #expect(
+        error?.problems == [
+          """
+          stages[0].attentionWeightCrossEntropyWeight is above 0, but the student has no \
+          attention weights to compare; set it to 0
+          """,
+          """
+          stages[0].activations trains blocks of layers apart, but this student's layers share the \
+          values of the first; set it to null
+          """,
+        ])
+      let other = #expect(throws: ModelError.self) { try check(try recipe("rad-rwkv6")) }
+      #expect(other?.problems.count == 1)
+    }
+    #expect(!teacher.exists("run"))
   }
 
   @Test func `A sixth generation is trained from stored activations as in the joint pass`() throws {

@@ -5,16 +5,16 @@ import TensorCore
 
 @testable import Pipeline
 
-/// A random teacher of the llama family, 2 layers of 32, and token ids, in a folder of its own.
+/// A random teacher of the llama family, layers of 32, and token ids, in a folder of its own.
 struct TinyTeacher: TinyModel {
   let folder: String
 
-  init(poisoned: Bool = false, seed: UInt64 = 3) throws {
+  init(poisoned: Bool = false, seed: UInt64 = 3, layers: Int = 2) throws {
     folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
     try FileManager.default.createDirectory(
       atPath: folder + "/teacher", withIntermediateDirectories: true)
     let configuration: JSONValue = [
-      "model_type": "llama", "hidden_size": 32, "num_hidden_layers": 2,
+      "model_type": "llama", "hidden_size": 32, "num_hidden_layers": .integer(layers),
       "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48,
       "vocab_size": 61, "max_position_embeddings": 512, "rms_norm_eps": 1e-5,
       "rope_theta": 10000.0, "tie_word_embeddings": true, "hidden_act": "silu",
@@ -27,7 +27,7 @@ struct TinyTeacher: TinyModel {
         (name, StoredTensor(.uniform(shape, in: -bound...bound, using: &generator))))
     }
     add("model.embed_tokens.weight", [61, 32], 1)
-    for layer in 0..<2 {
+    for layer in 0..<layers {
       let prefix = "model.layers.\(layer)"
       add("\(prefix).input_layernorm.weight", [32], 1)
       add("\(prefix).post_attention_layernorm.weight", [32], 1)
