@@ -87,6 +87,27 @@ import Testing
         """)
   }
 
+  @Test func `A student without a window has no half to speak of`() throws {
+    let share = { (untrained: Double) in
+      LinearShare([
+        VariantResult(variant: .teacher, text: SampleReports.text(20)),
+        VariantResult(variant: .student, text: SampleReports.text(30)),
+        VariantResult(variant: .noAttention, text: SampleReports.text(80)),
+        VariantResult(variant: .teacherWindowSinks, text: SampleReports.text(untrained)),
+      ])?.sentence
+    }
+    #expect(
+      try #require(share(40)) == """
+        The linear attention earned its place: perplexity 30.000, without its linear attention 80.000, \
+        the untrained teacher with a window and sinks 40.000; it closes 70.8 % of the gap to the \
+        teacher.
+        """)
+    #expect(
+      try #require(share(25)).hasPrefix(
+        "The linear attention did not earn its place: an untrained window with sinks does as well or "
+          + "better (perplexity 30.000"))
+  }
+
   @Test func `The report tells verdict, numbers, layers, curve and how to repeat`() {
     let lines = SampleReports.full.markdown.split(separator: "\n").map(String.init)
     for line in [

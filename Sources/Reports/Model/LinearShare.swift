@@ -19,6 +19,8 @@ public struct LinearShare: Sendable, Equatable {
   public var gainOverUntrained: Double?
   public var gainOverUntrainedStandardError: Double?
   public var untrainedLoss: Double?
+  /// Whether the student has a window beside its linear attention.
+  public var hasWindow: Bool
 
   public var share: Double? {
     guard let teacherLoss, withoutLinearLoss > teacherLoss else { return nil }
@@ -33,6 +35,7 @@ public struct LinearShare: Sendable, Equatable {
     guard let student = text(.student), let without = text(.windowOnly) ?? text(.noAttention),
       let gain = Self.difference(without, student)
     else { return nil }
+    hasWindow = text(.windowOnly) != nil
     studentLoss = student.meanLoss
     teacherLoss = text(.teacher)?.meanLoss
     withoutLinearLoss = without.meanLoss
@@ -68,20 +71,20 @@ public struct LinearShare: Sendable, Equatable {
   /// The report's sentence.
   public var sentence: String {
     let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
+    let half = hasWindow ? "linear half" : "linear attention"
     let numbers =
-      "perplexity \(perplexity(studentLoss)), without its linear half "
+      "perplexity \(perplexity(studentLoss)), without its \(half) "
       + perplexity(withoutLinearLoss)
       + (untrainedLoss.map {
-        ", the untrained teacher with the same window and sinks \(perplexity($0))"
-      }
-        ?? "")
+        ", the untrained teacher with \(hasWindow ? "the same" : "a") window and sinks "
+          + perplexity($0)
+      } ?? "")
       + (share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "")
-    if hasEarnedItsPlace { return "The linear half earned its place: \(numbers)." }
-    if gain > 2 * (gainStandardError ?? 0) {
-      return
-        "The linear half did not earn its place: an untrained window with sinks does as well or better (\(numbers))."
-    }
-    return
-      "The linear half did not earn its place: without it the student is no worse (\(numbers))."
+    if hasEarnedItsPlace { return "The \(half) earned its place: \(numbers)." }
+    let reason =
+      gain > 2 * (gainStandardError ?? 0)
+      ? "an untrained window with sinks does as well or better"
+      : "without it the student is no worse"
+    return "The \(half) did not earn its place: \(reason) (\(numbers))."
   }
 }
