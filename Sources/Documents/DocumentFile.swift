@@ -96,8 +96,7 @@ public struct DocumentFile: Sendable {
   }
 
   private func synchronizeFolder() throws(Failure) {
-    let folder = (path as NSString).deletingLastPathComponent
-    let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(FilePath.folder(of: path), O_RDONLY | O_CLOEXEC)
     if descriptor < 0 { throw failure("open its folder") }
     defer { close(descriptor) }
     if fsync(descriptor) != 0 { throw failure("make its folder durable") }

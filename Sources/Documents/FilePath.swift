@@ -1,3 +1,5 @@
+import Foundation
+
 /// Parts of a path as the user gave it.
 ///
 /// Foundation's `deletingLastPathComponent` traps on names of one character (swift-foundation 6.3).
@@ -13,6 +15,18 @@ public enum FilePath {
   /// What is behind the last slash.
   public static func name(of path: String) -> String {
     String(trimmed(path).split(separator: "/").last ?? "/")
+  }
+
+  /// A path as a document in `folder` means it.
+  public static func resolve(_ path: String, in folder: String) -> String {
+    path.hasPrefix("/") || folder == "." ? path : "\(folder)/\(path)"
+  }
+
+  /// Whether there is a folder, or a link to one.
+  public static func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      && isFolder.boolValue
   }
 
   /// Without slashes at the end, unless it is the root.

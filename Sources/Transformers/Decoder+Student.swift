@@ -3,6 +3,11 @@ import Students
 import TensorCore
 
 extension Decoder {
+  /// Indices of the layers whose attention was replaced.
+  public var convertedLayers: [Int] {
+    layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
+  }
+
   /// Gives every layer the student's mixer, but for those that keep softmax.
   ///
   /// - Throws: `ModelError` with every reason why the student cannot stand on this teacher.

@@ -26,6 +26,9 @@ extension Decoder {
     return found
   }
 
+  /// What a head of its own is called.
+  public static let headName = DecoderWeights.headName
+
   /// Whether the head is the embedding table, also where both were trained.
   public var isHeadTied: Bool {
     configuration.tiesHead && weights.head?.own === weights.embedding.own

@@ -12,4 +12,13 @@ import Testing
     #expect(FilePath.folder(of: path) == folder)
     #expect(FilePath.name(of: path) == name)
   }
+
+  @Test("a document's paths start from its folder, unless they start from the root")
+  func resolve() {
+    #expect(FilePath.resolve("a/b.json", in: "runs") == "runs/a/b.json")
+    #expect(FilePath.resolve("a/b.json", in: ".") == "a/b.json")
+    #expect(FilePath.resolve("/a/b.json", in: "runs") == "/a/b.json")
+    #expect(FilePath.isFolder("/") && !FilePath.isFolder("/dev/null"))
+    #expect(!FilePath.isFolder("/no such folder"))
+  }
 }

@@ -32,8 +32,7 @@ public struct AblatedDecoders {
   ///   - student: with its mixers and adapters; layers that keep softmax keep it in every row.
   ///   - teacher: the decoder that the student stands on, untouched.
   public init(student: Decoder, teacher: Decoder) {
-    let converted = Set(
-      student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index))
+    let converted = Set(student.convertedLayers)
     guard let first = student.layers.first(where: { converted.contains($0.index) }) else {
       rows = []
       return

@@ -27,11 +27,6 @@ public struct FidelityMeasurement {
     self.options = options
   }
 
-  /// Layers whose attention was replaced.
-  private var convertedLayers: [Int] {
-    student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
-  }
-
   public func run(_ sequences: [EvaluationSequence]) -> FidelityResult {
     run(sequences) { _, _ in }
   }
@@ -44,7 +39,7 @@ public struct FidelityMeasurement {
   public func run(
     _ sequences: [EvaluationSequence], progress: (_ done: Int, _ of: Int) throws -> Void
   ) rethrows -> FidelityResult {
-    let converted = convertedLayers
+    let converted = student.convertedLayers
     let excerpts =
       converted.isEmpty ? [] : FidelityExcerpt.excerpts(of: sequences, options)
     // An encoder predicts nothing to be compared.

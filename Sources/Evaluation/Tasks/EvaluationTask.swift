@@ -78,29 +78,19 @@ public struct EvaluationTask: Sendable {
     }
     name = specification.name
     self.location = location
-    let isFolder = dataPath.map(Self.isFolder) ?? false
+    let isFolder = dataPath.map(FilePath.isFolder) ?? false
     let folder = isFolder ? dataPath! : FilePath.folder(of: location)
     self.dataPath =
-      isFolder || dataPath == nil ? Self.path(specification.data, in: folder) : dataPath!
+      isFolder || dataPath == nil ? FilePath.resolve(specification.data, in: folder) : dataPath!
     self.rows = try rows ?? JSONLines.read(self.dataPath)
     if self.rows.isEmpty {
       throw TaskError.badData("\(self.dataPath): no rows; expected one JSON object a line")
     }
     shotDataPath =
-      specification.shotData.map { Self.path($0, in: folder) } ?? self.dataPath
+      specification.shotData.map { FilePath.resolve($0, in: folder) } ?? self.dataPath
     shotRows =
       specification.shots > 0 && specification.shotData != nil
       ? try JSONLines.read(shotDataPath) : self.rows
-  }
-
-  private static func path(_ path: String, in folder: String) -> String {
-    path.hasPrefix("/") || folder == "." ? path : "\(folder)/\(path)"
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-      && isFolder.boolValue
   }
 }
 

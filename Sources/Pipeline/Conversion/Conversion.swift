@@ -85,10 +85,6 @@ public struct Conversion {
   ) throws -> (summary: String, code: ExitCode) {
     let recipe = loaded.recipe
     let data = try RecipeData(recipe.data, model: teacher, seed: UInt64(recipe.seed))
-    // Text too short for a later stage is said before the first.
-    for length in Set(recipe.stages.compactMap(\.sequenceLength)) {
-      _ = try data.repacked(sequenceLength: length, model: teacher)
-    }
     let context = StageContext(
       recipe: recipe, run: run, teacher: teacher, student: student, data: data,
       metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
@@ -97,6 +93,8 @@ public struct Conversion {
         folder: run.tensorBoardPath, host: ProcessInfo.processInfo.hostName,
         process: Int(ProcessInfo.processInfo.processIdentifier), wallClock: wallClock),
       interruption: interruption, progress: progress, clock: clock)
+    // Text too short for a later stage is said before the first.
+    for stage in recipe.stages { _ = try context.data(of: stage) }
     for stage in recipe.stages {
       if let evaluation = stage as? EvaluationSpecification {
         return try EvaluationStage(

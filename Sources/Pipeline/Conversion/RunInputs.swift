@@ -29,17 +29,10 @@ enum RunInputs {
 
   /// The file itself, or every file below a folder, in order.
   static func regularFiles(_ path: String) throws -> [String] {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
-      isFolder.boolValue
-    else { return [path] }
+    guard FilePath.isFolder(path) else { return [path] }
     return try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
       .map { "\(path)/\($0)" }
-      .filter {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: $0, isDirectory: &isFolder)
-          && !isFolder.boolValue
-      }
+      .filter { FileManager.default.fileExists(atPath: $0) && !FilePath.isFolder($0) }
   }
 
   /// Folders that hold checkpoints, blocks of a stage among them.

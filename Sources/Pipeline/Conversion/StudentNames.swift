@@ -20,7 +20,7 @@ struct StudentNames {
     mixers = student.parameters.filter(\.parameter.isTrainable).map(\.name)
     constants = student.parameters.filter { !$0.parameter.isTrainable }.map(\.name)
     weights = student.weightShapes.map(\.name)
-    convertedLayers = student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
+    convertedLayers = student.convertedLayers
   }
 
   var all: [String] { mixers + constants + weights + added }
@@ -50,13 +50,23 @@ struct StudentNames {
   }
 
   func named(untiesHead: Bool) -> [String] {
-    let head = "lm_head.weight"
-    return untiesHead && !all.contains(head) ? all + [head] : all
+    untiesHead && !all.contains(Decoder.headName) ? all + [Decoder.headName] : all
   }
 
   /// What a stage has trained stands on the student from then on.
   mutating func add(_ trained: [String]) {
     let known = Set(all)
     added += trained.filter { !known.contains($0) }
+  }
+}
+
+extension NamePattern {
+  /// Why the pattern cannot say what is trained; nil when it names something.
+  ///
+  /// - Parameter place: which names they are.
+  func problem(among names: [String], _ place: String = "of the student") -> String? {
+    if names.contains(where: matches) { return nil }
+    return "no parameter \(place) is named \"\(self)\"; expected a pattern of names such as "
+      + "\"\(names.first ?? "*")\""
   }
 }

@@ -41,11 +41,8 @@ struct ExportedTokenizer {
   }
 
   private func copyFiles(to folder: String) throws {
-    var isFolder: ObjCBool = false
-    let isThere = FileManager.default.fileExists(atPath: source.location, isDirectory: &isFolder)
     let origin =
-      isThere && isFolder.boolValue
-      ? source.location : FilePath.folder(of: source.location)
+      FilePath.isFolder(source.location) ? source.location : FilePath.folder(of: source.location)
     for name in Self.copiedNames {
       let path = "\(origin)/\(name)"
       guard FileManager.default.fileExists(atPath: path) else { continue }

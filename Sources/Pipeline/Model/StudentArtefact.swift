@@ -197,7 +197,7 @@ extension StudentArtefact {
       }
     }
     let head = decoder.isHeadTied ? decoder.weights.head : nil
-    let shapes = decoder.weightShapes + (head.map { [("lm_head.weight", $0.shape)] } ?? [])
+    let shapes = decoder.weightShapes + (head.map { [(Decoder.headName, $0.shape)] } ?? [])
     for (name, expected) in shapes {
       guard let tensor = remaining.removeValue(forKey: name) else { continue }
       if tensor.shape.dimensions == expected {

@@ -34,12 +34,10 @@ public struct LoadedRecipe: Sendable {
     do {
       bytes = try Data(contentsOf: URL(fileURLWithPath: path))
     } catch {
-      var isFolder: ObjCBool = false
-      let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
       let reason =
-        !exists
+        !FileManager.default.fileExists(atPath: path)
         ? "does not exist"
-        : isFolder.boolValue ? "is a folder, expected a recipe" : "cannot be read"
+        : FilePath.isFolder(path) ? "is a folder, expected a recipe" : "cannot be read"
       throw .unreadable(path: path, absolutePath: absolute(path), reason: reason)
     }
     do {

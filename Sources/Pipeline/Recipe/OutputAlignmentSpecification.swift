@@ -35,9 +35,8 @@ extension OutputAlignmentSpecification: TransferStageSpecification {
 
   /// The projections, with biases and head norms, become the student's own.
   func prepare(_ student: Decoder) {
-    let prefixes = student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }
-      .map { "model.layers.\($0.index).self_attn." }
-    student.unfreezeWeights { name in prefixes.contains { name.hasPrefix($0) } }
+    let projections = Set(StudentNames(student).projections)
+    student.unfreezeWeights { projections.contains($0) }
   }
 
   func train(in context: StageContext) throws {

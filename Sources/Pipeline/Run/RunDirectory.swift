@@ -134,8 +134,7 @@ public final class RunDirectory: Sendable {
       if !isFolder.boolValue { throw RunError.notAFolder(path: path) }
       return
     }
-    let parent = (path as NSString).deletingLastPathComponent
-    if !parent.isEmpty, parent != path { try createFolder(parent) }
+    try createFolder(FilePath.folder(of: path))
     // Another process may make it between the look and this.
     if mkdir(path, 0o755) != 0, errno != EEXIST {
       throw DocumentFile.Failure(path: path, operation: "create the folder", errorNumber: errno)

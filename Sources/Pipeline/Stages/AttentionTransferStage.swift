@@ -24,7 +24,7 @@ struct AttentionTransferStage {
       teacher: context.teacher.decoder, student: context.student,
       objective: specification.objective)
     let training = specification.training!
-    let converted = pass.convertedLayers
+    let converted = pass.student.convertedLayers
     let loop = try TrainingLoop(
       specification.name, training, totalSteps: totalSteps,
       parameters: context.student.parameters.filter { $0.parameter.isTrainable },

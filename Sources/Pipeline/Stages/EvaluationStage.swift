@@ -104,7 +104,7 @@ struct EvaluationStage {
     let pass = TransferPass(
       teacher: context.teacher.decoder, student: context.student,
       objective: transfer.objective)
-    let converted = pass.convertedLayers
+    let converted = pass.student.convertedLayers
     let measured = test.prefix(Self.transferSequences)
       .map { pass.losses(PackedBatch([$0]), gradientFactor: nil) }
     var byLayer = [Double?](repeating: nil, count: context.student.layers.count)

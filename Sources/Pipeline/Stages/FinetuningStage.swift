@@ -10,8 +10,7 @@ struct FinetuningStage {
   func run() throws {
     let student = context.student
     try student.trainOnly(specification.parameters, stage: specification)
-    let data = try context.data.repacked(
-      sequenceLength: specification.sequenceLength, model: context.teacher)
+    let data = try context.data(of: specification)
     let training = specification.training!
     let loop = try TrainingLoop(
       FinetuningSpecification.name, training,
@@ -35,8 +34,7 @@ extension Decoder {
   func trainOnly(
     _ patterns: [NamePattern], untiesHead: Bool = false, stage: some StageSpecification
   ) throws {
-    var known = parameters.map(\.name) + weightShapes.map(\.name)
-    if untiesHead { known.append("lm_head.weight") }
+    let known = StudentNames(self).named(untiesHead: untiesHead)
     let problems = patterns.compactMap { $0.problem(among: known) }
     if !problems.isEmpty {
       throw ModelError(location: "the stage \"\(stage.name)\"", problems: problems)
@@ -47,16 +45,5 @@ extension Decoder {
       parameter.isTrainable = parameter.isTrainable && isWanted(name)
     }
     unfreezeWeights(untiesHead: untiesHead, where: isWanted)
-  }
-}
-
-extension NamePattern {
-  /// Why the pattern cannot say what is trained; nil when it names something.
-  ///
-  /// - Parameter place: which names they are.
-  func problem(among names: [String], _ place: String = "of the student") -> String? {
-    if names.contains(where: matches) { return nil }
-    return "no parameter \(place) is named \"\(self)\"; expected a pattern of names such as "
-      + "\"\(names.first ?? "*")\""
   }
 }

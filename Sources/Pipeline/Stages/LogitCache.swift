@@ -210,10 +210,7 @@ extension CachedLogitsSpecification {
   func check(sequenceLength: Int, teacherDigest: () throws -> String) throws {
     guard FileManager.default.fileExists(atPath: path) else {
       let folder = FilePath.folder(of: path)
-      var isFolder: ObjCBool = false
-      if !FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder)
-        || !isFolder.boolValue
-      {
+      if !FilePath.isFolder(folder) {
         throw InputError(
           path, nil, "cannot be written: \(folder) is no folder; make it, or name another file")
       }

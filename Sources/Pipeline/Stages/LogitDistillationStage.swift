@@ -14,8 +14,7 @@ struct LogitDistillationStage {
     let student = context.student
     try student.trainOnly(
       specification.parameters, untiesHead: specification.untiesHead, stage: specification)
-    let data = try context.data.repacked(
-      sequenceLength: specification.sequenceLength, model: context.teacher)
+    let data = try context.data(of: specification)
     let training = specification.training!
     let totalSteps = training.length.steps(
       sequences: data.train.count, sequencesPerStep: training.sequencesPerStep)

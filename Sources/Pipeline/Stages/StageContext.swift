@@ -17,6 +17,8 @@ public final class StageContext {
   /// The student's, where they are not merged.
   var adapters: StudentArtefact.Adapters?
   public let data: RecipeData
+  /// The same for stages with sequences of a length of their own, read once.
+  private var repacked: [Int: RecipeData] = [:]
   public let metrics: LineLog
   public let timings: LineLog
   /// The same for TensorBoard.
@@ -45,6 +47,17 @@ public final class StageContext {
   }
 
   public var seed: UInt64 { UInt64(recipe.seed) }
+
+  /// The data in sequences as long as the stage wants them.
+  ///
+  /// - Throws: `DatasetError`.
+  func data(of stage: any StageSpecification) throws -> RecipeData {
+    guard let length = stage.sequenceLength else { return data }
+    if let found = repacked[length] { return found }
+    let found = try data.repacked(sequenceLength: length, model: teacher)
+    repacked[length] = found
+    return found
+  }
 }
 
 /// The sequences of a recipe's three sections.
@@ -118,12 +131,9 @@ public struct RecipeData: Sendable {
 
   /// The same texts in sequences of another length; those of the test data stay what they are.
   ///
-  /// - Parameter sequenceLength: nil leaves them as they are.
   /// - Throws: `DatasetError`.
-  func repacked(sequenceLength: Int?, model: LoadedModel) throws -> RecipeData {
-    guard let sequenceLength, sequenceLength != specification.packing.sequenceLength else {
-      return self
-    }
+  fileprivate func repacked(sequenceLength: Int, model: LoadedModel) throws -> RecipeData {
+    if sequenceLength == specification.packing.sequenceLength { return self }
     var specification = specification
     specification.packing.sequenceLength = sequenceLength
     return try RecipeData(specification, model: model, seed: seed, test: test)

@@ -55,8 +55,7 @@ struct StoredActivationTransfer {
 
   /// Up to the last layer that is converted.
   private var blocks: [ActivationBlock] {
-    let converted = context.student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }
-      .map(\.index)
+    let converted = context.student.convertedLayers
     let layers = context.teacher.decoder.layers
     guard let last = converted.last else { return [] }
     let size = activations.layersPerBlock

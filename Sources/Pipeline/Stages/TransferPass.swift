@@ -70,11 +70,6 @@ struct TransferPass {
   let student: Decoder
   let objective: any LayerObjective
 
-  /// Layers whose attention was replaced.
-  var convertedLayers: [Int] {
-    student.layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
-  }
-
   /// - Parameter gradientFactor: of the sum of the layers' losses; nil for a pass that only
   ///   measures.
   /// - Returns: losses of the converted layers, in their order.
@@ -84,7 +79,7 @@ struct TransferPass {
     let layout = batch.layout
     let positions = layout.positions
     let tape = Tape(isRecording: false)
-    let last = convertedLayers.last ?? -1
+    let last = student.convertedLayers.last ?? -1
     var losses: [Double] = []
     var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
     let firstValues = FirstValues(detaches: true)

@@ -56,7 +56,7 @@ public struct Study: Sendable {
     self.output = output ?? read.output
     variants = read.variants
     columns = read.columns
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = FilePath.folder(of: path)
     var runs: [Run] = []
     for (recipe, file) in read.recipes {
       for variant in read.variants where variant.recipes?.contains(recipe) ?? true {
@@ -68,7 +68,7 @@ public struct Study: Sendable {
           Run(
             variant: variant.name, recipe: recipe,
             loaded: try LoadedRecipe(
-              path: (folder as NSString).appendingPathComponent(file),
+              path: FilePath.resolve(file, in: folder),
               overrides: variant.overrides + [title, place])))
       }
     }
