@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Sections on what the memory is worth and how it was trained.
 extension EvaluationReport {
