@@ -4,7 +4,9 @@ import Documents
 public protocol TextEncoder: Sendable {
   /// Ids of a text; with `addSpecialTokens` also those that the tokenizer puts around a text.
   func encode(_ text: String, addSpecialTokens: Bool) -> [Int32]
+  /// The token that ends a text, if there is one.
   var endOfText: Int32? { get }
+  /// The token that begins a text, if there is one.
   var beginningOfText: Int32? { get }
   /// How many of the tokens that `addSpecialTokens` adds stand behind the text: BERT's `[SEP]`.
   var closingTokens: Int { get }
