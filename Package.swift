@@ -15,6 +15,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS"]),
     .target(name: "CVectorKernels"),
 
     .target(name: "Documents"),
@@ -22,7 +23,7 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "TensorCore", "COpenBLAS", "CVectorKernels",
+        "TensorCore", "COpenBLAS", "COpenBLASChoice", "CVectorKernels",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "Differentiation", dependencies: ["Operations"]),
@@ -80,7 +81,7 @@ let package = Package(
       name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"],
       resources: [.copy("Goldens")]),
     .testTarget(name: "PipelineTests", dependencies: ["Pipeline"]),
-    .testTarget(name: "linearizeTests", dependencies: ["linearize"]),
+    .testTarget(name: "linearizeTests", dependencies: ["linearize", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )
