@@ -1,5 +1,5 @@
 import Documents
-import Reports
+import Results
 
 /// The last stage: measures student beside teacher, and holds them to thresholds.
 public struct EvaluationSpecification: StageSpecification, Equatable {
