@@ -29,7 +29,7 @@ public struct DeltaRuleSaved: Sendable {
 ///
 /// Every ratio of decays is the product of the decays between, and so at most 1: no decay, however
 /// strong, overflows, and none loses precision. Time and memory are linear in the length. One token
-/// alone is computed by the recurrence.
+/// that continues a sequence is computed by the recurrence.
 ///
 /// - Parameters:
 ///   - queries: `q`, `[tokens, queryHeads * keyDim]`.

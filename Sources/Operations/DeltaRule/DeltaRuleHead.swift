@@ -38,9 +38,9 @@ struct DeltaRuleHead {
     output: MutableHeadRows, state: UnsafeMutablePointer<Float>, readings: MutableHeadRows?,
     states: UnsafeMutablePointer<Float>?
   ) {
-    if count == 1 {
-      if let states { copyInitial(to: states) }
-      step(state: state, output: output[0], reading: readings?[0])
+    if count == 1, let initial {
+      states?.update(from: initial, count: stateCount)
+      step(from: initial, state: state, output: output[0], reading: readings?[0])
       return
     }
     copyInitial(to: state)
@@ -64,19 +64,16 @@ struct DeltaRuleHead {
     }
   }
 
-  /// One row by the recurrence.
+  /// One row by the recurrence: decoding.
   private func step(
-    state: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>,
+    from initial: UnsafePointer<Float>, state: UnsafeMutablePointer<Float>,
+    output: UnsafeMutablePointer<Float>,
     reading kept: UnsafeMutablePointer<Float>?
   ) {
     var scratch = Tensor(uninitialized: [keyDim + valueDim])
     scratch.withMutablePointer { decays in
       let reading = decays + keyDim
-      if let initial {
-        vk_row_combination(removals[0], initial, reading, keyDim, valueDim)
-      } else {
-        reading.update(repeating: 0, count: valueDim)
-      }
+      vk_row_combination(removals[0], initial, reading, keyDim, valueDim)
       kept?.update(from: reading, count: valueDim)
       decay.decays(0..<1, into: decays, keyDim: keyDim)
       vk_recurrent_step(

@@ -27,7 +27,7 @@ struct GatedHead {
     if !isCausal {
       copyInitial(to: state)
       forwardOfAll(state: state, numerator: numerator, denominator: denominator)
-    } else if count == 1 {
+    } else if count == 1, initialSums != nil {
       step(state: state, numerator: numerator[0], denominator: denominator?[0])
     } else if decay.isPerChannel {
       forward(ChannelDecayChunk.self, state, numerator, denominator)
@@ -73,7 +73,7 @@ struct GatedHead {
     }
   }
 
-  /// One row by the recurrence.
+  /// One row by the recurrence: decoding.
   private func step(
     state: GatedState, numerator: UnsafeMutablePointer<Float>,
     denominator: UnsafeMutablePointer<Float>?

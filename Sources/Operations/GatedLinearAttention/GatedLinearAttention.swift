@@ -19,7 +19,7 @@ import TensorCore
 /// else `Λ_ij` is a number, and they are a matrix product, 64 tokens at a time. No factor is above
 /// 1, so that nothing overflows however fast the decay. Products and not exponents of differences
 /// of sums: a sum of 16 decays of −5 is rounded by 4e-6, which would be the relative error of its
-/// exponential. One token alone is computed by the recurrence.
+/// exponential. One token that continues a sequence is computed by the recurrence.
 ///
 /// - Parameters:
 ///   - queries: `[tokens, queryHeads * keyDim]`, features where there is a feature map.
