@@ -8,9 +8,9 @@ import Transformers
 /// (arXiv 2510.05901, 2309.17453).
 public struct AblatedDecoders {
   /// Window of the untrained teacher beside a student that has none, in tokens.
-  public static let windowBesidePureLinear = 64
+  static let windowBesidePureLinear = 64
   /// Attention sinks of the untrained teacher beside a student that has none (arXiv 2309.17453).
-  public static let sinksBesideNone = 4
+  static let sinksBesideNone = 4
 
   /// One decoder beside teacher and student.
   public struct Row {
@@ -57,7 +57,7 @@ public struct AblatedDecoders {
     if hybrid?.only(.linear) != nil {
       rows.append(
         Row(
-          variant: .linearOnly, detail: "the keys beyond the window, their features alone",
+          variant: .memoryOnly, detail: "the keys beyond the window, their features alone",
           decoder: only(.linear)))
     }
     rows.append(
