@@ -2,12 +2,14 @@ import Checkpoints
 import Differentiation
 import Documents
 import Foundation
+import ModelsTestSupport
 import Operations
 import TensorCore
+import TestSupport
 import Testing
 import Transformers
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct ActivationCaptureTests {
   private func withModel<Result>(
