@@ -2,13 +2,15 @@ import Checkpoints
 import Differentiation
 import Documents
 import Foundation
+import ModelsTestSupport
 import Operations
 import Students
 import TensorCore
+import TestSupport
 import Testing
 import Transformers
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct ActivationCaptureTests {
   private func withModel<Result>(

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Pipeline
+@testable import Models
 
 /// Kept sets and probabilities as transformers' logits warpers and softmax give them.
 @Suite struct SamplerTests {

@@ -1,7 +1,8 @@
 import Documents
+import TestSupport
 import Testing
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct TokenWriterTests {
   @Test(arguments: [0, 1, 5, 65_535, 65_536, 65_537, 131_073])

@@ -2,7 +2,7 @@ import Documents
 import Foundation
 import Testing
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct EnvironmentReportTests {
   @Test("The report holds processor, memory, system, libraries and the job, and nothing private")

@@ -1,13 +1,15 @@
 import Corpus
 import Differentiation
 import Documents
+import ModelsTestSupport
 import Operations
 import Students
 import TensorCore
+import TestSupport
 import Testing
 import Transformers
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct TextGeneratorTests {
   private func withModel<Result>(

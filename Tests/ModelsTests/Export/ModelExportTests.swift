@@ -2,13 +2,15 @@ import Checkpoints
 import Differentiation
 import Documents
 import Foundation
+import ModelsTestSupport
 import Operations
 import Students
 import TensorCore
+import TestSupport
 import Testing
 import Transformers
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct ModelExportTests {
   private let tokens: [Int32] = [1, 7, 3, 9, 30, 2, 2, 11, 5, 17, 21, 33]

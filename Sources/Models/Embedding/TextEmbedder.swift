@@ -32,7 +32,7 @@ public struct TextEmbedder {
   /// The ids of a file's texts, one a line; blank lines are passed over.
   ///
   /// - Throws: `DocumentFile.Failure`, `InputError`.
-  func encode(linesOf path: String) throws -> [[Int32]] {
+  package func encode(linesOf path: String) throws -> [[Int32]] {
     let size = model.decoder.configuration.vocabularySize
     let lines = try TextFile.read(path).unicodeScalars.split(separator: "\n")
       .filter { !$0.allSatisfy(\.properties.isWhitespace) }

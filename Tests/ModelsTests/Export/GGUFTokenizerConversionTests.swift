@@ -2,7 +2,7 @@ import Corpus
 import Documents
 import Testing
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct GGUFTokenizerConversionTests {
   /// GPT-2's spelling of all bytes, so that any text can be encoded.

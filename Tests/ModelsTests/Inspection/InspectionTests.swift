@@ -1,8 +1,10 @@
 import Documents
 import Foundation
+import ModelsTestSupport
+import TestSupport
 import Testing
 
-@testable import Pipeline
+@testable import Models
 
 @Suite struct InspectionTests {
   @Test func `A folder shows tensors, files and the model's sizes`() throws {

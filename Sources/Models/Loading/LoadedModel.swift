@@ -23,7 +23,7 @@ public final class LoadedModel {
   /// nil for a teacher.
   public let student: StudentArtefact?
 
-  init(
+  package init(
     location: String, decoder: Decoder, source: ModelSource, student: StudentArtefact?
   ) throws {
     self.location = location
@@ -47,9 +47,7 @@ public final class LoadedModel {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let pretrained = "\(path)/artefacts/\(PretrainingSpecification.name)"
-    let source = try ModelSource.open(
-      FileManager.default.fileExists(atPath: pretrained) ? pretrained : path)
+    let source = try ModelSource.open(try RunArtefacts(path)?.lastModel ?? path)
     if let document = source.configuration["linearize"] {
       return try openExported(source, document, location: path)
     }
@@ -58,19 +56,22 @@ public final class LoadedModel {
     return try LoadedModel(location: path, decoder: decoder, source: source, student: nil)
   }
 
-  /// A recipe's teacher: a checkpoint, or a new model of random weights.
+  /// A new model of random weights.
   ///
-  /// - Parameter drawsWeights: false leaves a new model's weights empty, for sizes alone.
+  /// - Parameters:
+  ///   - document: its `config.json`.
+  ///   - tokenizerFolder: with its `tokenizer.json`; nil for a model without.
+  ///   - location: for messages.
+  ///   - drawsWeights: false leaves the weights empty, for sizes alone.
   /// - Throws: as `open`, and `ModelError` for a tokenizer that does not fit.
-  static func open(_ teacher: TeacherSpecification, seed: UInt64, drawsWeights: Bool = true) throws
-    -> LoadedModel
-  {
-    guard let document = teacher.configuration else { return try open(teacher.path!) }
-    let location = "teacher.configuration"
+  package static func new(
+    _ document: JSONValue, tokenizerFolder: String?, location: String, seed: UInt64,
+    drawsWeights: Bool = true
+  ) throws -> LoadedModel {
     let new = try NewModel(document, location: location)
     let tensors = drawsWeights ? new.initialTensors(seed: seed) : [:]
     let source = try ModelSource(
-      new: location, configuration: document, tensors: tensors, tokenizerFolder: teacher.tokenizer)
+      new: location, configuration: document, tensors: tensors, tokenizerFolder: tokenizerFolder)
     let decoder =
       drawsWeights
       ? try Decoder(configuration: document, tensors: tensors, location: location) : new.sketch
@@ -81,7 +82,7 @@ public final class LoadedModel {
       throw ModelError(
         location: location,
         problems: [
-          "vocab_size is \(size), but \(teacher.tokenizer ?? "") has tokens up to "
+          "vocab_size is \(size), but \(tokenizerFolder ?? "") has tokens up to "
             + "\(tokenizer.vocabularySize - 1); expected at least \(tokenizer.vocabularySize)"
         ])
     }
@@ -155,11 +156,7 @@ public final class LoadedModel {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
     if isFolder.boolValue {
-      for stage in StageRegistry.all.reversed() {
-        let artefact = "\(path)/artefacts/\(stage.name).h5"
-        if FileManager.default.fileExists(atPath: artefact) { return artefact }
-      }
-      return nil
+      return try RunArtefacts(path)?.lastStudent
     }
     guard path.hasSuffix(".h5") || path.hasSuffix(".hdf5") else { return nil }
     let file = try HDF5File.open(path)

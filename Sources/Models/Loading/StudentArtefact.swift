@@ -40,7 +40,7 @@ public struct StudentArtefact: Sendable {
       ]
     }
 
-    init(rank: Int, alpha: Double, targets: [AttentionProjection]) {
+    package init(rank: Int, alpha: Double, targets: [AttentionProjection]) {
       self.rank = rank
       self.alpha = alpha
       self.targets = targets
@@ -125,7 +125,9 @@ public struct StudentArtefact: Sendable {
         let file = try HDF5File.open(path)
         for (name, tensor) in tensors {
           guard try file.tensor(name).elements == tensor.elements else {
-            throw StateMismatch(location: path, problem: "\(name) reads back otherwise")
+            throw CheckpointError(
+              path, name, found: "other values than were written", expected: "the same",
+              remedy: "the disk may be at fault, write to another")
           }
         }
       })

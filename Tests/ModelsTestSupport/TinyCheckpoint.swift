@@ -1,16 +1,16 @@
 import Checkpoints
 import Documents
+import Models
 import Students
 import TensorCore
 import Transformers
 
-@testable import Pipeline
-
 /// Checkpoints of tiny random models with a tokenizer of 40 tokens, written to folders.
-enum TinyCheckpoint {
-  static let vocabularySize = 40
+package enum TinyCheckpoint {
+  package static let vocabularySize = 40
 
-  static func llama(layers: Int = 2) -> (configuration: JSONValue, shapes: [String: Shape]) {
+  package static func llama(layers: Int = 2) -> (configuration: JSONValue, shapes: [String: Shape])
+  {
     var shapes: [String: Shape] = [
       "model.embed_tokens.weight": [40, 16], "model.norm.weight": [16],
     ]
@@ -38,7 +38,7 @@ enum TinyCheckpoint {
   }
 
   /// Learned positions, 24 of them.
-  static func gpt2() -> (configuration: JSONValue, shapes: [String: Shape]) {
+  package static func gpt2() -> (configuration: JSONValue, shapes: [String: Shape]) {
     var shapes: [String: Shape] = [
       "transformer.wte.weight": [40, 16], "transformer.wpe.weight": [24, 16],
       "transformer.ln_f.weight": [16], "transformer.ln_f.bias": [16],
@@ -63,7 +63,7 @@ enum TinyCheckpoint {
     )
   }
 
-  static func gptNeoX() -> (configuration: JSONValue, shapes: [String: Shape]) {
+  package static func gptNeoX() -> (configuration: JSONValue, shapes: [String: Shape]) {
     var shapes: [String: Shape] = [
       "gpt_neox.embed_in.weight": [40, 16], "embed_out.weight": [40, 16],
       "gpt_neox.final_layer_norm.weight": [16], "gpt_neox.final_layer_norm.bias": [16],
@@ -91,7 +91,7 @@ enum TinyCheckpoint {
   }
 
   /// Weights are a function of their names.
-  static func write(
+  package static func write(
     _ model: (configuration: JSONValue, shapes: [String: Shape]), to folder: String,
     tokenizer: Bool = true
   ) throws {
@@ -113,7 +113,7 @@ enum TinyCheckpoint {
   }
 
   /// Letters, digits, space and a few pairs; id 0 ends a text.
-  static var tokenizerDocument: JSONValue {
+  package static var tokenizerDocument: JSONValue {
     let letters = "abcdefghijklmnopqrstuvwxyz0123456789Ġ".map(String.init)
     let tokens = ["<end>"] + letters + ["th", "the"]
     return [
@@ -145,7 +145,7 @@ enum TinyCheckpoint {
 
   /// A student of the teacher in `folder`: its artefact, with mixers and adapters moved away from
   /// their starts.
-  static func writeStudent(
+  package static func writeStudent(
     of folder: String, to path: String, rank: Int = 2,
     student: JSONValue = ["mixer": "terrace-window", "windowSize": 4, "sinks": 1]
   ) throws {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Makes a fresh folder, and removes it with all that is in it at the end.
-func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
   let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("linearize-\(UUID().uuidString)").path
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -1,6 +1,8 @@
 import Corpus
 import Documents
 import Foundation
+import Models
+import TestSupport
 import Testing
 
 @testable import Pipeline
