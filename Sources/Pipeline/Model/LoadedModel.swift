@@ -47,9 +47,7 @@ public final class LoadedModel {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let pretrained = "\(path)/artefacts/\(PretrainingSpecification.name)"
-    let source = try ModelSource.open(
-      FileManager.default.fileExists(atPath: pretrained) ? pretrained : path)
+    let source = try ModelSource.open(try RunArtefacts(path)?.lastModel ?? path)
     if let document = source.configuration["linearize"] {
       return try openExported(source, document, location: path)
     }
@@ -155,11 +153,7 @@ public final class LoadedModel {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return nil }
     if isFolder.boolValue {
-      for stage in StageRegistry.all.reversed() {
-        let artefact = "\(path)/artefacts/\(stage.name).h5"
-        if FileManager.default.fileExists(atPath: artefact) { return artefact }
-      }
-      return nil
+      return try RunArtefacts(path)?.lastStudent
     }
     guard path.hasSuffix(".h5") || path.hasSuffix(".hdf5") else { return nil }
     let file = try HDF5File.open(path)

@@ -20,7 +20,7 @@ extension LoadedRecipe {
   func checkStageInputs(
     _ configuration: DecoderConfiguration, teacherDigest: () throws -> String
   ) throws {
-    for stage in recipe.stages.compactMap({ $0 as? any StudentStageSpecification }) {
+    for stage in recipe.stages.compactMap({ $0.specification as? any TrainingStage }) {
       try stage.checkInputs(recipe, teacher: configuration, teacherDigest: teacherDigest)
     }
   }
@@ -32,9 +32,9 @@ extension LoadedRecipe {
   func requireStages(of student: Decoder) throws {
     var problems = transferProblems(student)
     var names = StudentNames(student)
-    for (index, stage) in recipe.stages.enumerated() {
-      guard let stage = stage as? any TrainingStageSpecification else { continue }
-      problems += self.problems(of: stage, names).map { "stages[\(index)].\($0)" }
+    for place in recipe.stages {
+      guard let stage = place.specification as? any TrainingStage else { continue }
+      problems += self.problems(of: stage, names).map { "stages[\(place.index)].\($0)" }
       names.add(stage.trainedNames(names))
     }
     if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
@@ -42,10 +42,10 @@ extension LoadedRecipe {
 
   /// Patterns that name nothing, as the ends of paths and what is wrong there.
   private func problems(
-    of stage: any TrainingStageSpecification, _ names: StudentNames
+    of stage: any TrainingStage, _ names: StudentNames
   ) -> [String] {
     var problems: [String] = []
-    if let named = stage as? any NamedWeightsSpecification {
+    if let named = stage as? any NamedWeightsStage {
       problems = named.parameters.compactMap {
         $0.problem(among: names.named(untiesHead: named.untiesHead)).map { "parameters: \($0)" }
       }
@@ -62,21 +62,22 @@ extension LoadedRecipe {
 
   /// What attention transfer asks of the student's mixers and they have not.
   private func transferProblems(_ decoder: Decoder) -> [String] {
-    recipe.stages.enumerated().flatMap { index, stage -> [String] in
-      guard let transfer = stage as? any TransferStageSpecification,
+    recipe.stages.flatMap { place -> [String] in
+      guard let transfer = place.specification as? any TransferStage,
         let layer = decoder.layers.first(where: { !($0.mixer is SoftmaxAttentionMixer) })
       else { return [] }
+      let path = "stages[\(place.index)]"
       var problems: [String] = []
-      let weight = (transfer as? AttentionTransferSpecification)?.attentionWeightCrossEntropyWeight
-      if let weight, weight > 0, !layer.mixer.hasAttentionWeights {
+      let compares = transfer.losses.losses.contains { $0 is any AttentionWeightLoss }
+      if compares, !layer.mixer.parameters.isEmpty, !(layer.mixer is any AttentionWeightMixer) {
         problems.append(
-          "stages[\(index)].attentionWeightCrossEntropyWeight is above 0, but the student has no attention weights to compare; set it to 0"
-        )
+          "\(path).losses names \"\(AttentionWeightCrossEntropy.kind)\", but the student has no "
+            + "attention weights to compare; remove it")
       }
       if transfer.activations != nil, layer.mixer.sharesFirstValues {
         problems.append(
-          "stages[\(index)].activations trains blocks of layers apart, but this student's layers share the values of the first; set it to null"
-        )
+          "\(path).activations trains blocks of layers apart, but this student's layers share the "
+            + "values of the first; set it to null")
       }
       return problems
     }

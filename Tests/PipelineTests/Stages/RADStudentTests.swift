@@ -74,7 +74,7 @@ import Transformers
     _ = try teacher.run(
       try teacher.recipe(common + ["stages[0].activations={}"], output: "stored"))
     let artefacts = try ["joint", "stored"].map {
-      try StudentArtefact.read("\(teacher.folder)/\($0)/artefacts/attention-transfer.h5")
+      try StudentArtefact.read("\(teacher.folder)/\($0)/artefacts/01-attention-transfer.h5")
     }
     for (left, right) in zip(artefacts[0].tensors, artefacts[1].tensors) {
       #expect(left.tensor.elements == right.tensor.elements, "\(left.name)")

@@ -1,0 +1,75 @@
+import Corpus
+import Differentiation
+import Operations
+import Students
+import TensorCore
+import Transformers
+
+/// What every layer's new attention learns from the teacher's, each layer by itself.
+struct LayerLosses: Sendable {
+  let losses: [any LayerLoss]
+  let reads: LayerInput
+
+  init(_ losses: [any LayerLoss], reads: LayerInput) {
+    // Mixers that compare attention weights give their outputs on the way.
+    self.losses =
+      losses.filter { $0 is any AttentionWeightLoss }
+      + losses.filter { !($0 is any AttentionWeightLoss) }
+    self.reads = reads
+  }
+
+  /// Losses of one layer, and with a share their gradients times that, which the layer's trained
+  /// parameters receive. The inputs are the teacher's, so nothing flows out of the layer.
+  func measure(
+    _ student: DecoderLayer, of teacher: TeacherAttention, share: Double?
+  ) -> [LossTerm] {
+    let tape = Tape(isRecording: share != nil)
+    let layer = LayerComparison(student, of: teacher, reads: reads, on: tape)
+    let terms = losses.map { loss in
+      LossTerm(
+        name: loss.metric, weight: loss.weight, layer: student.index,
+        sum: loss.measure(layer, gradientWeight: Float(loss.weight * (share ?? 0))), count: 1)
+    }
+    if share != nil { tape.backward(from: layer.seeds) }
+    return terms
+  }
+}
+
+/// One pass of the teacher over a batch, with the student's layers beside it. Layer by layer: no
+/// logits are computed, and a layer's graph is gone before the next begins.
+struct LayerObjective: Objective {
+  let teacher: Decoder
+  let student: Decoder
+  let losses: LayerLosses
+
+  func measure(_ batch: MicroBatch, share: Double?) -> [LossTerm] {
+    measure(batch.sequences, share: share)
+  }
+
+  /// - Returns: terms of the converted layers, in their order.
+  func measure(_ sequences: PackedBatch, share: Double?) -> [LossTerm] {
+    // One text a sequence is mostly padding.
+    let batch = teacher.configuration.isEncoder ? sequences.withoutPadding : sequences
+    let layout = batch.layout
+    let positions = layout.positions
+    let tape = Tape(isRecording: false)
+    let converted = student.convertedLayers
+    let last = converted.last ?? -1
+    // The loss is the mean over layers.
+    let layerShare = share.map { $0 / Double(converted.count) }
+    var terms: [LossTerm] = []
+    var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
+    let firstValues = FirstValues(detaches: true)
+    for layer in teacher.layers where layer.index <= last {
+      let attention = TeacherAttention(
+        layer, normed: layer.attentionInput(x, on: tape), layout: layout, positions: positions,
+        firstValues: firstValues, tape: tape)
+      let own = student.layers[layer.index]
+      if converted.contains(layer.index) {
+        terms += losses.measure(own, of: attention, share: layerShare)
+      }
+      if layer.index < last { x = layer.finish(x, added: attention.added, on: tape) }
+    }
+    return terms
+  }
+}
