@@ -1,7 +1,7 @@
 import Differentiation
 import Foundation
 import Operations
-import Reports
+import Results
 import Transformers
 
 /// Mean next-token loss of a decoder; losses are summed in Double.

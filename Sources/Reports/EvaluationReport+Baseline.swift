@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 extension EvaluationReport {
   /// Holds the subject to an earlier result: every metric of a task that both have, and perplexity

@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 /// A `results.json` read back: for a baseline, for comparisons, for another rendering.
 ///

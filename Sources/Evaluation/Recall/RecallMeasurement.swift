@@ -1,4 +1,4 @@
-import Reports
+import Results
 import Transformers
 
 /// How much of what stood in the context a decoder can name again, greedily.

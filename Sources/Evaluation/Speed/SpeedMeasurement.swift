@@ -1,5 +1,5 @@
 import Documents
-import Reports
+import Results
 import Students
 import TensorCore
 import Transformers

@@ -1,6 +1,7 @@
 import Documents
 import Foundation
 import Reports
+import Results
 
 /// Recipes that are carried out several times with a few values changed, and the measures that
 /// their results are compared by.

@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Text of an inline SVG, drawn in user units that are CSS pixels at the designed width.
 ///

@@ -1,3 +1,5 @@
+import Results
+
 extension ReportComparison {
   /// For a terminal: the best of a row has a star, values that stand apart a tilde.
   public var terminalTable: String {

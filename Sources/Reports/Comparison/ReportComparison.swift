@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 
 /// Several results beside each other: a row for each number that at least one of them has.
 ///

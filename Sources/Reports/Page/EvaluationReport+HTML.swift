@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 
 extension EvaluationReport {
   /// Bytes that the page stays under, so that it opens in less than a second and can be mailed.

@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Sections on what the linear half is worth and how it was trained.
 extension EvaluationReport {

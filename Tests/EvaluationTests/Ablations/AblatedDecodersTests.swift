@@ -1,6 +1,6 @@
 import Documents
 import Operations
-import Reports
+import Results
 import Students
 import TensorCore
 import Testing

@@ -2,6 +2,7 @@ import Documents
 import Evaluation
 import Foundation
 import Reports
+import Results
 import Testing
 
 @testable import Pipeline

@@ -140,7 +140,8 @@ import Testing
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let both = try run(
       teacher,
-      #"[{"kind":"output-mse","weight":1000},{"kind":"attention-weight-cross-entropy","weight":2}]"#)
+      #"[{"kind":"output-mse","weight":1000},{"kind":"attention-weight-cross-entropy","weight":2}]"#
+    )
     for step in both.steps {
       let (loss, error, entropy) = (
         try #require(step["loss"]?.doubleValue),

@@ -76,7 +76,9 @@ import Testing
     let expected = try paths.map(teacher.bytes)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     try teacher.runInterrupted(recipe, afterPolls: polls)
-    for (path, bytes) in zip(paths, expected) { #expect(try teacher.bytes(path) == bytes, "\(path)") }
+    for (path, bytes) in zip(paths, expected) {
+      #expect(try teacher.bytes(path) == bytes, "\(path)")
+    }
   }
 
   @Test func `An evaluation before the last stage is measured once, and its thresholds count`()

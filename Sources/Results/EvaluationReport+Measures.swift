@@ -104,7 +104,7 @@ extension EvaluationReport {
   }
 
   /// Tasks of both models by their accuracy: `acc_norm` where there is one, else `acc`.
-  var accuracyPairs: [(teacher: Double, student: Double, chance: Double?)] {
+  package var accuracyPairs: [(teacher: Double, student: Double, chance: Double?)] {
     guard let teacher = self[.teacher], let student = self[.student] else { return [] }
     return student.tasks.compactMap { task in
       guard let other = teacher.tasks.first(where: { $0.name == task.name }) else { return nil }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Whether the linear half earned its place: the student against its own window, and against the
 /// teacher's with sinks and no training at all.
 ///
@@ -66,25 +64,5 @@ public struct LinearShare: Sendable, Equatable {
   public var hasEarnedItsPlace: Bool {
     gain > 2 * (gainStandardError ?? 0)
       && (gainOverUntrained.map { $0 > 2 * (gainOverUntrainedStandardError ?? 0) } ?? true)
-  }
-
-  /// The report's sentence.
-  public var sentence: String {
-    let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
-    let half = hasWindow ? "linear half" : "linear attention"
-    let numbers =
-      "perplexity \(perplexity(studentLoss)), without its \(half) "
-      + perplexity(withoutLinearLoss)
-      + (untrainedLoss.map {
-        ", the untrained teacher with \(hasWindow ? "the same" : "a") window and sinks "
-          + perplexity($0)
-      } ?? "")
-      + (share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "")
-    if hasEarnedItsPlace { return "The \(half) earned its place: \(numbers)." }
-    let reason =
-      gain > 2 * (gainStandardError ?? 0)
-      ? "an untrained window with sinks does as well or better"
-      : "without it the student is no worse"
-    return "The \(half) did not earn its place: \(reason) (\(numbers))."
   }
 }
