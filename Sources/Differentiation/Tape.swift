@@ -7,10 +7,14 @@ import TensorCore
 public final class Parameter {
   /// As the checkpoint spells it.
   public let name: String
+  /// The tensor as it is now; optimizers write it.
   public var value: Tensor
+  /// Sum of the backward passes' gradients since it was cleared; nil before the first.
   public var gradient: Tensor?
+  /// Whether tapes give it a gradient.
   public var isTrainable = true
 
+  /// A trainable parameter without a gradient.
   public init(name: String, value: Tensor) {
     self.name = name
     self.value = value
@@ -19,11 +23,13 @@ public final class Parameter {
 
 /// A tensor on a tape.
 public final class Variable {
+  /// What the operation gave.
   public let value: Tensor
   /// nil when no gradient is wanted. The tape holds slots and not variables, so that a value lives
   /// only as long as some operation's gradient needs it.
   fileprivate let slot: GradientSlot?
 
+  /// Whether a backward pass gives it a gradient.
   public var requiresGradient: Bool { slot != nil }
   /// Of a leaf, after the backward pass.
   public var gradient: Tensor? { slot?.gradient }
@@ -63,16 +69,19 @@ public final class Tape {
 
   private var nodes: [Node] = []
   private var parameters: [(parameter: Parameter, variable: Variable)] = []
+  /// Whether operations are kept for a backward pass.
   public let isRecording: Bool
 
   /// - Parameter isRecording: false for inference, where nothing is kept.
   public init(isRecording: Bool = true) { self.isRecording = isRecording }
 
+  /// A value without a gradient.
   public func constant(_ value: Tensor) -> Variable { Variable(value, requiresGradient: false) }
 
   /// A leaf whose gradient can be read after the backward pass.
   public func leaf(_ value: Tensor) -> Variable { Variable(value, requiresGradient: isRecording) }
 
+  /// A parameter's value; of one that is trained the same variable every time it is asked for.
   public func parameter(_ parameter: Parameter) -> Variable {
     if let known = parameters.first(where: { $0.parameter === parameter }) { return known.variable }
     let variable = Variable(

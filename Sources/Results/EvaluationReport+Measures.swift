@@ -90,7 +90,9 @@ extension EvaluationReport {
 
   /// The name under which embeddings of the held-out texts stand among the tasks, and its metrics.
   public static let embeddingTaskName = "text_embeddings"
+  /// Mean cosine between the student's embeddings and the teacher's.
   public static let cosineMetric = "cosine"
+  /// Rank correlation of similarities between the texts, student against teacher.
   public static let rankMetric = "rank_correlation"
 
   /// Over the heads of all layers that were converted.

@@ -6,20 +6,27 @@
 /// `(window only − student) / (window only − teacher)`. For a student without a window "window
 /// only" is no attention at all.
 public struct LinearShare: Sendable, Equatable {
+  /// Of the student as it is.
   public var studentLoss: Double
+  /// Of the teacher; nil when it was not measured.
   public var teacherLoss: Double?
   /// Of the student without its linear half.
   public var withoutLinearLoss: Double
   /// Mean and standard error, over windows, of `without linear − student`.
   public var gain: Double
+  /// Standard error of `gain` over windows; nil for fewer than two.
   public var gainStandardError: Double?
   /// Mean and standard error of `teacher with window and sinks − student`.
   public var gainOverUntrained: Double?
+  /// Standard error of `gainOverUntrained`; nil for fewer than two windows.
   public var gainOverUntrainedStandardError: Double?
+  /// Of the untrained teacher with the same window and sinks; nil when it was not measured.
   public var untrainedLoss: Double?
   /// Whether the student has a window beside its linear attention.
   public var hasWindow: Bool
 
+  /// Part of the gap between window and teacher that was closed; nil without a teacher's loss, or
+  /// where the teacher has no lead over the window.
   public var share: Double? {
     guard let teacherLoss, withoutLinearLoss > teacherLoss else { return nil }
     return (withoutLinearLoss - studentLoss) / (withoutLinearLoss - teacherLoss)

@@ -40,13 +40,18 @@ public enum ModelVariant: String, Sendable, CaseIterable {
 
 /// One row of the ablation table.
 public struct VariantResult: Sendable, Equatable {
+  /// Which of the rows this is.
   public var variant: ModelVariant
   /// What it is in this run: "terrace window of 64, first 4 tokens kept".
   public var detail: String
+  /// Perplexity on held-out text; nil when none was read.
   public var text: PerplexityResult?
+  /// Scores of tasks, in the order in which they were asked for.
   public var tasks: [TaskResult]
+  /// Retrieval from the context, a kind and a length each.
   public var recall: [RecallResult]
 
+  /// A row; what is left out was not measured.
   public init(
     variant: ModelVariant, detail: String = "", text: PerplexityResult? = nil,
     tasks: [TaskResult] = [], recall: [RecallResult] = []

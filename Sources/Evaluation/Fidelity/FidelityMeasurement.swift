@@ -27,6 +27,7 @@ public struct FidelityMeasurement {
     self.options = options
   }
 
+  /// Compares student and teacher on the given sequences, see `run(_:progress:)`.
   public func run(_ sequences: [EvaluationSequence]) -> FidelityResult {
     run(sequences) { _, _ in }
   }
