@@ -60,7 +60,7 @@ private final class GradientSlot {
 public final class Tape {
   private struct Node {
     let inputs: [GradientSlot?]
-    /// One, but for a checkpointed computation.
+    /// One, but for a checkpointed computation and operations that say several things.
     let outputs: [GradientSlot]
     /// From the outputs' gradients, of which one at least is there, to one gradient an input, nil
     /// for those that need none.
@@ -104,6 +104,22 @@ public final class Tape {
         Node(inputs: inputs.map(\.slot), outputs: [slot]) { backward($0[0]!) })
     }
     return variable
+  }
+
+  /// Puts the results of an operation that has several on the tape.
+  ///
+  /// - Parameter backward: gradients of the inputs, given those of the outputs: nil where the loss
+  ///   does not depend on one. It is called at most once, and only if it depends on some.
+  public func record(
+    _ inputs: [Variable], outputs: [Tensor], backward: @escaping ([Tensor?]) -> [Tensor?]
+  ) -> [Variable] {
+    let needed = isRecording && inputs.contains { $0.requiresGradient }
+    let variables = outputs.map { Variable($0, requiresGradient: needed) }
+    if needed {
+      nodes.append(
+        Node(inputs: inputs.map(\.slot), outputs: variables.map { $0.slot! }, backward: backward))
+    }
+    return variables
   }
 
   /// Runs the backward pass from the given gradients and adds to those of the parameters. The

@@ -20,7 +20,7 @@ extension EvaluationReport {
     ),
     (
       "linearShare",
-      "Part of the loss between the window alone and the teacher that the linear half closes."
+      "Part of the loss between the window alone and the teacher that the student's memory closes."
     ),
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),

@@ -1,13 +1,14 @@
 /// What was measured: the teacher, the student, and the student with parts switched off. Without
-/// these rows beside each other no report can say what linear attention was worth
+/// these rows beside each other no report can say what a student's memory was worth
 /// (arXiv 2510.05901).
 public enum ModelVariant: String, Sendable, CaseIterable {
   case teacher
   case student
   /// The student's softmax window and sinks alone.
   case windowOnly
-  /// The student's linear attention alone, on the keys that it has in the student.
-  case linearOnly
+  /// The student's memory alone, of the keys that it has in the student. Files of before call it
+  /// linear, as all memories were.
+  case memoryOnly = "linearOnly"
   /// Attention outputs of the converted layers are zero.
   case noAttention
   /// The teacher, untrained, with the student's window and attention sinks.
@@ -19,7 +20,7 @@ public enum ModelVariant: String, Sendable, CaseIterable {
     case .teacher: "teacher"
     case .student: "student"
     case .windowOnly: "student, window only"
-    case .linearOnly: "student, linear only"
+    case .memoryOnly: "student, memory only"
     case .noAttention: "student, no attention"
     case .teacherWindowSinks: "teacher, window and sinks"
     }
@@ -31,7 +32,7 @@ public enum ModelVariant: String, Sendable, CaseIterable {
     case .teacher: "teacher"
     case .student: "student"
     case .windowOnly: "window only"
-    case .linearOnly: "linear only"
+    case .memoryOnly: "memory only"
     case .noAttention: "no attention"
     case .teacherWindowSinks: "untrained window"
     }

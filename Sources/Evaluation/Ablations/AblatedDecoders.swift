@@ -57,7 +57,7 @@ public struct AblatedDecoders {
     if hybrid?.only(.linear) != nil {
       rows.append(
         Row(
-          variant: .linearOnly, detail: "the keys beyond the window, their features alone",
+          variant: .memoryOnly, detail: "the keys beyond the window, their features alone",
           decoder: only(.linear)))
     }
     rows.append(
