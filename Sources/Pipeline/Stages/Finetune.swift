@@ -1,10 +1,11 @@
 import Documents
 import Training
+import Transformers
 
 /// The student's own weights, all or some, on next-token cross-entropy: the last step of
 /// Hedgehog's conversions (arXiv 2402.04347, section 5), and with longer sequences the context
 /// extension of RADLADS (arXiv 2505.03005, its third stage).
-public struct FinetuningSpecification: StageSpecification, Equatable {
+public struct Finetune: StageSpecification {
   public static let name = "finetune"
   public static let summary =
     "Trains the student's weights, all or those named, to predict the next token."
@@ -12,13 +13,12 @@ public struct FinetuningSpecification: StageSpecification, Equatable {
 
   public static let defaultLearningRate = 1e-5
 
-  private var trainingSpecification: TrainingSpecification
+  private let trainingSpecification: TrainingSpecification
   public var training: TrainingSpecification? { trainingSpecification }
-  /// Patterns of the names of what is trained.
-  public var parameters: [NamePattern]
-  public var sequenceLength: Int?
+  let parameters: [NamePattern]
+  public let sequenceLength: Int?
   /// Whether layers are computed again in the backward pass instead of kept.
-  public var activationCheckpointing: Bool
+  let activationCheckpointing: Bool
 
   public init(_ reader: DocumentReader) {
     trainingSpecification = TrainingSpecification(
@@ -30,11 +30,13 @@ public struct FinetuningSpecification: StageSpecification, Equatable {
   }
 }
 
-extension FinetuningSpecification: NamedWeightsSpecification {
+extension Finetune: NamedWeightsStage {
   var untiesHead: Bool { false }
 
-  func train(in context: StageContext) throws {
-    try FinetuningStage(specification: self, context: context).run()
+  func makeObjective(
+    _ id: String, data: RecipeData, in context: StageContext
+  ) -> any Objective {
+    NextTokenObjective(student: context.student, isCheckpointed: activationCheckpointing)
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {

@@ -8,7 +8,7 @@ struct StageSequences: Sendable {
   /// Indices into the training data, by slot.
   private let trained: [Int]
   /// Slots of training sequences, by their index in the data.
-  let trainSlots: [Int: Int]
+  private let trainSlots: [Int: Int]
 
   init(_ data: RecipeData, steps: Int, sequencesPerStep: Int) {
     var trained: [Int] = []
@@ -30,6 +30,14 @@ struct StageSequences: Sendable {
   var validationSlots: Range<Int> { trained.count..<count }
   /// Tokens of every sequence.
   var length: Int { self[0].tokens.count }
+
+  /// - Precondition: the stage sees the sequence.
+  func slot(of place: MicroBatch.Place) -> Int {
+    switch place {
+    case .train(let index): trainSlots[index]!
+    case .validation(let index): validationSlots.lowerBound + index
+    }
+  }
 
   subscript(slot: Int) -> PackedSequence {
     slot < trained.count ? data.train[trained[slot]] : data.validation[slot - trained.count]

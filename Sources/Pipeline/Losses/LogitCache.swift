@@ -34,10 +34,9 @@ struct LogitCache {
   ///
   /// - Throws: `InputError` for a file of other content, `HDF5Error`, `Preempted`.
   static func open(
-    _ specification: CachedLogitsSpecification, stage: String, data: RecipeData, steps: Int,
-    sequencesPerStep: Int, context: StageContext
+    _ specification: CachedLogitsSpecification, stage: String, sequences: StageSequences,
+    context: StageContext
   ) throws -> LogitCache {
-    let sequences = StageSequences(data, steps: steps, sequencesPerStep: sequencesPerStep)
     let vocabulary = context.teacher.decoder.configuration.vocabularySize
     let header = LogitCacheHeader(
       teacher: try context.teacher.source.contentDigest(), data: digest(of: sequences),

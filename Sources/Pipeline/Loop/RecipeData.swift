@@ -1,65 +1,9 @@
 import Corpus
-import Documents
-import Foundation
 import Models
 import Operations
 import Students
 import Synchronization
-import Training
 import Transformers
-
-/// What the stages of one run share.
-public final class StageContext {
-  public let recipe: Recipe
-  public let run: RunDirectory
-  public internal(set) var teacher: LoadedModel
-  /// Shares the teacher's weights; its mixers and adapters are what is trained.
-  public internal(set) var student: Decoder
-  /// The student's, where they are not merged.
-  var adapters: StudentArtefact.Adapters?
-  public let data: RecipeData
-  /// The same for stages with sequences of a length of their own, read once.
-  private var repacked: [Int: RecipeData] = [:]
-  public let metrics: LineLog
-  public let timings: LineLog
-  /// The same for TensorBoard.
-  public let scalars: ScalarLog
-  public let interruption: Interruption
-  public var progress: ProgressReporter
-  /// Seconds of a clock that never goes back.
-  public let clock: () -> Double
-
-  init(
-    recipe: Recipe, run: RunDirectory, teacher: LoadedModel, student: Decoder, data: RecipeData,
-    metrics: LineLog, timings: LineLog, scalars: ScalarLog, interruption: Interruption,
-    progress: ProgressReporter, clock: @escaping () -> Double
-  ) {
-    self.recipe = recipe
-    self.run = run
-    self.teacher = teacher
-    self.student = student
-    self.data = data
-    self.metrics = metrics
-    self.timings = timings
-    self.scalars = scalars
-    self.interruption = interruption
-    self.progress = progress
-    self.clock = clock
-  }
-
-  public var seed: UInt64 { UInt64(recipe.seed) }
-
-  /// The data in sequences as long as the stage wants them.
-  ///
-  /// - Throws: `DatasetError`.
-  func data(of stage: any StageSpecification) throws -> RecipeData {
-    guard let length = stage.sequenceLength else { return data }
-    if let found = repacked[length] { return found }
-    let found = try data.repacked(sequenceLength: length, model: teacher)
-    repacked[length] = found
-    return found
-  }
-}
 
 /// The sequences of a recipe's three sections.
 public struct RecipeData: Sendable {
@@ -133,7 +77,7 @@ public struct RecipeData: Sendable {
   /// The same texts in sequences of another length; those of the test data stay what they are.
   ///
   /// - Throws: `DatasetError`.
-  fileprivate func repacked(sequenceLength: Int, model: LoadedModel) throws -> RecipeData {
+  func repacked(sequenceLength: Int, model: LoadedModel) throws -> RecipeData {
     if sequenceLength == specification.packing.sequenceLength { return self }
     var specification = specification
     specification.packing.sequenceLength = sequenceLength

@@ -22,17 +22,18 @@ import Transformers
 /// clipped or the schedule or the choice of the best weights reads the validation loss, which is
 /// then the block's.
 struct StoredActivationTransfer {
-  let specification: any TransferStageSpecification
+  /// Of the stage in its recipe.
+  let id: String
+  let stage: any TransferStage
   let activations: StoredActivationsSpecification
   let context: StageContext
 
   func run() throws {
-    let training = specification.training!
-    let totalSteps = training.length.steps(
-      sequences: context.data.train.count, sequencesPerStep: training.sequencesPerStep)
+    let training = stage.training!
+    let totalSteps = training.steps(on: context.data)
     // Groups may name what one block alone has, so they are held against all of them here.
     try TrainingLoop.check(
-      specification.name, training, totalSteps: totalSteps,
+      id, training, totalSteps: totalSteps,
       context.student.parameters.filter(\.parameter.isTrainable).map(\.name))
     let sequences = StageSequences(
       context.data, steps: totalSteps, sequencesPerStep: training.sequencesPerStep)
@@ -45,8 +46,7 @@ struct StoredActivationTransfer {
         try capture(block, sequences, after: previous)
       }
       if !block.targets.isEmpty {
-        try train(
-          block, sequences, convertedCount: convertedCount, totalSteps: totalSteps)
+        try train(block, sequences, convertedCount: convertedCount)
       }
       try remove(previous)
     }
@@ -64,7 +64,7 @@ struct StoredActivationTransfer {
       return ActivationBlock(
         index: index, layers: layers,
         targets: layers.map(\.index).filter(converted.contains),
-        folder: context.run.path + "/activations")
+        folder: "\(context.run.path)/activations/\(id)")
     }
   }
 
@@ -81,7 +81,7 @@ struct StoredActivationTransfer {
     return existing.map { $0 + 1 } ?? 0
   }
 
-  private func name(of block: ActivationBlock) -> String { "\(specification.name)/\(block.name)" }
+  private func name(of block: ActivationBlock) -> String { "\(id)/\(block.name)" }
 
   private func isTrained(_ name: String, totalSteps: Int) throws -> Bool {
     let folder = try context.run.checkpointsPath(stage: name)
@@ -121,7 +121,7 @@ struct StoredActivationTransfer {
         for slot in sequences.slots {
           if let signal = context.interruption.signalName {
             throw Preempted(
-              stage: specification.name, step: 0, signalName: signal)
+              stage: id, step: 0, signalName: signal)
           }
           let batch = PackedBatch([sequences[slot]])
           let layout = batch.layout
@@ -166,65 +166,67 @@ struct StoredActivationTransfer {
   // MARK: Training
 
   private func train(
-    _ block: ActivationBlock, _ sequences: StageSequences, convertedCount: Int, totalSteps: Int
+    _ block: ActivationBlock, _ sequences: StageSequences, convertedCount: Int
   ) throws {
-    let name = name(of: block)
     let layers = block.targets
-    let training = specification.training!
-    let objective = specification.objective
-    let width = context.teacher.decoder.configuration.hiddenSize
-    let length = sequences.length
-    var opened: [HDF5Dataset]?
-    let datasets = { () throws -> [HDF5Dataset] in
-      if let opened { return opened }
-      let file = try HDF5File.open(block.path)
-      let found = try layers.map { try file.dataset(ActivationBlock.input($0)) }
-      opened = found
-      return found
-    }
-    let losses = { (batch: PackedBatch, slots: [Int], gradientFactor: Double?) throws -> [Double] in
-      let pass = ForwardPass.besideStudent(batch.layout)
-      return try zip(layers, try datasets()).map { index, dataset in
-        let layer = context.teacher.decoder.layers[index]
-        var normed = Tensor(uninitialized: [batch.tokens.count, width])
-        try normed.withMutablePointer { pointer in
-          for (row, slot) in slots.enumerated() {
-            try dataset.readRows(
-              start: slot * length, count: length, into: pointer + row * length * width)
-          }
-        }
-        let attention = TeacherAttention(layer, normed: pass.tape.constant(normed), pass)
-        return objective.loss(
-          context.student.layers[index], of: attention, gradientFactor: gradientFactor)
-      }
-    }
     let loop = try TrainingLoop(
-      name, training, totalSteps: totalSteps,
+      name(of: block), stage.training!, data: context.data,
       parameters: context.student.parameters.filter { entry in
         entry.parameter.isTrainable
           && layers.contains { entry.name.hasPrefix("model.layers.\($0).") }
-      }, context: context, checksGroups: false)
-    let factor = 1 / Double(convertedCount * training.gradientAccumulation)
+      }, context: context, decaysVectors: stage.decaysVectors, checksGroups: false)
     try loop.run(
-      train: { step in
-        let indices = context.data.trainingIndices(step: step, count: training.sequencesPerStep)
-        var start = 0
-        return try transferStep(
-          indices.map { context.data.train[$0] }, training, layers: layers, step: step,
-          stage: name
-        ) { batch in
-          let slots = indices[start..<start + batch.rows].map { sequences.trainSlots[$0]! }
-          start += batch.rows
-          return try losses(batch, slots, factor)
+      StoredLayerObjective(
+        teacher: context.teacher.decoder, student: context.student, losses: stage.losses,
+        sequences: sequences, block: block, convertedCount: convertedCount))
+  }
+}
+
+/// The losses of a block's layers, on attention inputs that a file holds.
+private final class StoredLayerObjective: Objective {
+  private let teacher: Decoder
+  private let student: Decoder
+  private let losses: LayerLosses
+  private let sequences: StageSequences
+  private let block: ActivationBlock
+  /// Layers of all blocks.
+  private let convertedCount: Int
+  /// Opened with the first batch: of a block that is trained already there may be no file.
+  private lazy var datasets = Result {
+    let file = try HDF5File.open(block.path)
+    return try block.targets.map { try file.dataset(ActivationBlock.input($0)) }
+  }
+
+  init(
+    teacher: Decoder, student: Decoder, losses: LayerLosses, sequences: StageSequences,
+    block: ActivationBlock, convertedCount: Int
+  ) {
+    self.teacher = teacher
+    self.student = student
+    self.losses = losses
+    self.sequences = sequences
+    self.block = block
+    self.convertedCount = convertedCount
+  }
+
+  func measure(_ batch: MicroBatch, share: Double?) throws -> [LossTerm] {
+    let width = teacher.configuration.hiddenSize
+    let length = sequences.length
+    let slots = batch.places.map(sequences.slot)
+    let layerShare = share.map { $0 / Double(convertedCount) }
+    let pass = ForwardPass.besideStudent(batch.sequences.layout)
+    return try zip(block.targets, try datasets.get()).flatMap { index, dataset in
+      var normed = Tensor(uninitialized: [batch.sequences.tokens.count, width])
+      try normed.withMutablePointer { pointer in
+        for (row, slot) in slots.enumerated() {
+          try dataset.readRows(
+            start: slot * length, count: length, into: pointer + row * length * width)
         }
-      },
-      validate: sequences.validationSlots.isEmpty
-        ? nil
-        : {
-          try sequences.validationSlots.map {
-            try losses(PackedBatch([sequences[$0]]), [$0], nil).mean
-          }.mean
-        })
+      }
+      let attention = TeacherAttention(
+        teacher.layers[index], normed: pass.tape.constant(normed), pass)
+      return losses.measure(student.layers[index], of: attention, share: layerShare)
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import Corpus
 import Differentiation
 import Documents
 import Foundation
@@ -5,22 +6,13 @@ import Models
 import TensorCore
 import Training
 
-/// What one optimizer step measured before the optimizer moved.
-struct StepMeasures {
-  var loss: Double
-  /// Tokens that took part.
-  var tokens: Int
-  /// Of the layers that are trained by losses of their own; empty where there is one loss for all.
-  var lossByLayer: [(layer: Int, loss: Double)] = []
-  /// What the loss is made of, before weights, where it has several parts.
-  var parts: [(name: String, value: Double)] = []
-}
-
-/// Optimizer steps with everything that a run at night needs: schedule, validation, the best
-/// weights, metrics, checkpoints, signals, and a stop at the first number that is none.
+/// Optimizer steps with everything that a run at night needs: sequences and micro-batches, means,
+/// schedule, validation, the best weights, metrics, checkpoints, signals, and a stop at the first
+/// number that is none.
 final class TrainingLoop {
   let name: String
   private let specification: TrainingSpecification
+  private let data: RecipeData
   private let totalSteps: Int
   private let parameters: [(name: String, parameter: Parameter)]
   private let context: StageContext
@@ -32,19 +24,21 @@ final class TrainingLoop {
   private var best: (loss: Double, step: Int, values: [Tensor])?
 
   /// - Parameters:
-  ///   - name: stage, also the folder of its checkpoints.
+  ///   - name: of the stage, also the folder of its checkpoints.
+  ///   - data: what is trained and validated on.
   ///   - parameters: what is trained, under their checkpoint names.
   ///   - decaysVectors: whether weight decay acts on biases, norms and factors too.
   ///   - checksGroups: whether every group has to name one of these parameters.
   /// - Throws: `StageMistake` for a schedule longer than the stage, and groups without parameters.
   init(
-    _ name: String, _ specification: TrainingSpecification, totalSteps: Int,
+    _ name: String, _ specification: TrainingSpecification, data: RecipeData,
     parameters: [(name: String, parameter: Parameter)], context: StageContext,
-    decaysVectors: Bool = true, checksGroups: Bool = true
+    decaysVectors: Bool, checksGroups: Bool = true
   ) throws {
     self.name = name
     self.specification = specification
-    self.totalSteps = totalSteps
+    self.data = data
+    totalSteps = specification.steps(on: data)
     self.parameters = parameters
     self.context = context
     checkpoints = StageCheckpoints(
@@ -88,18 +82,17 @@ final class TrainingLoop {
     group.map { schedule.learningRate(from: $0.learningRate, to: $0.finalLearningRate) } ?? common
   }
 
-  /// - Parameters:
-  ///   - train: computes the gradients of a step, counted from 0.
-  ///   - validate: the validation loss; nil when the recipe asks for none.
-  /// - Throws: `Preempted` after saving, `NonFiniteValue`, and what the closures throw.
-  func run(train: (Int) throws -> StepMeasures, validate: (() throws -> Double)?) throws {
+  /// Trains to the end of the stage, from where its checkpoints say it was.
+  ///
+  /// - Throws: `Preempted` after saving, `NonFiniteValue`, and what the objective throws.
+  func run(_ objective: any Objective) throws {
     let first = try restore()
     context.progress.begin(stage: name, totalSteps: totalSteps, firstStep: first)
     for step in first..<totalSteps {
       let start = context.clock()
-      let measures = try train(step)
+      let (means, tokens) = try train(objective, step: step)
       let norm = optimizer.gradientNorm
-      try requireFinite("the loss", measures.loss, step: step)
+      try requireFinite(means, step: step)
       try requireFinite("the gradient's norm", norm, step: step)
       let learningRate = schedule.learningRate
       let groupRates = specification.optimizer.groups.map {
@@ -108,38 +101,21 @@ final class TrainingLoop {
       optimizer.step(
         learningRates: groups.map { self.learningRate(of: $0, learningRate) }, norm: norm)
       schedule.advance()
-      var metrics = JSONObject([
-        ("stage", .string(name)), ("step", .integer(step + 1)), ("loss", .number(measures.loss)),
-        ("learningRate", .number(learningRate)), ("gradientNorm", .number(norm)),
-        ("tokens", .integer(measures.tokens)),
-      ])
-      if !groupRates.isEmpty {
-        metrics["groupLearningRates"] = .array(groupRates.map { .number($0) })
-      }
-      for (name, value) in measures.parts { metrics[name] = .number(value) }
-      if !measures.lossByLayer.isEmpty {
-        metrics["lossByLayer"] = .array(measures.lossByLayer.map { .number($0.loss) })
-      }
-      try context.metrics.append(.object(metrics))
-      let validationLoss = try validateIfDue(after: step, validate)
+      let record = StepRecord(
+        step: step + 1, means: means, tokens: tokens, learningRate: learningRate,
+        groupRates: groupRates, gradientNorm: norm)
+      try context.metrics.append(record.metrics(stage: name))
+      let validationLoss = try validateIfDue(after: step, objective)
       let seconds = context.clock() - start
-      let tokensPerSecond = Double(measures.tokens) / max(seconds, 1e-9)
       let memory = ProcessMemory.peakBytes
-      try context.timings.append([
-        "stage": .string(name), "step": .integer(step + 1), "seconds": .number(seconds),
-        "tokensPerSecond": .number(tokensPerSecond), "peakMemoryBytes": .integer(memory),
-      ])
-      var scalars: [(tag: String, value: Double)] = [
-        ("loss", measures.loss), ("learning_rate", learningRate), ("gradient_norm", norm),
-        ("tokens_per_second", tokensPerSecond), ("peak_memory_bytes", Double(memory)),
-      ]
-      if let validationLoss { scalars.append(("validation_loss", validationLoss)) }
-      scalars += groupRates.enumerated().map { ("learning_rate/group_\($0)", $1) }
-      scalars += measures.parts.map { ("loss/\($0.name)", $0.value) }
-      scalars += layerScalars(measures)
-      context.scalars.append(scalars, stage: name, step: step + 1) { context.progress.log($0) }
-      context.progress.update(
-        step: step + 1, tokens: measures.tokens, measures: [("loss", measures.loss)])
+      try context.timings.append(
+        record.timings(stage: name, seconds: seconds, peakMemoryBytes: memory))
+      context.scalars.append(
+        record.scalars(
+          seconds: seconds, peakMemoryBytes: memory, validationLoss: validationLoss,
+          layers: context.student.layers.count), stage: name, step: step + 1
+      ) { context.progress.log($0) }
+      context.progress.update(step: step + 1, tokens: tokens, measures: [("loss", means.loss)])
       let isDue = (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
       if isDue || context.interruption.isRequested { try save(step: step + 1) }
       if let signal = context.interruption.signalName {
@@ -152,24 +128,48 @@ final class TrainingLoop {
     }
   }
 
-  /// `loss/layer_07`: tags sort as layers do.
-  private func layerScalars(_ measures: StepMeasures) -> [(tag: String, value: Double)] {
-    let width = max(2, String(context.student.layers.count - 1).count)
-    return measures.lossByLayer.map { layer, loss in
-      let digits = String(layer)
-      let zeros = String(repeating: "0", count: width - digits.count)
-      return ("loss/layer_" + zeros + digits, loss)
+  // MARK: Batches
+
+  /// Gradients of one step: this process's micro-batches, one after the other.
+  private func train(
+    _ objective: any Objective, step: Int
+  ) throws -> (means: LossMeans, tokens: Int) {
+    let indices = data.trainingIndices(step: step, count: specification.sequencesPerStep)
+    let (size, count) = (specification.batchSize, specification.gradientAccumulation)
+    let share = 1 / Double(count)
+    var measured: [[LossTerm]] = []
+    var tokens = 0
+    for micro in stride(from: context.job.rank, to: count, by: context.job.size) {
+      let part = indices[micro * size..<(micro + 1) * size]
+      let batch = MicroBatch(
+        sequences: PackedBatch(part.map { data.train[$0] }), places: part.map { .train($0) },
+        number: step * count + micro)
+      measured.append(try objective.measure(batch, share: share))
+      tokens += batch.tokens
     }
+    return (LossMeans(of: measured, share: share), tokens)
+  }
+
+  private func validationLoss(_ objective: any Objective) throws -> Double {
+    let size = objective.validationBatchSize
+    let measured = try stride(from: 0, to: data.validation.count, by: size).map { start in
+      let part = start..<min(start + size, data.validation.count)
+      return try objective.measure(
+        MicroBatch(
+          sequences: PackedBatch(part.map { data.validation[$0] }),
+          places: part.map { .validation($0) }, number: nil),
+        share: nil)
+    }
+    return LossMeans(of: measured).loss
   }
 
   /// - Returns: the validation loss when it was due.
-  private func validateIfDue(after step: Int, _ validate: (() throws -> Double)?) throws -> Double?
-  {
-    guard let validate else { return nil }
+  private func validateIfDue(after step: Int, _ objective: any Objective) throws -> Double? {
+    if data.validation.isEmpty { return nil }
     let isLast = step + 1 == totalSteps
     let isDue = specification.evaluateEvery.map { (step + 1) % $0 == 0 } ?? false
     guard isDue || isLast else { return nil }
-    let loss = try validate()
+    let loss = try validationLoss(objective)
     try requireFinite("the validation loss", loss, step: step)
     schedule.observe(validationLoss: loss)
     if loss < best?.loss ?? .infinity {
@@ -179,6 +179,13 @@ final class TrainingLoop {
       "stage": .string(name), "step": .integer(step + 1), "validationLoss": .number(loss),
     ])
     return loss
+  }
+
+  private func requireFinite(_ means: LossMeans, step: Int) throws {
+    for (layer, loss) in means.byLayer {
+      try requireFinite("the loss of layer \(layer)", loss, step: step)
+    }
+    try requireFinite("the loss", means.loss, step: step)
   }
 
   private func requireFinite(_ quantity: String, _ value: Double, step: Int) throws {
