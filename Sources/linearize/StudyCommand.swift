@@ -33,7 +33,7 @@ struct StudyCommand: ParsableCommand {
   func run() throws {
     // What would stop a later run is said before the first.
     let study = try Study(path: study, output: output) { run in
-      if try !tableOnly, !RunStatus.isFinished(run.loaded.recipe.output) {
+      if !tableOnly, try !RunStatus.isFinished(run.loaded.recipe.output) {
         _ = try Preflight(run.loaded)
       }
     }

@@ -49,7 +49,8 @@ extension LoadedRecipe {
       if compares, !layer.mixer.parameters.isEmpty, !(layer.mixer is any AttentionWeightMixer) {
         problems.append(
           "\(path).losses names \"\(AttentionWeightCrossEntropy.kind)\", but the student has no "
-            + "attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)")
+            + "attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)"
+        )
       }
       if transfer.activations != nil, layer.mixer.sharesFirstValues {
         problems.append(

@@ -64,7 +64,8 @@ public struct Conversion {
     let recipe = loaded.recipe
     let data = try RecipeData(recipe.data, model: ready.teacher, seed: UInt64(recipe.seed))
     let context = StageContext(
-      recipe: loaded, run: run, teacher: ready.teacher, teacherDigest: digest, student: ready.student,
+      recipe: loaded, run: run, teacher: ready.teacher, teacherDigest: digest,
+      student: ready.student,
       data: data, metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
       timings: try LineLog(run.timingsPath),
       scalars: ScalarLog(

@@ -45,8 +45,8 @@ import Transformers
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try Preflight(try teacher.recipe("student.featureMap.projectionDim=8"))
     let error = #expect(throws: ModelError.self) {
-      try teacher.recipe("student.featureMap.projectionDim=9", "student.softmaxLayers=[5]")
-        .checkStudent()
+      try Preflight(
+        try teacher.recipe("student.featureMap.projectionDim=9", "student.softmaxLayers=[5]"))
     }
     #expect(
       error?.description == """

@@ -148,10 +148,11 @@ import Transformers
         "stages[2].optimizer.groups[0].parameters: no parameter that the stage trains is named "
           + "\"*.w0\"") == true)
     // What stages add is known before they have run.
-    _ = try Preflight(recipe(
-      teacher, #"stages[1].optimizer.groups=[{"parameters":["*.lora_B.*"],"learningRate":1e-3}]"#,
-      #"stages[2].parameters=["*.o_proj.lora_A.*"]"#
-    ))
+    _ = try Preflight(
+      recipe(
+        teacher, #"stages[1].optimizer.groups=[{"parameters":["*.lora_B.*"],"learningRate":1e-3}]"#,
+        #"stages[2].parameters=["*.o_proj.lora_A.*"]"#
+      ))
     let long = try recipe(
       teacher, "~stages[2].steps", "stages[2].epochs=1",
       #"stages[2].schedule={"kind":"linear","warmupSteps":46}"#)

@@ -265,9 +265,10 @@ import Transformers
         + "tokens that the teacher has")
     #expect(!teacher.exists("run"))
     let pattern = #expect(throws: ModelError.self) {
-      _ = try Preflight(recipe(
-        teacher, #"stages[1].parameters=["lm_head.weight", "*.self_atn.*"]"#
-      ))
+      _ = try Preflight(
+        recipe(
+          teacher, #"stages[1].parameters=["lm_head.weight", "*.self_atn.*"]"#
+        ))
     }
     #expect(pattern?.problems.count == 1)
   }
