@@ -15,6 +15,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS"]),
     .target(name: "CVectorKernels"),
 
     .target(name: "Documents"),
@@ -22,7 +23,7 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "TensorCore", "COpenBLAS", "CVectorKernels",
+        "TensorCore", "COpenBLAS", "COpenBLASChoice", "CVectorKernels",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "Differentiation", dependencies: ["Operations"]),
@@ -44,10 +45,11 @@ let package = Package(
       ],
       resources: [.embedInCode("Templates")]),
     .target(
-      name: "Pipeline",
+      name: "Models",
       dependencies: [
-        "Evaluation", "Training", "Checkpoints", "Corpus", "Transformers", "Reports",
+        "Evaluation", "Checkpoints", "Corpus", "Transformers", "Reports", "Results", "Documents",
       ]),
+    .target(name: "Pipeline", dependencies: ["Models", "Training", "Evaluation", "Reports"]),
     .executableTarget(
       name: "linearize",
       dependencies: [
@@ -79,8 +81,12 @@ let package = Package(
     .testTarget(
       name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"],
       resources: [.copy("Goldens")]),
-    .testTarget(name: "PipelineTests", dependencies: ["Pipeline"]),
-    .testTarget(name: "linearizeTests", dependencies: ["linearize"]),
+    .target(
+      name: "ModelsTestSupport", dependencies: ["Models"], path: "Tests/ModelsTestSupport"),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "ModelsTestSupport", "TestSupport"]),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Pipeline", "ModelsTestSupport", "TestSupport"]),
+    .testTarget(name: "linearizeTests", dependencies: ["linearize", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -2,6 +2,7 @@ import Operations
 import TensorCore
 
 extension Tape {
+  /// Root-mean-square norm of every row, `x / sqrt(mean x² + epsilon) * weight`: `[rows, width]`.
   public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float) -> Variable {
     let (output, reciprocals) = Operations.rmsNorm(
       x.value, weight: weight.value, epsilon: epsilon)
@@ -13,6 +14,7 @@ extension Tape {
     }
   }
 
+  /// Layer norm of every row: `[rows, width]`, weight and bias `[width]`.
   public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float)
     -> Variable
   {
@@ -39,12 +41,14 @@ extension Tape {
     }
   }
 
+  /// An activation, element by element.
   public func activation(_ x: Variable, _ activation: Activation) -> Variable {
     record([x], activated(x.value, activation)) {
       [activationGradient($0, x: x.value, activation)]
     }
   }
 
+  /// `silu(gate) * up`, element by element.
   public func siluMultiply(gate: Variable, up: Variable) -> Variable {
     record([gate, up], Operations.siluMultiply(gate: gate.value, up: up.value)) { gradient in
       let gradients = siluMultiplyGradients(gradient, gate: gate.value, up: up.value)

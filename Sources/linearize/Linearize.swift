@@ -1,6 +1,7 @@
 import ArgumentParser
 import Documents
 import Foundation
+import Models
 import Pipeline
 
 /// The root of the command line.
@@ -27,12 +28,12 @@ struct Linearize: ParsableCommand {
       BenchmarkCommand.self, CompareCommand.self, StudyCommand.self, GenerateCommand.self,
       TokenizeCommand.self,
       ActivationsCommand.self, EmbedCommand.self,
-      ExportCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
+      ExportCommand.self, ListCommand.self, RecipesCommand.self, EnvironmentCommand.self,
+      SchemaCommand.self,
     ], defaultSubcommand: RunCommand.self)
 
   /// The one place where errors become messages and exit statuses.
   static func main() {
-    ProcessRestart.withBetterOpenBLASCore()
     // A reader that closes the pipe is an error of the write, not the end of a training run.
     signal(SIGPIPE, SIG_IGN)
     do {

@@ -4,6 +4,7 @@ import TensorCore
 
 /// Any teacher, whatever its file format, in Hugging Face's spelling.
 public struct ModelSource: Sendable {
+  /// What kind of file a model comes from.
   public enum Format: String, Sendable {
     case safetensors, gguf, hdf5
     /// No file: a model that is yet to be trained.
@@ -12,6 +13,7 @@ public struct ModelSource: Sendable {
 
   /// As the user gave it.
   public let location: String
+  /// The kind of file that was opened.
   public let format: Format
   /// `config.json`; made of the metadata for GGUF.
   public let configuration: JSONValue
@@ -22,6 +24,7 @@ public struct ModelSource: Sendable {
   public let descriptions: [TensorDescription]
   /// Raw metadata: GGUF's keys, safetensors' `__metadata__`, HDF5's attributes.
   public let metadata: JSONValue
+  /// What stands beside the weights of a tokenizer; `nil` when there is none.
   public let tokenizer: TokenizerSource?
   /// What sentence-transformers keeps beside an encoder, by its path in the folder: `modules.json`
   /// and the `config.json` of each module. Empty where there is none.

@@ -4,11 +4,12 @@ import Documents
 /// Why a task cannot be scored. Nothing is skipped or guessed in its place.
 public struct TaskError: ExitCoded, Equatable, CustomStringConvertible {
   /// At most this many bad rows are reported at once.
-  public static let reportedRows = 20
+  static let reportedRows = 20
 
   public let exitCode: ExitCode
   public let description: String
 
+  /// An error of malformed rows or of a malformed task file, with status 65.
   public static func badData(_ message: String) -> TaskError {
     TaskError(exitCode: .badData, description: message)
   }

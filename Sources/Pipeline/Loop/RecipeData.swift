@@ -1,4 +1,5 @@
 import Corpus
+import Models
 import Operations
 import Students
 import Synchronization

@@ -1,5 +1,6 @@
 import Corpus
 import Documents
+import Models
 import Training
 import Transformers
 

@@ -24,7 +24,7 @@ struct AttentionWeightCrossEntropy: AttentionWeightLoss {
   }
 
   func measure(_ layer: LayerComparison, gradientWeight: Float) -> Double {
-    guard let mixer = layer.student.mixer as? any AttentionWeightMixer else {
+    guard let mixer = layer.student.mixer as? any WeightTrainedMixer else {
       preconditionFailure("\(type(of: layer.student.mixer)) has no attention weights to compare")
     }
     let result = mixer.mixWithWeightLoss(

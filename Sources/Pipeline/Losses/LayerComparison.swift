@@ -52,9 +52,7 @@ final class LayerComparison {
     switch reads {
     case .projections: teacher.input
     case .stream:
-      student.projections(
-        tape.constant(teacher.normed.value), layout: teacher.layout, positions: teacher.positions,
-        firstValues: teacher.firstValues, on: tape)
+      student.projections(tape.constant(teacher.normed.value), teacher.pass.on(tape))
     }
   /// The student's per-head outputs, `[tokens, queryHeads * headDim]`. A loss that has them made on
   /// its way puts them here.
@@ -71,28 +69,25 @@ final class TeacherAttention {
   let layer: DecoderLayer
   /// What the projections read, `[tokens, hiddenSize]`.
   let normed: Variable
-  let layout: SequenceLayout
-  let positions: [Int32]
-  /// Of the student's pass, whose layers are trained apart: it detaches.
-  let firstValues: FirstValues
-  private let tape: Tape
+  /// What it shares is the student's, whose layers are trained apart: it detaches.
+  let pass: ForwardPass
 
-  init(
-    _ layer: DecoderLayer, normed: Variable, layout: SequenceLayout, positions: [Int32],
-    firstValues: FirstValues = FirstValues(detaches: true), tape: Tape
-  ) {
+  init(_ layer: DecoderLayer, normed: Variable, _ pass: ForwardPass) {
     self.layer = layer
     self.normed = normed
-    self.layout = layout
-    self.positions = positions
-    self.firstValues = firstValues
-    self.tape = tape
+    self.pass = pass
   }
 
-  private(set) lazy var input = layer.projections(
-    normed, layout: layout, positions: positions, firstValues: firstValues, on: tape)
+  private(set) lazy var input = layer.projections(normed, pass)
   /// Per-head outputs, `[tokens, queryHeads * headDim]`.
-  private(set) lazy var heads = layer.teacherMixer.mix(input, on: tape)
+  private(set) lazy var heads = layer.teacherMixer.mix(input, on: pass.tape)
   /// Behind the output projection, `[tokens, hiddenSize]`.
-  private(set) lazy var added = layer.attentionOutput(heads, on: tape)
+  private(set) lazy var added = layer.attentionOutput(heads, on: pass.tape)
+}
+
+extension ForwardPass {
+  /// Of a teacher, over which layers of a student are trained each on a tape of its own.
+  static func besideStudent(_ layout: SequenceLayout) -> ForwardPass {
+    ForwardPass(layout, on: Tape(isRecording: false), shared: SharedValues(detaches: true))
+  }
 }

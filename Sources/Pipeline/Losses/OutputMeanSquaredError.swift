@@ -15,7 +15,7 @@ struct OutputMeanSquaredError: LayerLoss {
 
   func measure(_ layer: LayerComparison, gradientWeight: Float) -> Double {
     let (value, gradient) = meanSquaredError(
-      layer.heads.value, layer.teacher.heads.value, layout: layer.teacher.layout,
+      layer.heads.value, layer.teacher.heads.value, layout: layer.teacher.pass.layout,
       weight: gradientWeight)
     // Without a weight the gradient is 0, and its way back through the attention for nothing.
     if gradientWeight != 0 { layer.seed(layer.heads, gradient) }

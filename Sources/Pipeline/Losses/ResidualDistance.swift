@@ -15,7 +15,7 @@ struct ResidualDistance: LayerLoss {
 
   func measure(_ layer: LayerComparison, gradientWeight: Float) -> Double {
     let (value, gradient) = rowDistance(
-      layer.added.value, layer.teacher.added.value, layout: layer.teacher.layout,
+      layer.added.value, layer.teacher.added.value, layout: layer.teacher.pass.layout,
       weight: gradientWeight)
     if gradientWeight != 0 { layer.seed(layer.added, gradient) }
     return value

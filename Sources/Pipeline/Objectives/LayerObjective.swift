@@ -18,6 +18,19 @@ struct LayerLosses: Sendable {
     self.reads = reads
   }
 
+  /// What the losses ask of a mixer and this one has not; nil where it can be trained, or has nothing
+  /// to train.
+  func mistake(of mixer: any TokenMixer) -> StageField? {
+    guard let loss = losses.first(where: { $0 is any AttentionWeightLoss }),
+      !mixer.parameters.isEmpty, !(mixer is any WeightTrainedMixer)
+    else { return nil }
+    return StageField(
+      key: "losses",
+      problem:
+        "name \"\(type(of: loss).kind)\", but the student's mixer, \(type(of: mixer)), has no "
+        + "attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)")
+  }
+
   /// Losses of one layer, and with a share their gradients times that, which the layer's trained
   /// parameters receive. The inputs are the teacher's, so nothing flows out of the layer.
   func measure(
@@ -50,25 +63,18 @@ struct LayerObjective: Objective {
   func measure(_ sequences: PackedBatch, share: Double?) -> [LossTerm] {
     // One text a sequence is mostly padding.
     let batch = teacher.configuration.isEncoder ? sequences.withoutPadding : sequences
-    let layout = batch.layout
-    let positions = layout.positions
-    let tape = Tape(isRecording: false)
     let converted = student.convertedLayers
     let last = converted.last ?? -1
     // The loss is the mean over layers.
     let layerShare = share.map { $0 / Double(converted.count) }
     var terms: [LossTerm] = []
-    var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
-    let firstValues = FirstValues(detaches: true)
-    for layer in teacher.layers where layer.index <= last {
-      let attention = TeacherAttention(
-        layer, normed: layer.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, tape: tape)
-      let own = student.layers[layer.index]
-      if converted.contains(layer.index) {
-        terms += losses.measure(own, of: attention, share: layerShare)
+    teacher.forEachLayer(batch.tokens, .besideStudent(batch.layout)) { visit in
+      let attention = TeacherAttention(visit.layer, normed: visit.normed, visit.pass)
+      let index = visit.layer.index
+      if converted.contains(index) {
+        terms += losses.measure(student.layers[index], of: attention, share: layerShare)
       }
-      if layer.index < last { x = layer.finish(x, added: attention.added, on: tape) }
+      return index < last ? visit.finish(added: attention.added) : nil
     }
     return terms
   }

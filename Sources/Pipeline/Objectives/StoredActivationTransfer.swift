@@ -125,18 +125,17 @@ struct StoredActivationTransfer {
           }
           let batch = PackedBatch([sequences[slot]])
           let layout = batch.layout
-          let tape = Tape(isRecording: false)
-          var x = tape.constant(
+          let pass = ForwardPass.besideStudent(layout)
+          let first = pass.tape.constant(
             try source.map { try read($0, slot: slot, length: length, width: width) }
               ?? context.teacher.decoder.embed(batch.tokens, layout: layout))
-          for (layer, dataset) in zip(block.layers, inputs) {
-            let normed = layer.attentionInput(x, on: tape)
-            try normed.value.withPointer {
-              try dataset.writeRows(start: slot * length, count: length, from: $0)
+          let x = try context.teacher.decoder.forEachLayer(first, pass, in: block.layers) { visit in
+            try visit.normed.value.withPointer {
+              try inputs[visit.layer.index - block.layers[0].index].writeRows(
+                start: slot * length, count: length, from: $0)
             }
-            let input = layer.projections(
-              normed, layout: layout, positions: layout.positions, on: tape)
-            x = layer.finish(x, attention: layer.teacherMixer.mix(input, on: tape), on: tape)
+            return visit.finish(
+              attention: visit.layer.teacherMixer.mix(visit.input, on: pass.tape))
           }
           try x.value.withPointer {
             try output.writeRows(start: slot * length, count: length, from: $0)
@@ -213,11 +212,9 @@ private final class StoredLayerObjective: Objective {
   func measure(_ batch: MicroBatch, share: Double?) throws -> [LossTerm] {
     let width = teacher.configuration.hiddenSize
     let length = sequences.length
-    let layout = batch.sequences.layout
-    let positions = layout.positions
     let slots = batch.places.map(sequences.slot)
     let layerShare = share.map { $0 / Double(convertedCount) }
-    let tape = Tape(isRecording: false)
+    let pass = ForwardPass.besideStudent(batch.sequences.layout)
     return try zip(block.targets, try datasets.get()).flatMap { index, dataset in
       var normed = Tensor(uninitialized: [batch.sequences.tokens.count, width])
       try normed.withMutablePointer { pointer in
@@ -227,8 +224,7 @@ private final class StoredLayerObjective: Objective {
         }
       }
       let attention = TeacherAttention(
-        teacher.layers[index], normed: tape.constant(normed), layout: layout, positions: positions,
-        tape: tape)
+        teacher.layers[index], normed: pass.tape.constant(normed), pass)
       return losses.measure(student.layers[index], of: attention, share: layerShare)
     }
   }

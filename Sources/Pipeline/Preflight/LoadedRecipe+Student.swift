@@ -1,3 +1,4 @@
+import Models
 import Students
 import Transformers
 
@@ -40,24 +41,10 @@ extension LoadedRecipe {
   /// What attention transfer asks of the student's mixers and they have not.
   private func transferProblems(_ decoder: Decoder) -> [String] {
     recipe.stages.flatMap { place -> [String] in
-      guard let transfer = place.specification as? any TransferStage,
-        let layer = decoder.layers.first(where: { !($0.mixer is SoftmaxAttentionMixer) })
-      else { return [] }
-      let path = "stages[\(place.index)]"
-      var problems: [String] = []
-      let compares = transfer.losses.losses.contains { $0 is any AttentionWeightLoss }
-      if compares, !layer.mixer.parameters.isEmpty, !(layer.mixer is any AttentionWeightMixer) {
-        problems.append(
-          "\(path).losses names \"\(AttentionWeightCrossEntropy.kind)\", but the student has no "
-            + "attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)"
-        )
+      guard let transfer = place.specification as? any TransferStage else { return [] }
+      return transfer.mistakes(of: decoder).map {
+        "stages[\(place.index)].\($0.key) \($0.problem)"
       }
-      if transfer.activations != nil, layer.mixer.sharesFirstValues {
-        problems.append(
-          "\(path).activations trains blocks of layers apart, but this student's layers share the "
-            + "values of the first; set it to null")
-      }
-      return problems
     }
   }
 }

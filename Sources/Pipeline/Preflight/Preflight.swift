@@ -1,6 +1,7 @@
 import Checkpoints
 import Documents
 import Foundation
+import Models
 import Transformers
 
 /// A recipe that was found able to run, with what was opened to find it out.

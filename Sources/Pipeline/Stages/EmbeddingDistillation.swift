@@ -1,6 +1,7 @@
 import Corpus
 import Differentiation
 import Documents
+import Models
 import Operations
 import Training
 import Transformers

@@ -1,5 +1,6 @@
 import Checkpoints
 import Documents
+import Models
 import TensorCore
 import Transformers
 

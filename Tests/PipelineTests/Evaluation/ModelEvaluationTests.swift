@@ -1,8 +1,11 @@
 import Documents
 import Evaluation
 import Foundation
+import Models
+import ModelsTestSupport
 import Reports
 import Results
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -71,7 +74,7 @@ import Testing
       #expect(both.value(of: "perplexityRatio") != nil)
       #expect(
         both.variants.map(\.variant) == [
-          .teacher, .student, .windowOnly, .linearOnly, .noAttention, .teacherWindowSinks,
+          .teacher, .student, .windowOnly, .memoryOnly, .noAttention, .teacherWindowSinks,
         ])
       #expect(both.linearShare != nil)
       let alone = try evaluate(

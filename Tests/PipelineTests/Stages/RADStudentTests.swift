@@ -1,6 +1,9 @@
 import Documents
 import Evaluation
 import Foundation
+import Models
+import ModelsTestSupport
+import TestSupport
 import Testing
 import Transformers
 
@@ -52,8 +55,9 @@ import Transformers
       #expect(
         error?.problems == [
           """
-          stages[0].losses names "attention-weight-cross-entropy", but the student has no attention \
-          weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)
+          stages[0].losses name "attention-weight-cross-entropy", but the student's mixer, \
+          RADRWKV7Mixer, has no attention weights to compare; remove it (in short: \
+          attentionWeightCrossEntropyWeight)
           """,
           """
           stages[0].activations trains blocks of layers apart, but this student's layers share the \

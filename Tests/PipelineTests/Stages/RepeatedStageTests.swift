@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Models
 import Testing
 
 @testable import Pipeline
@@ -164,7 +165,7 @@ import Testing
       ),
       (
         [#"stages[0]={"stage":"output-alignment","steps":1}"#],
-        "$.stages[1]: \"attention-transfer\" fits the new attention to the teacher's queries, keys "
+        "$.stages[1]: \"attention-transfer-2\" (attention-transfer) fits the new attention to the teacher's queries, keys "
           + "and values, but \"output-alignment\" before it has given the student others; put it "
           + "before that stage, or use \"output-alignment\", which reads the student's own"
       ),
