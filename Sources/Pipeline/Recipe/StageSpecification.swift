@@ -147,6 +147,9 @@ struct StageIdentifiers {
       return "found \"\(id)\" a second time; expected a word that no stage before it has"
     }
     let isPlain = id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }
+    if id.hasPrefix("step-") {
+      return "found \"\(id)\", expected another word: checkpoints are called step-…"
+    }
     if id.isEmpty || !isPlain || Int(id) != nil {
       return "found \"\(id)\", expected letters, digits, - and _, and not digits alone: files are "
         + "named by it"
