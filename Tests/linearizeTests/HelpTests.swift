@@ -29,7 +29,7 @@ import Testing
       "run", "Carries out a recipe: transfer, adaptation, evaluation, report.",
       "\(recipe) [--resume] [--dry-run] [--quiet]"),
     Pinned(
-      "validate", "Reports every mistake of a recipe at once, without running it.",
+      "validate", "Reports every mistake of a recipe or a study at once, without running it.",
       "\(recipe) [--print] [--skip-inputs]"),
     Pinned(
       "inspect", "Shows what is in a checkpoint: tensors, types, shapes, metadata.",
