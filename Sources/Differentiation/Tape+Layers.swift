@@ -2,12 +2,15 @@ import Operations
 import TensorCore
 
 extension Tape {
-  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float) -> Variable {
-    let (output, reciprocals) = Operations.rmsNorm(
-      x.value, weight: weight.value, epsilon: epsilon)
+  /// - Parameter offset: what is added to the weight first; Gemma's stand for `1 + weight`.
+  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float, offset: Float = 0)
+    -> Variable
+  {
+    let factors = offset == 0 ? weight.value : Operations.affine(weight.value, scale: 1, offset: offset)
+    let (output, reciprocals) = Operations.rmsNorm(x.value, weight: factors, epsilon: epsilon)
     return record([x, weight], output) { gradient in
       let (input, weightGradient) = rmsNormGradients(
-        gradient, x: x.value, weight: weight.value, reciprocals: reciprocals,
+        gradient, x: x.value, weight: factors, reciprocals: reciprocals,
         weightGradient: weight.requiresGradient)
       return [input, weightGradient]
     }

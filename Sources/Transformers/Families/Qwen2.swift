@@ -1,23 +1,14 @@
-import Documents
-import TensorCore
-
 /// Qwen 2 and 2.5: Llama's blocks with biases on queries, keys and values.
 public enum Qwen2: TeacherFamily {
   public static let modelType = "qwen2"
   public static let summary =
     "Qwen 2 and 2.5: Llama with biases on queries, keys and values"
 
-  public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
+  public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     var configuration = llamaConfiguration(reader, family: modelType)
-    configuration.slidingWindows = qwenWindows(reader, layers: configuration.slidingWindows.count)
-    return configuration
-  }
-
-  public static func weights(
-    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
-  ) -> DecoderWeights {
-    llamaWeights(
-      source, configuration, document, promisedBiases: ["q_proj", "k_proj", "v_proj"])
+    configuration.slidingWindows = qwenWindows(reader, layers: configuration.layers)
+    return llamaArchitecture(
+      reader, configuration, promisedBiases: ["q_proj", "k_proj", "v_proj"])
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
