@@ -33,12 +33,17 @@ public protocol TeacherFamily: Sendable {
   /// Tensors of the checkpoint that hold no weights (causal masks, rotary tables), or weights that
   /// are known to be of no use here (an encoder's pretraining heads).
   static func isIgnorable(_ name: String) -> Bool
+
+  /// How llama.cpp's files hold it; nil where llama.cpp has no such architecture.
+  static var gguf: GGUFLayout? { get }
 }
 
 extension TeacherFamily {
   public static func initialScale(
     _ tensor: String, _ configuration: DecoderConfiguration
   ) -> Double { 1 }
+
+  public static var gguf: GGUFLayout? { nil }
 }
 
 /// The only place where families are registered.

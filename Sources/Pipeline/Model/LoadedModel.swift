@@ -48,7 +48,7 @@ public final class LoadedModel {
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
     let pretrained = "\(path)/artefacts/\(PretrainingSpecification.name)"
-    let source = try ModelSource.open(
+    let source = try ModelSource.openTeacher(
       FileManager.default.fileExists(atPath: pretrained) ? pretrained : path)
     if let document = source.configuration["linearize"] {
       return try openExported(source, document, location: path)
@@ -114,7 +114,7 @@ public final class LoadedModel {
   {
     let source: ModelSource
     do {
-      source = try ModelSource.open(teacher)
+      source = try ModelSource.openTeacher(teacher)
     } catch {
       throw TeacherUnavailable(student: path, teacher: teacher, reason: "\(error)")
     }

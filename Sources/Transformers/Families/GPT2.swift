@@ -1,3 +1,4 @@
+import Documents
 import Operations
 
 /// GPT-2: learned positions, layer norm, one fused projection for queries, keys and values, weights
@@ -85,4 +86,30 @@ public enum GPT2: TeacherFamily {
   public static func isIgnorable(_ name: String) -> Bool {
     name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias")
   }
+
+  public static let gguf: GGUFLayout? = GGUFLayout(
+    modelType,
+    names: GGUFNames(
+      whole: [
+        "token_embd": "transformer.wte", "position_embd": "transformer.wpe",
+        "output_norm": "transformer.ln_f", "output": "lm_head",
+      ],
+      block: [
+        "attn_norm": "ln_1", "ffn_norm": "ln_2", "attn_qkv": "attn.c_attn",
+        "attn_output": "attn.c_proj", "ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj",
+      ],
+      blockPrefix: "transformer.h"),
+    configuration: { metadata in
+      var document = JSONObject([("model_type", .string(modelType))])
+      document["n_embd"] = .integer(metadata.integer("embedding_length"))
+      document["n_layer"] = .integer(metadata.integer("block_count"))
+      document["n_head"] = .integer(metadata.heads)
+      document["n_inner"] = .integer(metadata.integer("feed_forward_length"))
+      document["n_positions"] = .integer(metadata.integer("context_length"))
+      document["layer_norm_epsilon"] = .number(metadata.number("attention.layer_norm_epsilon"))
+      document["activation_function"] = "gelu_new"
+      // Hugging Face stores these matrices [inputs, outputs], GGUF [outputs, inputs].
+      document["linearize_conv1d_transposed"] = true
+      return document
+    })
 }

@@ -1,4 +1,6 @@
+import Documents
 import Operations
+import TensorCore
 
 /// GPT-NeoX and Pythia: rotary positions on part of each head, attention and feed-forward in
 /// parallel, one fused projection whose rows go head by head: its query, its key, its value.
@@ -69,5 +71,54 @@ public enum GPTNeoX: TeacherFamily {
   public static func isIgnorable(_ name: String) -> Bool {
     [".attention.bias", ".attention.masked_bias", "rotary_emb.inv_freq"]
       .contains { name.hasSuffix($0) }
+  }
+
+  public static let gguf: GGUFLayout? = GGUFLayout(
+    "gptneox",
+    names: GGUFNames(
+      whole: [
+        "token_embd": "gpt_neox.embed_in", "output_norm": "gpt_neox.final_layer_norm",
+        "output": "embed_out",
+      ],
+      block: [
+        "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+        "attn_qkv": "attention.query_key_value", "attn_output": "attention.dense",
+        "ffn_up": "mlp.dense_h_to_4h", "ffn_down": "mlp.dense_4h_to_h",
+      ],
+      blockPrefix: "gpt_neox.layers"),
+    configuration: { metadata in
+      let hidden = metadata.integer("embedding_length")
+      var document = JSONObject([("model_type", .string(modelType))])
+      document["hidden_size"] = .integer(hidden)
+      document["num_hidden_layers"] = .integer(metadata.integer("block_count"))
+      document["num_attention_heads"] = .integer(metadata.heads)
+      document["intermediate_size"] = .integer(metadata.integer("feed_forward_length"))
+      document["max_position_embeddings"] = .integer(metadata.integer("context_length"))
+      document["layer_norm_eps"] = .number(metadata.number("attention.layer_norm_epsilon"))
+      document["hidden_act"] = "gelu"
+      document["rotary_emb_base"] = .number(metadata.number("rope.freq_base", default: 10_000))
+      let headDim = Double(max(1, hidden / metadata.heads))
+      document["rotary_pct"] = .number(
+        metadata.has("rope.dimension_count")
+          ? Double(metadata.integer("rope.dimension_count")) / headDim : 1)
+      document["use_parallel_residual"] = metadata.value("use_parallel_residual") ?? true
+      return document
+    },
+    restored: { part, tensor, metadata in
+      part == "attn_qkv" ? interleaved(tensor, heads: metadata.heads) : tensor
+    })
+
+  /// Hugging Face's rows go head by head, its query, its key, its value; GGUF's are all queries, all
+  /// keys, all values.
+  private static func interleaved(_ tensor: StoredTensor, heads: Int) -> StoredTensor? {
+    let rows = tensor.shape[0]
+    guard heads > 0, rows % (3 * heads) == 0, rows <= Int32.max else { return nil }
+    let headDim = rows / (3 * heads)
+    return GGUFRows.ordered(
+      tensor,
+      (0..<rows).map { row in
+        let (head, part) = (row / (3 * headDim), row / headDim % 3)
+        return Int32(part * heads * headDim + head * headDim + row % headDim)
+      })
   }
 }

@@ -1,4 +1,5 @@
 import Operations
+import TensorCore
 
 /// Llama 1 to 3 and the models of its shape (SmolLM2, TinyLlama): RMS norm, rotary positions,
 /// grouped queries, SwiGLU.
@@ -12,6 +13,39 @@ public enum Llama: TeacherFamily {
   }
 
   public static func isIgnorable(_ name: String) -> Bool { name.hasSuffix("rotary_emb.inv_freq") }
+
+  /// Mistral is written as llama; only its window tells them apart.
+  public static let gguf: GGUFLayout? = ggufLayout(modelType) {
+    !$0.has("attention.sliding_window")
+  }
+
+  /// Of the families that llama.cpp has under this name.
+  static func ggufLayout(
+    _ modelType: String, isMatch: @escaping @Sendable (GGUFMetadata) -> Bool
+  ) -> GGUFLayout {
+    GGUFLayout(
+      "llama", names: .llama,
+      configuration: { metadata in
+        var document = metadata.llamaConfiguration(modelType)
+        if metadata.has("attention.sliding_window") {
+          document["sliding_window"] = .integer(metadata.integer("attention.sliding_window"))
+        }
+        document["attention_bias"] = .bool(metadata.hasTensor("blk.0.attn_q.bias"))
+        document["mlp_bias"] = .bool(metadata.hasTensor("blk.0.ffn_up.bias"))
+        return document
+      }, isMatch: isMatch, restored: unpermuted)
+  }
+
+  /// Queries and keys whose rows llama.cpp's converter permutes.
+  static func unpermuted(_ part: String, _ tensor: StoredTensor, _ metadata: GGUFMetadata)
+    -> StoredTensor?
+  {
+    switch part {
+    case "attn_q": GGUFRows.unpermuted(tensor, heads: metadata.heads)
+    case "attn_k": GGUFRows.unpermuted(tensor, heads: metadata.keyValueHeads)
+    default: tensor
+    }
+  }
 }
 
 /// What the configurations of Llama and the families after it have in common.

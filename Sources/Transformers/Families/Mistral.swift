@@ -12,4 +12,8 @@ public enum Mistral: TeacherFamily {
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
+
+  public static let gguf: GGUFLayout? = Llama.ggufLayout(modelType) {
+    $0.has("attention.sliding_window")
+  }
 }

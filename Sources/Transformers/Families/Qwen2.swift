@@ -12,6 +12,22 @@ public enum Qwen2: TeacherFamily {
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
+
+  public static let gguf: GGUFLayout? = qwenLayout(modelType)
+}
+
+/// llama.cpp's architecture of the same name.
+func qwenLayout(_ modelType: String) -> GGUFLayout {
+  GGUFLayout(
+    modelType, names: .llama,
+    configuration: { metadata in
+      var document = metadata.llamaConfiguration(modelType)
+      if metadata.has("attention.sliding_window") {
+        document["sliding_window"] = .integer(metadata.integer("attention.sliding_window"))
+        document["use_sliding_window"] = true
+      }
+      return document
+    })
 }
 
 /// `sliding_window` counts only with `use_sliding_window`, and from layer `max_window_layers` on,

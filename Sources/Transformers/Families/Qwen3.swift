@@ -11,4 +11,6 @@ public enum Qwen3: TeacherFamily {
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
+
+  public static let gguf: GGUFLayout? = qwenLayout(modelType)
 }
