@@ -34,6 +34,7 @@ public final class Decoder {
   public func embed(_ tokens: [Int32], layout: SequenceLayout, on tape: Tape) -> Variable {
     precondition(tokens.count == layout.rows, "\(tokens.count) tokens for \(layout.rows) rows")
     var x = tape.embedding(tokens, weights.embedding)
+    if let scale = configuration.embeddingScale { x = tape.affine(x, scale: scale) }
     if let positions = weights.positions {
       x = tape.add(x, tape.embedding(layout.positions, positions))
     }
@@ -83,12 +84,14 @@ public final class Decoder {
   }
 
   /// `[tokens, vocabularySize]` in full: for few tokens.
-  public func logits(_ hidden: Tensor) -> Tensor { frozenLinear(hidden, head) }
+  public func logits(_ hidden: Tensor) -> Tensor { head.logits(hidden) }
 
   /// `[vocabularySize, hiddenSize]`, as the model computes with it.
   ///
   /// - Precondition: the model is no encoder.
-  public var head: StoredTensor { weights.head!.stored }
+  public var head: LogitHead {
+    LogitHead(weights.head!.stored, transform: configuration.logits)
+  }
 
   /// Everything that is not the checkpoint's, with its name there: of mixers and adapters
   /// `model.layers.N.self_attn.…`, and the weights that are the decoder's own.

@@ -26,11 +26,16 @@ public struct DecoderConfiguration: Sendable, Equatable {
   public var slidingWindows: [Int?]
   /// The head is the embedding table.
   public var tiesHead: Bool
+  /// What becomes of the head's products.
+  public var logits: ScoreTransform
+  /// What embedded tokens are multiplied by; nil: nothing.
+  public var embeddingScale: Float?
 
   public init(
     family: String, hiddenSize: Int, layers: Int, attention: AttentionShape,
     intermediateSize: Int, feedForward: FeedForward.Kind, vocabularySize: Int,
-    maximumPositions: Int, positions: Positions, slidingWindows: [Int?]? = nil, tiesHead: Bool
+    maximumPositions: Int, positions: Positions, slidingWindows: [Int?]? = nil, tiesHead: Bool,
+    logits: ScoreTransform = .identity, embeddingScale: Float? = nil
   ) {
     self.family = family
     self.hiddenSize = hiddenSize
@@ -43,6 +48,8 @@ public struct DecoderConfiguration: Sendable, Equatable {
     self.positions = positions
     self.slidingWindows = slidingWindows ?? Array(repeating: nil, count: layers)
     self.tiesHead = tiesHead
+    self.logits = logits
+    self.embeddingScale = embeddingScale
   }
 }
 
