@@ -35,11 +35,14 @@ let package = Package(
       ]),
     .target(name: "Corpus", dependencies: ["Documents"]),
     .target(name: "Training", dependencies: ["Differentiation", "Documents"]),
+    .target(name: "Results", dependencies: ["Documents"]),
+    .target(name: "Evaluation", dependencies: ["Transformers", "Corpus", "Results", "Documents"]),
     .target(
       name: "Reports",
-      dependencies: ["Documents", .product(name: "Mustache", package: "swift-mustache")],
+      dependencies: [
+        "Results", "Documents", .product(name: "Mustache", package: "swift-mustache"),
+      ],
       resources: [.embedInCode("Templates")]),
-    .target(name: "Evaluation", dependencies: ["Transformers", "Corpus", "Reports", "Documents"]),
     .target(
       name: "Pipeline",
       dependencies: [
@@ -71,6 +74,7 @@ let package = Package(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Goldens")]),
     .testTarget(name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Goldens")]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(name: "ResultsTests", dependencies: ["Results"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .testTarget(
       name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"],

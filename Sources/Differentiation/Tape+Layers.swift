@@ -2,11 +2,13 @@ import Operations
 import TensorCore
 
 extension Tape {
-  /// - Parameter offset: what is added to the weight first; Gemma's stand for `1 + weight`.
+  /// Root-mean-square norm of every row, `x / sqrt(mean x² + epsilon) * (weight + offset)`:
+  /// `[rows, width]`.
   public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float, offset: Float = 0)
     -> Variable
   {
-    let factors = offset == 0 ? weight.value : Operations.affine(weight.value, scale: 1, offset: offset)
+    let factors =
+      offset == 0 ? weight.value : Operations.affine(weight.value, scale: 1, offset: offset)
     let (output, reciprocals) = Operations.rmsNorm(x.value, weight: factors, epsilon: epsilon)
     return record([x, weight], output) { gradient in
       let (input, weightGradient) = rmsNormGradients(
@@ -16,6 +18,7 @@ extension Tape {
     }
   }
 
+  /// Layer norm of every row: `[rows, width]`, weight and bias `[width]`.
   public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float)
     -> Variable
   {
@@ -42,12 +45,14 @@ extension Tape {
     }
   }
 
+  /// An activation, element by element.
   public func activation(_ x: Variable, _ activation: Activation) -> Variable {
     record([x], activated(x.value, activation)) {
       [activationGradient($0, x: x.value, activation)]
     }
   }
 
+  /// `silu(gate) * up`, element by element.
   public func siluMultiply(gate: Variable, up: Variable) -> Variable {
     record([gate, up], Operations.siluMultiply(gate: gate.value, up: up.value)) { gradient in
       let gradients = siluMultiplyGradients(gradient, gate: gate.value, up: up.value)

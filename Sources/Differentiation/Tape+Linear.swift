@@ -75,6 +75,7 @@ extension Tape {
     ) { [embeddingGradient($0, ids: ids, rows: rows)] }
   }
 
+  /// `left + right`, of equal shapes.
   public func add(_ left: Variable, _ right: Variable) -> Variable {
     record([left, right], sum(left.value, right.value)) { [$0, $0] }
   }

@@ -7,10 +7,14 @@ import TensorCore
 public final class Parameter {
   /// As the checkpoint spells it.
   public let name: String
+  /// The tensor as it is now; optimizers write it.
   public var value: Tensor
+  /// Sum of the backward passes' gradients since it was cleared; nil before the first.
   public var gradient: Tensor?
+  /// Whether tapes give it a gradient.
   public var isTrainable = true
 
+  /// A trainable parameter without a gradient.
   public init(name: String, value: Tensor) {
     self.name = name
     self.value = value
@@ -19,11 +23,13 @@ public final class Parameter {
 
 /// A tensor on a tape.
 public final class Variable {
+  /// What the operation gave.
   public let value: Tensor
   /// nil when no gradient is wanted. The tape holds slots and not variables, so that a value lives
   /// only as long as some operation's gradient needs it.
   fileprivate let slot: GradientSlot?
 
+  /// Whether a backward pass gives it a gradient.
   public var requiresGradient: Bool { slot != nil }
   /// Of a leaf, after the backward pass.
   public var gradient: Tensor? { slot?.gradient }
@@ -54,7 +60,7 @@ private final class GradientSlot {
 public final class Tape {
   private struct Node {
     let inputs: [GradientSlot?]
-    /// One, but for a checkpointed computation.
+    /// One, but for a checkpointed computation and operations that say several things.
     let outputs: [GradientSlot]
     /// From the outputs' gradients, of which one at least is there, to one gradient an input, nil
     /// for those that need none.
@@ -63,16 +69,19 @@ public final class Tape {
 
   private var nodes: [Node] = []
   private var parameters: [(parameter: Parameter, variable: Variable)] = []
+  /// Whether operations are kept for a backward pass.
   public let isRecording: Bool
 
   /// - Parameter isRecording: false for inference, where nothing is kept.
   public init(isRecording: Bool = true) { self.isRecording = isRecording }
 
+  /// A value without a gradient.
   public func constant(_ value: Tensor) -> Variable { Variable(value, requiresGradient: false) }
 
   /// A leaf whose gradient can be read after the backward pass.
   public func leaf(_ value: Tensor) -> Variable { Variable(value, requiresGradient: isRecording) }
 
+  /// A parameter's value; of one that is trained the same variable every time it is asked for.
   public func parameter(_ parameter: Parameter) -> Variable {
     if let known = parameters.first(where: { $0.parameter === parameter }) { return known.variable }
     let variable = Variable(
@@ -95,6 +104,22 @@ public final class Tape {
         Node(inputs: inputs.map(\.slot), outputs: [slot]) { backward($0[0]!) })
     }
     return variable
+  }
+
+  /// Puts the results of an operation that has several on the tape.
+  ///
+  /// - Parameter backward: gradients of the inputs, given those of the outputs: nil where the loss
+  ///   does not depend on one. It is called at most once, and only if it depends on some.
+  public func record(
+    _ inputs: [Variable], outputs: [Tensor], backward: @escaping ([Tensor?]) -> [Tensor?]
+  ) -> [Variable] {
+    let needed = isRecording && inputs.contains { $0.requiresGradient }
+    let variables = outputs.map { Variable($0, requiresGradient: needed) }
+    if needed {
+      nodes.append(
+        Node(inputs: inputs.map(\.slot), outputs: variables.map { $0.slot! }, backward: backward))
+    }
+    return variables
   }
 
   /// Runs the backward pass from the given gradients and adds to those of the parameters. The

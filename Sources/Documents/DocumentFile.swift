@@ -2,18 +2,25 @@ import Foundation
 
 /// A small text file on disk that is replaced as a whole or not at all.
 public struct DocumentFile: Sendable {
+  /// The file's path, absolute or relative to the current directory.
   public let path: String
 
+  /// Names a file; nothing is opened.
   public init(_ path: String) { self.path = path }
 
+  /// Whether something lies at the path, also if it is not readable.
   public var exists: Bool { FileManager.default.fileExists(atPath: path) }
 
   /// Why a file could not be read or replaced.
   public struct Failure: ExitCoded, Equatable, CustomStringConvertible {
+    /// The file as it was named.
     public let path: String
+    /// What was attempted, as it follows "cannot": `"read it"`.
     public let operation: String
+    /// The system's `errno`.
     public let errorNumber: Int32
 
+    /// A call of the system that failed.
     public init(path: String, operation: String, errorNumber: Int32) {
       self.path = path
       self.operation = operation
@@ -28,7 +35,9 @@ public struct DocumentFile: Sendable {
 
   /// Not JSON, with the file's name before the place.
   public struct Malformed: ExitCoded, Equatable, CustomStringConvertible {
+    /// The file as it was named.
     public let path: String
+    /// What is wrong with its text, and where.
     public let error: JSONError
 
     public var exitCode: ExitCode { .badData }

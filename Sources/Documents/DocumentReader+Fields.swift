@@ -1,5 +1,10 @@
 // Fields that hold one plain value, and lists of plain values.
 extension DocumentReader {
+  /// A text.
+  ///
+  /// - Parameters:
+  ///   - fallback: Its default; a field without one is required.
+  ///   - meaning: What the field is, for the schema and for the message when it is missing.
   public func string(_ key: String, default fallback: String? = nil, _ meaning: String) -> String {
     field(
       key, schema: ["type": "string"], fallback: fallback, placeholder: "", meaning,
@@ -8,10 +13,12 @@ extension DocumentReader {
     )
   }
 
+  /// A text that may be left out or be null.
   public func optionalString(_ key: String, _ meaning: String) -> String? {
     optional(key, schema: ["type": "string"], meaning, expected: "a string") { $0.stringValue }
   }
 
+  /// `true` or `false`.
   public func boolean(_ key: String, default fallback: Bool? = nil, _ meaning: String) -> Bool {
     field(
       key, schema: ["type": "boolean"], fallback: fallback, placeholder: false, meaning,
@@ -20,6 +27,7 @@ extension DocumentReader {
     )
   }
 
+  /// An integer within bounds, also when it was spelled with a fraction of zero (`1e3`).
   public func integer(
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, default fallback: Int? = nil,
     _ meaning: String
@@ -32,6 +40,7 @@ extension DocumentReader {
     )
   }
 
+  /// An integer within bounds that may be left out or be null.
   public func optionalInteger(
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, _ meaning: String
   ) -> Int? {
@@ -57,6 +66,7 @@ extension DocumentReader {
       encode: { .number($0) }, expected: bounds.expectation, decode: bounds.decode)
   }
 
+  /// A number within bounds that may be left out or be null.
   public func optionalNumber(
     _ key: String, in range: ClosedRange<Double> = -Double.infinity...Double.infinity,
     above: Double? = nil, below: Double? = nil, _ meaning: String
@@ -78,6 +88,7 @@ extension DocumentReader {
     )
   }
 
+  /// A case of an enumeration, spelled as its raw value.
   public func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ key: String, default fallback: Choice? = nil, _ meaning: String
   ) -> Choice {
@@ -87,6 +98,9 @@ extension DocumentReader {
 
   // MARK: Lists
 
+  /// A list of texts.
+  ///
+  /// - Parameter words: The texts that are allowed; `nil` for any.
   public func strings(
     _ key: String, of words: [String]? = nil, default fallback: [String]? = nil, _ meaning: String
   ) -> [String] {
@@ -100,6 +114,7 @@ extension DocumentReader {
     )
   }
 
+  /// A list of integers within bounds.
   public func integers(
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, default fallback: [Int]? = nil,
     _ meaning: String

@@ -1,8 +1,11 @@
 /// One kind of object that a `variant` may be: the word that names it and how it is read.
 public struct DocumentVariant<Result> {
+  /// The word that the document gives for this kind.
   public let word: String
+  /// Reads the object's other fields.
   public let read: (DocumentReader) -> Result
 
+  /// A kind of object, its word and how it is read.
   public init(_ word: String, read: @escaping (DocumentReader) -> Result) {
     self.word = word
     self.read = read

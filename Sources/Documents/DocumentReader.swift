@@ -7,6 +7,7 @@
 /// reading goes on; nothing decoded may be used once `Diagnostics.throwIfAny()` has thrown.
 public final class DocumentReader {
   let object: JSONObject
+  /// JSON path of this object from the document's root: `$.stages[1]`.
   public let path: String
   let diagnostics: Diagnostics
   /// Members of this object's JSON Schema, in the order of declaration.
@@ -33,6 +34,7 @@ public final class DocumentReader {
 
   /// Collects what readers find.
   public final class Diagnostics {
+    /// The mistakes so far, in the order in which they were met.
     public private(set) var found: [Diagnostic] = []
     /// While a schema is being described, missing values are no mistakes.
     let isDescribing: Bool

@@ -16,6 +16,7 @@ public enum ExitCode: Int32, Sendable {
 
 /// An error that knows the exit status it leads to.
 public protocol ExitCoded: Error {
+  /// The process's exit status that this error leads to.
   var exitCode: ExitCode { get }
 }
 

@@ -4,7 +4,9 @@ public struct JSONError: Error, Equatable, CustomStringConvertible {
   public let offset: Int
   /// Line and column of the offset, both from 1; the column counts bytes.
   public let line: Int
+  /// Column of the offset in bytes, from 1.
   public let column: Int
+  /// What was found and what was expected.
   public let reason: String
 
   public var description: String { "line \(line), column \(column) (byte \(offset)): \(reason)" }
@@ -20,6 +22,9 @@ extension JSONValue {
     self = try parser.document()
   }
 
+  /// Parses the UTF-8 of a text as one strict document.
+  ///
+  /// - Throws: `JSONError`.
   public init(parsing text: String) throws(JSONError) { try self.init(parsing: text.utf8) }
 }
 

@@ -1,6 +1,7 @@
 /// A place in a document: `stages[0].steps`, also written `stages.0.steps` or, when the elements
 /// of an array have names, `stages.attention-transfer.steps`.
 public struct JSONPath: Sendable, Equatable, CustomStringConvertible {
+  /// Keys, and indices as decimal numbers, from the root inwards.
   public let components: [String]
 
   /// - Returns: `nil` for a path with an empty component or an unbalanced bracket.
@@ -30,7 +31,9 @@ public struct JSONPath: Sendable, Equatable, CustomStringConvertible {
 extension JSONValue {
   /// Why a place of a document cannot be changed.
   public struct PathError: Error, Equatable, CustomStringConvertible {
+    /// The place that was to be changed.
     public let path: JSONPath
+    /// What stands in the way there, with the path.
     public let description: String
   }
 

@@ -14,6 +14,7 @@ public enum JSONValue: Sendable, Equatable {
 
 /// The members of a JSON object in the order of the document, looked up in constant time.
 public struct JSONObject: Sendable, Equatable {
+  /// Keys and values in the order of the document, every key once.
   public private(set) var members: [(key: String, value: JSONValue)]
   private var positions: [ExactKey: Int]
 
@@ -33,13 +34,16 @@ public struct JSONObject: Sendable, Equatable {
     }
   }
 
+  /// An object of the given members; of equal keys the last value counts.
   public init(_ members: [(key: String, value: JSONValue)] = []) {
     self.members = []
     self.positions = [:]
     for (key, value) in members { self[key] = value }
   }
 
+  /// The keys in the order of the document.
   public var keys: [String] { members.map(\.key) }
+  /// The number of members.
   public var count: Int { members.count }
 
   /// Setting an existing key replaces its value in place; setting `nil` removes the member.
@@ -68,10 +72,15 @@ public struct JSONObject: Sendable, Equatable {
 }
 
 extension JSONValue {
+  /// The text; `nil` for every other kind of value.
   public var stringValue: String? { if case .string(let value) = self { value } else { nil } }
+  /// The truth value; `nil` for every other kind of value.
   public var boolValue: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// The elements of an array; `nil` for every other kind of value.
   public var arrayValue: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
+  /// The object; `nil` for every other kind of value.
   public var objectValue: JSONObject? { if case .object(let value) = self { value } else { nil } }
+  /// Whether the value is `null`.
   public var isNull: Bool { self == .null }
 
   /// An integer, also when it was spelled with a fraction of zero (`1e3`, `2.0`).
@@ -83,6 +92,7 @@ extension JSONValue {
     }
   }
 
+  /// A number, integers included; `nil` for every other kind of value.
   public var doubleValue: Double? {
     switch self {
     case .integer(let value): Double(value)

@@ -2,12 +2,14 @@ import Operations
 
 /// Tokens to be scored together, and what is predicted at each of them.
 public struct EvaluationSequence: Sendable, Equatable {
+  /// Ids, padding included.
   public let tokens: [Int32]
   /// The token that follows within the same document, `ignoredTarget` where nothing is scored.
   public let targets: [Int32]
   /// Documents that see nothing of each other, and padding.
   public let layout: SequenceLayout
 
+  /// A sequence; tokens, targets and rows of the layout are as many.
   public init(tokens: [Int32], targets: [Int32], layout: SequenceLayout) {
     precondition(
       tokens.count == targets.count && tokens.count == layout.rows,
@@ -37,6 +39,7 @@ public struct EvaluationSequence: Sendable, Equatable {
     }
   }
 
+  /// Tokens that are predicted.
   public var scoredTokens: Int { targets.count { $0 != ignoredTarget } }
 
   /// Several sequences as the rows of one pass.

@@ -1,7 +1,7 @@
 import Differentiation
 import Foundation
 import Operations
-import Reports
+import Results
 import Transformers
 
 /// Mean next-token loss of a decoder; losses are summed in Double.
@@ -16,6 +16,9 @@ public struct PerplexityMeasurement {
   /// Seconds of a clock that never goes back.
   private let clock: () -> Double
 
+  /// Measures a decoder.
+  ///
+  /// - Parameter clock: Seconds, never going back.
   public init(_ decoder: Decoder, clock: @escaping () -> Double) {
     self.decoder = decoder
     self.clock = clock

@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 extension EvaluationReport {
   /// Holds the subject to an earlier result: every metric of a task that both have, and perplexity
@@ -97,6 +98,7 @@ extension EvaluationReport {
 
 /// A baseline that measured something else.
 public struct BaselineMismatch: ExitCoded, Equatable, CustomStringConvertible {
+  /// The baseline's file, as it was named.
   public let path: String
   /// What differs, a line each.
   public let differences: [String]

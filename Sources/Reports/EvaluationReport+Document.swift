@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 
 extension EvaluationReport {
   /// The name under which the held-out text stands among lm-eval's tasks. A task of this name

@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 extension EvaluationReport {
   /// `junit.xml`: a case for each threshold and for each training stage. A missed threshold is a

@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 extension EvaluationReport {
   /// Counts changes after which a reader of the member `linearize` no longer understands it.

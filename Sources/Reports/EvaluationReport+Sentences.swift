@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// What the report says in words, the same on the terminal, in Markdown and in HTML.
 extension EvaluationReport {

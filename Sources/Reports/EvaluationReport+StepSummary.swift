@@ -1,3 +1,5 @@
+import Results
+
 extension EvaluationReport {
   /// What one step of a GitHub workflow may write at most, bytes: more aborts the upload.
   public static let stepSummaryLimit = 1024 * 1024

@@ -1,3 +1,5 @@
+import Results
+
 /// Tables that the terminal and Markdown share.
 extension EvaluationReport {
   /// Variants that have held-out text: the ablation.

@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 extension EvaluationReport {
   /// What stands at the end of a run on the terminal: numbers, then the verdict.

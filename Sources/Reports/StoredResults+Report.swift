@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 extension ResultsReader {
   /// The report that `EvaluationReport.document` was made of, without attention maps.

@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 /// A `results.json` read back: for a baseline, for comparisons, for another rendering.
 ///
@@ -7,6 +8,7 @@ import Documents
 public struct StoredResults: Sendable {
   /// As the user named it.
   public let path: String
+  /// What the file says.
   public let report: EvaluationReport
   /// Whether lm-eval wrote it, so that everything but tasks is missing.
   public let isForeign: Bool
@@ -36,11 +38,14 @@ public struct StoredResults: Sendable {
 
 /// A results file that is none, or that does not fit.
 public struct ResultsError: ExitCoded, Equatable, CustomStringConvertible {
+  /// The file as it was named.
   public let file: String
   /// JSON path of the place, when there is one.
   public let place: String?
+  /// What was found and what was expected.
   public let message: String
 
+  /// What is wrong with a file, and where in it.
   public init(_ file: String, _ place: String? = nil, _ message: String) {
     self.file = file
     self.place = place

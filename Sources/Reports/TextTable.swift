@@ -3,13 +3,16 @@ public struct TextTable: Sendable {
   let headings: [String]
   private(set) var rows: [[String]] = []
 
+  /// A table without rows; the headings name its columns.
   public init(_ headings: [String]) { self.headings = headings }
 
+  /// Adds a row, which has a cell for every heading.
   public mutating func append(_ row: [String]) {
     precondition(row.count == headings.count, "\(row.count) cells under \(headings.count) headings")
     rows.append(row)
   }
 
+  /// Whether there is no row.
   public var isEmpty: Bool { rows.isEmpty }
 
   /// The first column to the left, numbers to the right.
@@ -28,6 +31,7 @@ public struct TextTable: Sendable {
     }.joined()
   }
 
+  /// The table as Markdown, numbers to the right.
   public var markdown: String {
     let alignment = headings.indices.map { $0 == 0 ? "---" : "---:" }
     return ([headings, alignment] + rows).map { row in

@@ -9,6 +9,7 @@ import Synchronization
 /// Float buffers kept for reuse by rounded size. A training step asks for the same sizes again
 /// and again; fresh pages from the system cost more than the arithmetic on small tensors.
 public final class BufferPool: Sendable {
+  /// The pool that all tensors of the process take their storage from.
   public static let shared = BufferPool()
 
   private struct State {

@@ -46,6 +46,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether elements are stored in blocks that share their scales.
   public var isQuantized: Bool { blockLength > 1 }
 
   /// Bytes of `count` elements; `count` must be a multiple of `blockLength`.

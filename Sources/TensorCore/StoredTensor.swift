@@ -4,6 +4,7 @@
 /// `@unchecked Sendable`: the bytes are never written after the view was made, and `owner` keeps
 /// them alive.
 public struct StoredTensor: @unchecked Sendable {
+  /// How the elements are stored.
   public let elementType: ElementType
   /// Row-major; the last dimension is contiguous in the file.
   public let shape: [Int]
@@ -42,6 +43,7 @@ public struct StoredTensor: @unchecked Sendable {
     self.rowOrder = rowOrder
   }
 
+  /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
   /// Elements of one row: the last dimension.
   public var rowLength: Int { shape.last ?? 1 }

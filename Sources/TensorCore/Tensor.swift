@@ -1,7 +1,9 @@
 /// Dimensions of a tensor, outermost first, row-major.
 public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  /// The extents, outermost first.
   public let dimensions: [Int]
 
+  /// A shape of the given extents, each at least 0.
   public init(_ dimensions: [Int]) {
     precondition(dimensions.allSatisfy { $0 >= 0 }, "negative dimension in \(dimensions)")
     self.dimensions = dimensions
@@ -9,8 +11,11 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
 
   public init(arrayLiteral elements: Int...) { self.init(elements) }
 
+  /// The number of elements: the product of the dimensions, 1 of no dimensions.
   public var count: Int { dimensions.reduce(1, *) }
+  /// The number of dimensions.
   public var rank: Int { dimensions.count }
+  /// The extent of an axis; negative axes count from the last, which is -1.
   public subscript(axis: Int) -> Int { dimensions[axis < 0 ? rank + axis : axis] }
   public var description: String { "\(dimensions)" }
 }
@@ -18,6 +23,7 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
 /// Dense row-major 32-bit floats with value semantics: copies share storage until one is written.
 /// Storage comes from, and returns to, `BufferPool`.
 public struct Tensor: Sendable {
+  /// Extents of the tensor, row-major.
   public private(set) var shape: Shape
   private var storage: TensorStorage
 
@@ -27,13 +33,16 @@ public struct Tensor: Sendable {
     storage = TensorStorage(count: shape.count)
   }
 
+  /// A tensor of zeros.
   public init(zeros shape: Shape) { self.init(repeating: 0, shape) }
 
+  /// A tensor of one value.
   public init(repeating value: Float, _ shape: Shape) {
     self.init(uninitialized: shape)
     storage.pointer.update(repeating: value, count: shape.count)
   }
 
+  /// A tensor of the given elements in row-major order, as many as the shape has.
   public init(_ elements: [Float], _ shape: Shape) {
     precondition(elements.count == shape.count, "\(elements.count) elements for \(shape)")
     self.init(uninitialized: shape)
@@ -42,6 +51,7 @@ public struct Tensor: Sendable {
     }
   }
 
+  /// The number of elements.
   public var count: Int { shape.count }
 
   /// The same elements under another shape of equal count.
@@ -52,10 +62,13 @@ public struct Tensor: Sendable {
     return tensor
   }
 
+  /// A copy of the elements in row-major order.
   public var elements: [Float] {
     withPointer { Array(UnsafeBufferPointer(start: $0, count: count)) }
   }
 
+  /// Calls `body` with the first of `count` contiguous elements, which may be read until it
+  /// returns.
   public func withPointer<Result>(
     _ body: (UnsafePointer<Float>) throws -> Result
   ) rethrows -> Result {

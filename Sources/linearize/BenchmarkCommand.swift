@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Pipeline
 import Reports
+import Results
 import Transformers
 
 struct BenchmarkCommand: ParsableCommand {

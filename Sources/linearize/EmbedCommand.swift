@@ -2,7 +2,7 @@ import ArgumentParser
 import Documents
 import Foundation
 import Pipeline
-import Reports
+import Results
 
 struct EmbedCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,17 +4,18 @@ import Evaluation
 import Foundation
 import Pipeline
 import Reports
+import Results
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Measures a model on text, tasks and recall, and says what its linear half is worth.",
+    abstract: "Measures a model on text, tasks and recall, and says what its memory is worth.",
     discussion: """
       Text is cut into windows that do not overlap; the first token of each is not scored, a \
       remainder is left out. Tasks are lm-eval's: a task file (data/tasks/*.json), or a JSONL file \
       of query, choices, gold or of context, continuation.
 
-      A student is measured beside its teacher, its window alone, its linear half alone, no \
+      A student is measured beside its teacher, its window alone, its memory alone, no \
       attention, and the untrained teacher with the same window and attention sinks; \
       --student-only leaves those out. A table goes to standard output; --output also keeps \
       results.json (in lm-eval's form), report.html, report.md, junit.xml, samples_TASK.jsonl and \

@@ -2,7 +2,7 @@ import ArgumentParser
 import Corpus
 import Documents
 import Pipeline
-import Reports
+import Results
 
 struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -27,7 +27,8 @@ struct Linearize: ParsableCommand {
       BenchmarkCommand.self, CompareCommand.self, StudyCommand.self, GenerateCommand.self,
       TokenizeCommand.self,
       ActivationsCommand.self, EmbedCommand.self,
-      ExportCommand.self, ListCommand.self, EnvironmentCommand.self, SchemaCommand.self,
+      ExportCommand.self, ListCommand.self, RecipesCommand.self, EnvironmentCommand.self,
+      SchemaCommand.self,
     ], defaultSubcommand: RunCommand.self)
 
   /// The one place where errors become messages and exit statuses.

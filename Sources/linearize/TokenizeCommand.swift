@@ -1,6 +1,6 @@
 import ArgumentParser
 import Pipeline
-import Reports
+import Results
 
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

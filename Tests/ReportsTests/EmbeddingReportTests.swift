@@ -1,4 +1,5 @@
 import Documents
+import Results
 import Testing
 
 @testable import Reports

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 import Testing
 
 @testable import Reports
@@ -79,7 +80,7 @@ import Testing
         Not measured: recall at 4,096 tokens.
 
         The student recovers 50.0 % of its teacher's accuracy above chance over 1 task; perplexity 30.000 against 20.000.
-        The linear half earned its place: perplexity 30.000, without its linear half 80.000; it closes 70.8 % of the gap to the teacher.
+        The memory earned its place: perplexity 30.000, without its memory 80.000; it closes 70.8 % of the gap to the teacher.
         Not all samples were scored: arc_easy 300 of 2,376. Contexts cut on the left to fit the model: arc_easy 2.
         Peak memory 655 MB.
         Missed 1 of 2 thresholds: transferLoss.
@@ -87,7 +88,7 @@ import Testing
         """)
   }
 
-  @Test func `A student without a window has no half to speak of`() throws {
+  @Test func `A student without a window is held against no attention at all`() throws {
     let share = { (untrained: Double) in
       LinearShare([
         VariantResult(variant: .teacher, text: SampleReports.text(20)),
@@ -98,13 +99,13 @@ import Testing
     }
     #expect(
       try #require(share(40)) == """
-        The linear attention earned its place: perplexity 30.000, without its linear attention 80.000, \
+        The memory earned its place: perplexity 30.000, without its memory 80.000, \
         the untrained teacher with a window and sinks 40.000; it closes 70.8 % of the gap to the \
         teacher.
         """)
     #expect(
       try #require(share(25)).hasPrefix(
-        "The linear attention did not earn its place: an untrained window with sinks does as well or "
+        "The memory did not earn its place: an untrained window with sinks does as well or "
           + "better (perplexity 30.000"))
   }
 

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 import Testing
 
 @testable import Reports
@@ -32,7 +33,7 @@ private struct Page: CustomTestStringConvertible {
     let page = try Page(SampleReports.full)
     #expect(
       try ids(page) == [
-        "linear-half", "training", "fidelity", "attention", "ablation", "tasks", "recall",
+        "memory", "training", "fidelity", "attention", "ablation", "tasks", "recall",
         "position", "speed", "thresholds", "samples", "notes", "repeat",
       ])
     for id in try ids(page) { #expect(page.contains("<a href=\"#\(id)\">")) }

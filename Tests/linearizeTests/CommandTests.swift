@@ -84,7 +84,8 @@ import Testing
     [
       "export", "--model", "m", "--output", "o", "--dtype", "bfloat16", "--max-shard-size", "500mb",
     ],
-    ["list", "families"], ["--recipe", "r.json", "--dry-run"],
+    ["list", "families"], ["recipes"], ["recipes", "list", "--json"],
+    ["recipes", "copy", "lolcats", "my.json", "--force"], ["--recipe", "r.json", "--dry-run"],
   ])
   func `The documented spellings are accepted`(arguments: [String]) {
     #expect(message(arguments) == "accepted")
@@ -92,7 +93,7 @@ import Testing
 
   @Test(arguments: [
     "run", "validate", "inspect", "evaluate", "generate", "tokenize", "activations", "export",
-    "benchmark", "compare", "list", "env",
+    "benchmark", "compare", "list", "recipes", "env",
   ])
   func `Every command shows examples in its help`(name: String) throws {
     let command = try #require(

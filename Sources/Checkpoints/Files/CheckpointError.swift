@@ -2,12 +2,16 @@ import Documents
 
 /// What is wrong with a checkpoint: every mistake found, each with its place.
 public struct CheckpointError: ExitCoded, Equatable, CustomStringConvertible {
+  /// One mistake and its place.
   public struct Problem: Sendable, Equatable, CustomStringConvertible {
     /// Field, tensor or byte offset; empty for the file as a whole.
     public let place: String
+    /// What stands there.
     public let found: String
+    /// What should stand there; empty where `found` says all.
     public let expected: String
 
+    /// A mistake at a place.
     public init(_ place: String, found: String, expected: String) {
       self.place = place
       self.found = found
@@ -22,11 +26,14 @@ public struct CheckpointError: ExitCoded, Equatable, CustomStringConvertible {
 
   /// File or folder, as the user named it.
   public let file: String
+  /// Every mistake found, at least one.
   public let problems: [Problem]
   /// What to do; `nil` where the expectation says it.
   public let remedy: String?
+  /// 65 for a malformed file, 66 for a missing one, 74 for one that cannot be read.
   public let exitCode: ExitCode
 
+  /// An error of several mistakes.
   public init(
     file: String, problems: [Problem], remedy: String? = nil, exitCode: ExitCode = .badData
   ) {
@@ -36,6 +43,7 @@ public struct CheckpointError: ExitCoded, Equatable, CustomStringConvertible {
     self.exitCode = exitCode
   }
 
+  /// An error of one mistake.
   public init(
     _ file: String, _ place: String, found: String, expected: String, remedy: String? = nil,
     exitCode: ExitCode = .badData

@@ -4,6 +4,7 @@ import Foundation
 /// A file mapped for reading: weights cost address space until they are used, and are shared by
 /// the processes that use them. Nothing may truncate the file while it is mapped.
 public final class MappedFile: Sendable {
+  /// The file as it was named.
   public let path: String
   /// Valid as long as this object. Never written, hence safe to share.
   nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer

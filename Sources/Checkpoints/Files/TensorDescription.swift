@@ -8,5 +8,6 @@ public struct TensorDescription: Sendable, Equatable {
   public let shape: [Int]
   /// Place in the file, in bytes from its start; 0..<0 in HDF5, where chunks lie scattered.
   public let bytes: Range<Int>
+  /// The file that holds the tensor.
   public let file: String
 }

@@ -15,12 +15,14 @@ public struct GGUFFile: Sendable {
   static let maximumArrayElements = 1 << 22
   static let maximumAlignment = 1 << 20
 
+  /// The file's bytes.
   public let mapping: MappedFile
   /// Key and value in the order of the file.
   public let metadata: JSONValue
   /// In the order of the file, which is that of their bytes; names as GGUF spells them.
   public let tensors: [TensorDescription]
 
+  /// The file as it was named.
   public var path: String { mapping.path }
 
   /// - Throws: `CheckpointError`.

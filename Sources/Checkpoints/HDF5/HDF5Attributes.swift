@@ -124,6 +124,9 @@ public struct HDF5Attributes: Sendable {
     }
   }
 
+  /// The text of an attribute.
+  ///
+  /// - Throws: `HDF5Error` (65) when there is no such attribute, or one of another kind.
   public func string(_ name: String) throws -> String {
     guard case .string(let value) = try expected(name, "a string") else {
       throw wrongKind(name, "a string")
@@ -131,6 +134,9 @@ public struct HDF5Attributes: Sendable {
     return value
   }
 
+  /// The integer of an attribute.
+  ///
+  /// - Throws: `HDF5Error` (65) when there is no such attribute, or one of another kind.
   public func integer(_ name: String) throws -> Int {
     guard case .integer(let value) = try expected(name, "an integer") else {
       throw wrongKind(name, "an integer")
@@ -138,6 +144,9 @@ public struct HDF5Attributes: Sendable {
     return value
   }
 
+  /// The number of an attribute, integers included.
+  ///
+  /// - Throws: `HDF5Error` (65) when there is no such attribute, or one of another kind.
   public func number(_ name: String) throws -> Double {
     switch try expected(name, "a number") {
     case .number(let value): return value
@@ -146,6 +155,9 @@ public struct HDF5Attributes: Sendable {
     }
   }
 
+  /// The integers of an attribute that holds several.
+  ///
+  /// - Throws: `HDF5Error` (65) when there is no such attribute, or one of another kind.
   public func integers(_ name: String) throws -> [Int] {
     guard case .integers(let value) = try expected(name, "integers") else {
       throw wrongKind(name, "integers")

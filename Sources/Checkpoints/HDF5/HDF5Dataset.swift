@@ -5,8 +5,11 @@ import TensorCore
 ///
 /// `@unchecked Sendable`: all state is used under the lock of `HDF5Library`.
 public final class HDF5Dataset: @unchecked Sendable {
+  /// Path of the dataset in its file, groups separated by slashes.
   public let name: String
+  /// Extents, row-major; empty for a scalar.
   public let shape: [Int]
+  /// How elements are stored.
   public let type: HDF5ElementType
   let file: HDF5File
   let handle: HDF5Handle
@@ -22,11 +25,13 @@ public final class HDF5Dataset: @unchecked Sendable {
 
   deinit { file.dismiss(handle) }
 
+  /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
   /// A scalar has one row.
   public var rows: Int { shape.first ?? 1 }
   /// Elements of one row.
   public var rowLength: Int { shape.dropFirst().reduce(1, *) }
+  /// Named values attached to the dataset.
   public var attributes: HDF5Attributes {
     HDF5Attributes(file: file, object: name, handle: handle, owner: self)
   }

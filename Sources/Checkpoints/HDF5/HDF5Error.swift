@@ -4,6 +4,7 @@ import Foundation
 
 /// What the HDF5 library refused, or what stands in a file where something else was expected.
 public struct HDF5Error: ExitCoded, Equatable, CustomStringConvertible {
+  /// The file as it was named.
   public let file: String
   /// The dataset, group or attribute concerned; `nil` when it is the file as a whole.
   public let object: String?
@@ -11,6 +12,8 @@ public struct HDF5Error: ExitCoded, Equatable, CustomStringConvertible {
   public let operation: String
   /// The library's message, or what was found and what was expected.
   public let detail: String
+  /// 65 for content that was not expected, 66 for a missing file, 74 where reading or writing
+  /// failed.
   public let exitCode: ExitCode
 
   init(

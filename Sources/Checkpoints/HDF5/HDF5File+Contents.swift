@@ -30,8 +30,14 @@ extension HDF5File {
     }
   }
 
+  /// Extents of a dataset.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset.
   public func shape(of name: String) throws -> [Int] { try dataset(name).shape }
 
+  /// How a dataset's elements are stored.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset.
   public func type(of name: String) throws -> HDF5ElementType { try dataset(name).type }
 
   private func collectNames(

@@ -13,6 +13,10 @@ extension HDF5File {
     return dataset
   }
 
+  /// Writes floats, converted to `type`.
+  ///
+  /// - Parameter shape: Row-major, as many elements as given; `nil` for one dimension.
+  /// - Throws: `HDF5Error`, also when the name is taken.
   @discardableResult
   public func write(
     _ name: String, _ elements: [Float], shape: [Int]? = nil, type: HDF5ElementType = .float32
@@ -26,12 +30,18 @@ extension HDF5File {
     return dataset
   }
 
+  /// Writes 32-bit integers, in one dimension unless `shape` says otherwise.
+  ///
+  /// - Throws: `HDF5Error`, also when the name is taken.
   @discardableResult
   public func write(_ name: String, _ elements: [Int32], shape: [Int]? = nil) throws -> HDF5Dataset
   {
     try write(name, elements, shape: shape, type: .int32)
   }
 
+  /// Writes 64-bit integers, in one dimension unless `shape` says otherwise.
+  ///
+  /// - Throws: `HDF5Error`, also when the name is taken.
   @discardableResult
   public func write(_ name: String, _ elements: [Int64], shape: [Int]? = nil) throws -> HDF5Dataset
   {
@@ -94,16 +104,28 @@ extension HDF5File {
     return try dataset.tensor()
   }
 
+  /// All elements in row-major order, widened to 32-bit floats.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset or it holds something else.
   public func floats(_ name: String) throws -> [Float] { try tensor(name).elements }
 
+  /// All elements of a dataset of 32-bit integers, in row-major order.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset or it holds something else.
   public func int32s(_ name: String) throws -> [Int32] {
     try elements(name, of: .int32, filledWith: 0)
   }
 
+  /// All elements of a dataset of 64-bit integers, in row-major order.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset or it holds something else.
   public func int64s(_ name: String) throws -> [Int64] {
     try elements(name, of: .int64, filledWith: 0)
   }
 
+  /// A text that was written as the bytes of its UTF-8.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset or it holds no text.
   public func text(_ name: String) throws -> String {
     let bytes: [UInt8] = try elements(name, of: .uint8, filledWith: 0)
     guard let text = String(validatingUTF8Bytes: bytes) else {

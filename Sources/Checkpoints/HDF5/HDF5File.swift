@@ -10,6 +10,7 @@ import Foundation
 ///
 /// `@unchecked Sendable`: all state is used under the lock of `HDF5Library`.
 public final class HDF5File: @unchecked Sendable {
+  /// The file as it was named.
   public let path: String
   let isWriting: Bool
   let handle: HDF5Handle

@@ -5,6 +5,7 @@ import TensorCore
 /// Any teacher, whatever its file format: in Hugging Face's spelling, but for GGUF, whose metadata
 /// and tensors are as the file has them until a family has said what they mean (`respelled`).
 public struct ModelSource: Sendable {
+  /// What kind of file a model comes from.
   public enum Format: String, Sendable {
     case safetensors, gguf, hdf5
     /// No file: a model that is yet to be trained.
@@ -13,6 +14,7 @@ public struct ModelSource: Sendable {
 
   /// As the user gave it.
   public let location: String
+  /// The kind of file that was opened.
   public let format: Format
   /// `config.json`; an object without members for GGUF.
   public private(set) var configuration: JSONValue
@@ -23,6 +25,7 @@ public struct ModelSource: Sendable {
   public let descriptions: [TensorDescription]
   /// Raw metadata: GGUF's keys, safetensors' `__metadata__`, HDF5's attributes.
   public let metadata: JSONValue
+  /// What stands beside the weights of a tokenizer; `nil` when there is none.
   public let tokenizer: TokenizerSource?
   /// What sentence-transformers keeps beside an encoder, by its path in the folder: `modules.json`
   /// and the `config.json` of each module. Empty where there is none.

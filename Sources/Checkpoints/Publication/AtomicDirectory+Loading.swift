@@ -4,7 +4,9 @@ import Documents
 extension AtomicDirectory {
   /// A published folder whose every file is what its manifest says.
   public struct Published: Sendable, Equatable {
+    /// The folder.
     public let path: String
+    /// Its `MANIFEST.json`: sizes and hashes of its files, and what the writer added.
     public let manifest: JSONValue
     /// Newer ones that are damaged, newest first.
     public let skipped: [Skipped]
@@ -12,7 +14,9 @@ extension AtomicDirectory {
 
   /// A folder that cannot be trusted.
   public struct Skipped: Sendable, Equatable, CustomStringConvertible {
+    /// The folder's name, without the path.
     public let name: String
+    /// What is missing or damaged.
     public let reason: String
 
     public var description: String { "\(name): \(reason)" }

@@ -12,6 +12,7 @@ public enum Digest {
     return hexadecimal(hash.finalize())
   }
 
+  /// SHA-256 of a text's UTF-8, 64 hexadecimal digits.
   public static func sha256(of text: String) -> String {
     hexadecimal(SHA256.hash(data: Data(text.utf8)))
   }

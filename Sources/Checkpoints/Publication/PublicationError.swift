@@ -3,9 +3,11 @@ import Foundation
 
 /// Why something could not be published, or what was published cannot be trusted.
 public struct PublicationError: ExitCoded, Equatable, CustomStringConvertible {
+  /// The file or folder concerned.
   public let path: String
   /// What failed and why, as it follows the path.
   public let message: String
+  /// 65 for damage, 66 for what is missing, 74 where the system refused.
   public let exitCode: ExitCode
 
   init(path: String, message: String, exitCode: ExitCode) {

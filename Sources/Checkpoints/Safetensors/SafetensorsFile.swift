@@ -9,12 +9,14 @@ public struct SafetensorsFile: Sendable {
   /// The reference reader's limit.
   static let maximumHeaderBytes = 100_000_000
 
+  /// The file's bytes.
   public let mapping: MappedFile
   /// In the order of their bytes.
   public let tensors: [TensorDescription]
   /// `__metadata__`: an object of strings, empty when absent.
   public let metadata: JSONValue
 
+  /// The file as it was named.
   public var path: String { mapping.path }
 
   /// - Throws: `CheckpointError`.

@@ -14,6 +14,7 @@ public struct SafetensorsWriter: Sendable {
   /// `__metadata__` of every file; readers want `format`.
   public let metadata: [String: String]
 
+  /// A writer; by default types stay, and files hold up to 5 GB.
   public init(
     elementType: ElementType? = nil, maximumShardBytes: Int = 5_000_000_000,
     metadata: [String: String] = ["format": "pt"]
@@ -25,6 +26,7 @@ public struct SafetensorsWriter: Sendable {
     self.metadata = metadata
   }
 
+  /// A tensor and its name in the file.
   public typealias NamedTensor = (name: String, tensor: StoredTensor)
 
   /// Writes the files into a folder that exists, each durable before it gets its name, the index

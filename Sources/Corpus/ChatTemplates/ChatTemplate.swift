@@ -2,9 +2,12 @@ import Documents
 
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Equatable {
+  /// Who speaks: `system`, `user`, `assistant`, or what else the template knows.
   public var role: String
+  /// What is said.
   public var content: String
 
+  /// What somebody says in a conversation.
   public init(role: String, content: String) {
     self.role = role
     self.content = content
@@ -64,6 +67,14 @@ public struct ChatTemplate: Sendable {
     }
   }
 
+  /// Renders a conversation as the template writes it.
+  ///
+  /// - Parameters:
+  ///   - addGenerationPrompt: Whether the text ends where the assistant is to begin.
+  ///   - beginningOfText: Spelling of `bos_token`.
+  ///   - endOfText: Spelling of `eos_token`.
+  ///   - extra: More variables.
+  /// - Throws: `ChatTemplateError`.
   public func render(
     messages: [ChatMessage], addGenerationPrompt: Bool, beginningOfText: String = "",
     endOfText: String = "", extra: JSONObject = JSONObject()

@@ -2,6 +2,7 @@ import Documents
 
 /// Why a chat template cannot be read, or cannot render a conversation.
 public struct ChatTemplateError: Error, Equatable, CustomStringConvertible, ExitCoded {
+  /// At what a template failed.
   public enum Kind: Sendable {
     /// The template's text is no template, or uses something this interpreter does not know.
     case syntax
@@ -11,11 +12,13 @@ public struct ChatTemplateError: Error, Equatable, CustomStringConvertible, Exit
     case raised
   }
 
+  /// At what the template failed.
   public let kind: Kind
   /// Where the template comes from, as the caller named it.
   public let location: String
   /// Line of the template, from 1.
   public let line: Int
+  /// What was found and what was expected, or the template's own words.
   public let message: String
 
   public var description: String {

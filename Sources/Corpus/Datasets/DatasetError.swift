@@ -6,9 +6,12 @@ public struct DatasetError: ExitCoded, Equatable, CustomStringConvertible {
   /// At most this many bad lines are reported at once.
   public static let reportedLines = 20
 
+  /// 65 for malformed data, 66 for a missing file, 74 for one that cannot be read.
   public let exitCode: ExitCode
+  /// File, place, what was found and what was expected.
   public let description: String
 
+  /// An error of malformed data, with status 65.
   public static func badData(_ message: String) -> DatasetError {
     DatasetError(exitCode: .badData, description: message)
   }

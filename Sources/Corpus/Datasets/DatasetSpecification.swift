@@ -2,6 +2,7 @@ import Documents
 
 /// Which documents to read and how they become tokens, as a recipe says it.
 public struct DatasetSpecification: Sendable, Equatable {
+  /// What a file holds.
   public enum Format: String, Sendable, CaseIterable {
     /// Plain text, cut into documents by `documents`.
     case text
@@ -25,12 +26,14 @@ public struct DatasetSpecification: Sendable, Equatable {
     case wholeFile, line, blankLine, formFeed, separatorLine
   }
 
+  /// Whether a document begins with the beginning-of-text token.
   public enum BeginningOfText: String, Sendable, CaseIterable {
     /// What the tokenizer adds by itself.
     case asTokenizer
     case always, never
   }
 
+  /// Which tokens of an instruction or a conversation are learned.
   public enum Labels: String, Sendable, CaseIterable {
     /// Only what the answerer (the output, the assistant) says is learned.
     case answers
@@ -39,20 +42,33 @@ public struct DatasetSpecification: Sendable, Equatable {
 
   /// Empty where the data is made by the program.
   public var path: String
+  /// What the file holds.
   public var format: Format
+  /// How `associative-recall` is drawn; other formats ignore it.
   public var recall = RecallSpecification()
+  /// What separates documents of plain text.
   public var documents = Documents.wholeFile
+  /// The line between documents, with `separatorLine`.
   public var documentSeparator = ""
+  /// Member of a `jsonl-text` row that holds its text.
   public var textField = "text"
+  /// Member of a `jsonl-instruction` row that holds the instruction.
   public var instructionField = "instruction"
+  /// Member of a `jsonl-instruction` row that holds the input, if there is one.
   public var inputField = "input"
+  /// Member of a `jsonl-instruction` row that holds the output.
   public var outputField = "output"
+  /// Member of a `jsonl-chat` row that holds the messages.
   public var messagesField = "messages"
+  /// Which tokens of instructions and conversations are learned.
   public var labels = Labels.answers
+  /// Whether every document begins with the beginning-of-text token.
   public var beginningOfText = BeginningOfText.asTokenizer
+  /// Whether every document ends with the end-of-text token.
   public var appendEndOfText = true
   /// Documents to pass over at the start (a validation split, say).
   public var skippedDocuments = 0
+  /// Documents read after those passed over; `nil` for all.
   public var maximumDocuments: Int?
 
   /// With the defaults of the format.
@@ -66,6 +82,7 @@ public struct DatasetSpecification: Sendable, Equatable {
     }
   }
 
+  /// Reads an entry of `data.train`, `data.validation` or `data.test`.
   public init(_ reader: DocumentReader) {
     let format: Format = reader.choice("format", "what the file holds")
     let path = "the file, or a folder whose .txt or .jsonl files are read"
@@ -116,15 +133,18 @@ public struct DatasetSpecification: Sendable, Equatable {
 
 /// How much associative recall of which difficulty.
 public struct RecallSpecification: Sendable, Equatable {
+  /// Pairs of key and value in a sequence.
   public var pairs = 8
   /// Sequences take turns from so many pairs to `pairs`.
   public var minimumPairs = 8
   /// Ids that keys and values are drawn from, half of them each.
   public var vocabulary = 64
+  /// How many sequences are drawn.
   public var sequences = 10_000
   /// Data of another seed shares no draw.
   public var seed = 0
 
+  /// The defaults: 10,000 sequences of 8 pairs over 64 ids.
   public init() {}
 
   init(_ reader: DocumentReader) {

@@ -12,6 +12,7 @@ import Foundation
 ///     pointers        Int64 × n, byte of NAME.bin at which a sequence begins
 ///     documents       Int64 × m, sequence with which a document begins, and n at the end
 public struct IndexedTokenFile: Sendable {
+  /// The bytes that an index begins with.
   public static let magic = Array("MMIDIDX\0\0".utf8)
   static let headerBytes = 9 + 8 + 1 + 8 + 8
 
@@ -23,6 +24,7 @@ public struct IndexedTokenFile: Sendable {
     case int64 = 5
     case uint16 = 8
 
+    /// Bytes of one id.
     public var bytes: Int {
       switch self {
       case .uint8: 1
@@ -33,7 +35,9 @@ public struct IndexedTokenFile: Sendable {
     }
   }
 
+  /// The `.bin` file as it was named.
   public let path: String
+  /// How its ids are stored.
   public let width: Width
   /// Ids in the whole file, also between the documents.
   public let tokenCount: Int
@@ -41,6 +45,7 @@ public struct IndexedTokenFile: Sendable {
   public let documents: [Range<Int>]
   private let bytes: Data
 
+  /// The index beside a file of ids: `NAME.idx` of `NAME.bin`.
   public static func indexPath(of path: String) -> String {
     (path.hasSuffix(".bin") ? String(path.dropLast(4)) : path) + ".idx"
   }

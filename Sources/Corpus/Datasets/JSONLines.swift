@@ -2,11 +2,14 @@ import Documents
 
 /// One JSON object a line.
 public enum JSONLines {
+  /// One line that holds an object.
   public struct Row: Sendable, Equatable {
     /// Line of the file, from 1.
     public let line: Int
+    /// What the line holds.
     public let object: JSONObject
 
+    /// An object and the line it stands on.
     public init(line: Int, object: JSONObject) {
       self.line = line
       self.object = object

@@ -1,13 +1,17 @@
 /// A run of positions that attend to each other and count from 0: a document, or a piece of one.
 public struct SequenceSegment: Sendable, Equatable {
+  /// The first position, counted from the start of the sequence or batch.
   public var start: Int
+  /// Positions, at least one in packed sequences.
   public var count: Int
 
+  /// A run of `count` positions from `start`.
   public init(start: Int, count: Int) {
     self.start = start
     self.count = count
   }
 
+  /// The positions of the run.
   public var range: Range<Int> { start..<start + count }
 }
 
@@ -17,12 +21,14 @@ public struct PackedSequence: Sendable, Equatable {
   /// The label of a position that is not learned.
   public static let ignoredLabel: Int32 = -100
 
+  /// Ids, padding included: `[sequenceLength]`.
   public let tokens: [Int32]
   /// Where a position is learned the token it holds itself, elsewhere -100: not yet shifted.
   public let labels: [Int32]
   /// In rising order, without overlap.
   public let segments: [SequenceSegment]
 
+  /// A sequence; `labels` has an entry for every token.
   public init(tokens: [Int32], labels: [Int32], segments: [SequenceSegment]) {
     precondition(
       tokens.count == labels.count, "\(tokens.count) tokens, but \(labels.count) labels")
@@ -46,14 +52,18 @@ public struct PackedSequence: Sendable, Equatable {
 
 /// Sequences of one length, one row after the other.
 public struct PackedBatch: Sendable, Equatable {
+  /// Sequences in the batch.
   public let rows: Int
+  /// Tokens of every sequence, padding included.
   public let sequenceLength: Int
   /// `[rows × sequenceLength]`, as are `labels`.
   public let tokens: [Int32]
+  /// What is learned at each position, -100 for nothing; not yet shifted.
   public let labels: [Int32]
   /// Starts count from the first position of the first row.
   public let segments: [SequenceSegment]
 
+  /// A batch of sequences of one length; empty for none.
   public init(_ sequences: [PackedSequence]) {
     let length = sequences.first?.tokens.count ?? 0
     precondition(

@@ -21,8 +21,10 @@ public struct PackedSequences: RandomAccessCollection, Sendable {
   }
 
   private var parts: [Part]
+  /// The number of sequences.
   public private(set) var count: Int
 
+  /// Sequences that are held in memory.
   public init(_ sequences: [PackedSequence] = []) {
     parts = [.held(sequences)]
     count = sequences.count
@@ -33,9 +35,12 @@ public struct PackedSequences: RandomAccessCollection, Sendable {
     count = windows.count
   }
 
+  /// 0.
   public var startIndex: Int { 0 }
+  /// The number of sequences.
   public var endIndex: Int { count }
 
+  /// The sequence at a position; one of a mapped file is read when it is asked for.
   public subscript(position: Int) -> PackedSequence {
     precondition((0..<count).contains(position), "sequence \(position) of \(count)")
     var index = position
@@ -46,6 +51,7 @@ public struct PackedSequences: RandomAccessCollection, Sendable {
     preconditionFailure("parts hold fewer than \(count) sequences")
   }
 
+  /// Appends sequences without reading those of mapped files.
   public static func += (left: inout PackedSequences, right: PackedSequences) {
     left.parts += right.parts
     left.count += right.count

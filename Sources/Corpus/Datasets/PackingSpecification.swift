@@ -2,6 +2,7 @@ import Documents
 
 /// How documents become sequences of one length, as a recipe says it.
 public struct PackingSpecification: Sendable, Equatable {
+  /// Whether documents share sequences.
   public enum Packing: String, Sendable, CaseIterable {
     /// Documents follow each other and are cut where a sequence is full.
     case concatenated
@@ -9,6 +10,7 @@ public struct PackingSpecification: Sendable, Equatable {
     case oneDocument
   }
 
+  /// Whether documents that share a sequence see each other.
   public enum DocumentBoundaries: String, Sendable, CaseIterable {
     /// Positions and attention start again with every document.
     case kept
@@ -25,6 +27,7 @@ public struct PackingSpecification: Sendable, Equatable {
     case padded
   }
 
+  /// The end of a sequence at which padding stands.
   public enum PaddingSide: String, Sendable, CaseIterable { case left, right }
 
   /// What becomes of a document that is longer than a sequence of its own.
@@ -32,22 +35,30 @@ public struct PackingSpecification: Sendable, Equatable {
 
   /// Tokens.
   public var sequenceLength: Int
+  /// Whether documents share sequences.
   public var packing = Packing.concatenated
+  /// Whether documents that share a sequence see each other.
   public var documentBoundaries = DocumentBoundaries.kept
+  /// What becomes of the tokens after the last full sequence.
   public var lastRemainder = LastRemainder.droppedIfPartial
+  /// The end of a sequence at which padding stands.
   public var paddingSide = PaddingSide.right
+  /// What becomes of a document longer than a sequence of its own.
   public var longDocuments = LongDocuments.split
   /// Sequences in which nothing would be learned are left out.
   public var dropUnlabelled = true
+  /// Sequences made at most; `nil` for no bound.
   public var maximumSequences: Int?
   /// Tokens in all sequences, padding included; only whole sequences are made.
   public var maximumTokens: Int?
 
+  /// Sequences of so many tokens, documents concatenated and kept apart.
   public init(sequenceLength: Int) {
     precondition(sequenceLength > 0, "sequenceLength is \(sequenceLength), expected at least 1")
     self.sequenceLength = sequenceLength
   }
 
+  /// Reads `data`'s fields about sequences.
   public init(_ reader: DocumentReader) {
     self.init(
       sequenceLength: reader.integer(

@@ -1,6 +1,8 @@
 /// A document as ids, with -100 where a position is not learned.
 public struct EncodedDocument: Sendable, Equatable {
+  /// Ids of the document.
   public var tokens: [Int32]
+  /// For every token its id where it is learned, else -100.
   public var labels: [Int32]
   /// Last tokens that close a text and stay when it is cut: BERT's `[SEP]`.
   public var closing = 0
@@ -11,6 +13,7 @@ public struct EncodedDocument: Sendable, Equatable {
     self.labels = tokens
   }
 
+  /// A document; `labels` has an entry for every token.
   public init(tokens: [Int32], labels: [Int32]) {
     precondition(
       tokens.count == labels.count, "\(tokens.count) tokens, but \(labels.count) labels")
@@ -35,8 +38,10 @@ public struct EncodedDocument: Sendable, Equatable {
 
 /// Makes sequences out of documents, in their order.
 public struct SequencePacker {
+  /// How sequences are made.
   public let specification: PackingSpecification
   private let paddingToken: Int32
+  /// The sequences that are finished.
   public private(set) var sequences: [PackedSequence] = []
   /// Sequences left out because nothing would be learned from them.
   public private(set) var unlabelledSequences = 0

@@ -2,7 +2,9 @@ import Documents
 
 /// Sequences of one length, ready to be trained on or evaluated.
 public struct TokenDataset: Sendable {
+  /// What was read, and what of it was left out.
   public struct Statistics: Sendable, Equatable {
+    /// Documents read.
     public var documents = 0
     /// Documents passed over because they are empty.
     public var emptyDocuments = 0
@@ -13,14 +15,18 @@ public struct TokenDataset: Sendable {
     /// Sequences left out because nothing would be learned from them.
     public var unlabelledSequences = 0
 
+    /// Nothing read.
     public init() {}
   }
 
+  /// Every sequence, in the order of files and documents.
   public let sequences: PackedSequences
   /// The files that were read, in order.
   public let files: [String]
+  /// What was read, and what of it was left out.
   public let statistics: Statistics
 
+  /// Sequences that are there already.
   public init(
     sequences: PackedSequences, files: [String] = [], statistics: Statistics = .init()
   ) {
@@ -102,6 +108,7 @@ public struct TokenDataset: Sendable {
     SequenceOrder.shuffled(count: sequences.count, seed: seed, epoch: epoch)
   }
 
+  /// The sequences at the given indices as one batch.
   public func batch(_ indices: some Sequence<Int>) -> PackedBatch {
     PackedBatch(indices.map { sequences[$0] })
   }

@@ -12,6 +12,9 @@ public struct StreamingDecoder: Sendable {
   private var context: [[UInt8]] = []
   private var held: [[UInt8]] = []
 
+  /// A decoder at the start of a text.
+  ///
+  /// - Parameter skipSpecialTokens: Whether tokens such as end-of-text leave no trace.
   public init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = false) {
     self.tokenizer = tokenizer
     self.skipSpecialTokens = skipSpecialTokens

@@ -21,6 +21,7 @@ public struct Tokenizer: Sendable {
   /// The token that begins a text, if the model has one. Whether `encode` adds it is a matter of
   /// the file's post-processor.
   public let beginningOfText: Int32?
+  /// The token that ends a text, if the model has one.
   public let endOfText: Int32?
   /// One more than the greatest id: the least number of rows that an embedding needs.
   public let vocabularySize: Int

@@ -7,6 +7,7 @@ public struct TokenizerError: ExitCoded, Equatable, CustomStringConvertible {
   public let location: String
   /// JSON path or metadata key of the offending member.
   public let path: String
+  /// What was found and what was expected.
   public let reason: String
 
   public var description: String { "\(location): \(path): \(reason)" }

@@ -1,5 +1,5 @@
 import Operations
-import Reports
+import Results
 import Students
 import Transformers
 
@@ -12,12 +12,16 @@ public struct AblatedDecoders {
   /// Attention sinks of the untrained teacher beside a student that has none (arXiv 2309.17453).
   public static let sinksBesideNone = 4
 
+  /// One decoder beside teacher and student.
   public struct Row {
+    /// Which row of the ablation table it is.
     public let variant: ModelVariant
     /// What it is, in words.
     public let detail: String
+    /// The model, ready to be measured; it shares the weights of the others.
     public let decoder: Decoder
 
+    /// A decoder and what it is.
     public init(variant: ModelVariant, detail: String, decoder: Decoder) {
       self.variant = variant
       self.detail = detail
@@ -53,7 +57,7 @@ public struct AblatedDecoders {
     if hybrid?.only(.linear) != nil {
       rows.append(
         Row(
-          variant: .linearOnly, detail: "the keys beyond the window, their features alone",
+          variant: .memoryOnly, detail: "the keys beyond the window, their features alone",
           decoder: only(.linear)))
     }
     rows.append(

@@ -1,6 +1,6 @@
 import Differentiation
 import Operations
-import Reports
+import Results
 import TensorCore
 import Transformers
 

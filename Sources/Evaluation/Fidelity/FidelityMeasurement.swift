@@ -1,6 +1,6 @@
 import Differentiation
 import Operations
-import Reports
+import Results
 import Students
 import TensorCore
 import Transformers
@@ -27,6 +27,7 @@ public struct FidelityMeasurement {
     self.options = options
   }
 
+  /// Compares student and teacher on the given sequences, see `run(_:progress:)`.
   public func run(_ sequences: [EvaluationSequence]) -> FidelityResult {
     run(sequences) { _, _ in }
   }

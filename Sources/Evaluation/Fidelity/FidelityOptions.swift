@@ -13,6 +13,7 @@ public struct FidelityOptions: Sendable, Equatable {
   /// Rows and columns of a map at most.
   public var mapSize: Int
 
+  /// Options; by default maps of the first sequence's first 128 tokens are made.
   public init(
     rowTokens: Int = 256, mappedSequence: Int? = 0, mapTokens: Int = 128, mapSize: Int = 64
   ) {

@@ -1,4 +1,4 @@
-import Reports
+import Results
 
 /// What the rows of one head add up to.
 struct HeadSums {

@@ -27,6 +27,9 @@ public struct PasskeyRetrieval: Sendable {
   private let prefix: [Int32]
   private let seed: UInt64
 
+  /// Texts in a tokenizer's ids.
+  ///
+  /// - Parameter seed: Every draw of passkeys is keyed by it.
   public init(_ encoder: any TextEncoder, seed: UInt64) {
     self.encoder = encoder
     prefix = RecallTask.prefix(of: encoder)

@@ -1,4 +1,4 @@
-import Reports
+import Results
 import Transformers
 
 /// How much of what stood in the context a decoder can name again, greedily.
@@ -10,6 +10,7 @@ public struct RecallMeasurement {
     perplexity = PerplexityMeasurement(decoder, clock: clock)
   }
 
+  /// Measures all tasks, see `run(_:progress:)`.
   public func run(_ tasks: [RecallTask]) -> [RecallResult] { run(tasks) { _, _ in } }
 
   /// - Parameter progress: called after every pass with the sequences done and all of them, over

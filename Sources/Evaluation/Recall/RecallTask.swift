@@ -11,18 +11,21 @@ public struct RecallTask: Sendable, Equatable {
     case passkey
   }
 
+  /// What is asked.
   public var kind: Kind
   /// Tokens that a sequence has at most; it is shorter by less than one more pair or sentence.
   public var length: Int
   /// Targets stand on answer tokens alone.
   public var sequences: [EvaluationSequence]
 
+  /// A task whose sequences score answer tokens alone.
   public init(kind: Kind, length: Int, sequences: [EvaluationSequence]) {
     self.kind = kind
     self.length = length
     self.sequences = sequences
   }
 
+  /// How many answers are asked for.
   public var queries: Int {
     switch kind {
     case .associative: sequences.reduce(0) { $0 + $1.scoredTokens }

@@ -1,5 +1,5 @@
 import Documents
-import Reports
+import Results
 import Transformers
 
 /// Why a speed measurement cannot begin.

@@ -1,5 +1,5 @@
 import Documents
-import Reports
+import Results
 import Students
 import TensorCore
 import Transformers
@@ -27,6 +27,9 @@ public struct SpeedMeasurement {
   /// Seconds of a clock that never goes back.
   private let clock: () -> Double
 
+  /// What is timed.
+  ///
+  /// - Parameter clock: Seconds, never going back.
   public init(
     lengths: [Int] = Self.defaultLengths, steps: Int = 16, maximumSeconds: Double = .infinity,
     clock: @escaping () -> Double

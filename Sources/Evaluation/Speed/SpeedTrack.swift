@@ -1,4 +1,4 @@
-import Reports
+import Results
 
 /// One model on its way through the lengths.
 final class SpeedTrack {

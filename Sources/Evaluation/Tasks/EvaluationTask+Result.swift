@@ -1,7 +1,7 @@
 import Corpus
 import Documents
 import Foundation
-import Reports
+import Results
 
 extension EvaluationTask {
   /// What the model's answers to the samples' requests come to.

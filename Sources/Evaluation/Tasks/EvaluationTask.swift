@@ -8,9 +8,11 @@ import Foundation
 /// with lm-eval's `doc_to_text: "{{query}}"`, `doc_to_choice: "{{choices}}"` and
 /// `doc_to_target: "{{gold}}"` would be; rows of context and continuation are joined by a space.
 public struct EvaluationTask: Sendable {
+  /// What results call the task.
   public let name: String
   /// The task file or the JSONL, as the user named it.
   public let location: String
+  /// The JSONL file of its samples.
   public let dataPath: String
   /// The task file with every default spelled out.
   public let configuration: JSONValue
@@ -22,8 +24,11 @@ public struct EvaluationTask: Sendable {
 
   /// Samples of the data file.
   public var availableSamples: Int { rows.count }
+  /// Solved samples before every context.
   public var shots: Int { specification.shots }
+  /// lm-eval's version of the task.
   public var version: Double { specification.version }
+  /// What is computed of the samples, in lm-eval's order.
   public var metrics: [TaskMetric] { specification.metrics }
   /// The whole text is scored in windows as long as the model allows, as perplexity is.
   public var isRolling: Bool {

@@ -5,6 +5,7 @@ public struct LogLikelihoodRequest: Sendable, Equatable {
   /// At least one token, all of them scored.
   public var continuation: [Int32]
 
+  /// A continuation and what stands before it.
   public init(context: [Int32], continuation: [Int32]) {
     self.context = context
     self.continuation = continuation
@@ -18,6 +19,7 @@ public struct LogLikelihood: Sendable, Equatable {
   /// Every token was the most probable one.
   public var isGreedy: Bool
 
+  /// A continuation's log-likelihood, in nats.
   public init(sum: Double, isGreedy: Bool) {
     self.sum = sum
     self.isGreedy = isGreedy

@@ -17,6 +17,7 @@ public struct LogLikelihoodScorer {
 
   private let decoder: Decoder
 
+  /// Scores with a decoder.
   public init(_ decoder: Decoder) { self.decoder = decoder }
 
   /// - Precondition: as below.

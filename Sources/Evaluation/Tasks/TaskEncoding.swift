@@ -7,6 +7,7 @@ import Documents
 /// the continuation is what lies behind as many tokens as the context alone has. An empty context is
 /// the tokenizer's beginning-of-text token, else its end-of-text token.
 public struct TaskEncoding: Sendable {
+  /// The model's tokenizer.
   public let encoder: any TextEncoder
   /// Tokens that the model reads at once.
   public let maximumLength: Int

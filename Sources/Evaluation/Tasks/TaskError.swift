@@ -9,6 +9,7 @@ public struct TaskError: ExitCoded, Equatable, CustomStringConvertible {
   public let exitCode: ExitCode
   public let description: String
 
+  /// An error of malformed rows or of a malformed task file, with status 65.
   public static func badData(_ message: String) -> TaskError {
     TaskError(exitCode: .badData, description: message)
   }

@@ -15,5 +15,6 @@ public enum TaskMetric: String, Sendable, CaseIterable {
   /// Logarithm to base 2 of `byte_perplexity`.
   case bitsPerByte = "bits_per_byte"
 
+  /// Whether a larger value is a better one.
   public var higherIsBetter: Bool { self == .accuracy || self == .normalizedAccuracy }
 }

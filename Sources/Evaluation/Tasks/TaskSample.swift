@@ -4,9 +4,12 @@ import Documents
 public struct TaskSample: Sendable, Equatable {
   /// A continuation to be scored after a context.
   public struct Request: Sendable, Equatable {
+    /// What stands before the continuation.
     public var context: String
+    /// What is scored.
     public var continuation: String
 
+    /// A continuation and its context, as texts.
     public init(context: String, continuation: String) {
       self.context = context
       self.continuation = continuation
@@ -29,8 +32,10 @@ public struct TaskSample: Sendable, Equatable {
   public var choiceLengths: [Int]
   /// Words and UTF-8 bytes of a text that is scored as a whole, before it was cleaned.
   public var words: Int
+  /// UTF-8 bytes of a text that is scored as a whole, before it was cleaned.
   public var bytes: Int
 
+  /// A sample; the defaults are those of one without choices.
   public init(
     index: Int, line: Int, row: JSONObject, requests: [Request], answer: Int? = nil,
     target: String, choiceLengths: [Int] = [], words: Int = 0, bytes: Int = 0

@@ -25,49 +25,81 @@ public func hybridAttentionGradients(
   projections: Bool
 ) -> HybridAttentionGradients {
   precondition(!shape.mutesWindow, "a student with a muted window is measured, not trained")
-  let heads = shape.attention.queryHeads
-  let perHead: Shape = [layout.rows, shape.attention.queryWidth]
-  var queryGradient = Tensor(zeros: projections ? perHead : [0])
-  var keyGradient = Tensor(zeros: projections ? perHead : [0])
-  var valueGradient = Tensor(zeros: projections ? perHead : [0])
-  var queryFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
-  var keyFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
-  // One slot a segment and head, summed in order below.
-  var factorParts = Tensor(zeros: [layout.segments.count, heads])
   let operands = HybridOperands(
     queries: queries, keys: keys, values: values, queryFeatures: queryFeatures,
     keyFeatures: keyFeatures)
-  let segmentIndex = Dictionary(
-    uniqueKeysWithValues: layout.segments.enumerated().map { ($1.start, $0) })
-  withMutablePointers(&queryGradient, &keyGradient, &valueGradient) { dQ, dK, dV in
-    withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
-      dPhiQ, dPhiK, dFactors in
-      withPointers(gradient, output) { dY, y in
-        withPointers(statistics.maxima, statistics.normalizers) { maxima, normalizers in
-          operands.withHeads(shape: shape, layout: layout, windowFactors: windowFactors) {
-            head, slot in
+  return operands.gradients(
+    .quotient(gradient, output: output, normalizers: statistics.normalizers),
+    maxima: statistics.maxima, windowFactors: windowFactors, shape: shape, layout: layout,
+    products: projections, values: projections)
+}
+
+/// What the backward pass starts from.
+enum HybridSeed {
+  /// The gradient of outputs, `[tokens, queryHeads * headDim]`, and what they were divided by.
+  case quotient(_ gradient: Tensor, output: Tensor, normalizers: Tensor)
+  /// Gradients of numerators, denominators and, where they count, log scales.
+  case branch(numerators: Tensor, denominators: Tensor, logScales: Tensor?)
+
+  var tensors: (Tensor, Tensor, Tensor) {
+    switch self {
+    case .quotient(let gradient, let output, let normalizers): (gradient, output, normalizers)
+    case .branch(let numerators, let denominators, let logScales):
+      (numerators, denominators, logScales ?? Tensor(zeros: [0]))
+    }
+  }
+}
+
+extension HybridOperands {
+  /// - Parameters:
+  ///   - maxima: `c_i`, `[tokens, queryHeads]`.
+  ///   - products: whether gradients for queries and keys are wanted.
+  ///   - wantsValues: whether those for values are.
+  func gradients(
+    _ seed: HybridSeed, maxima: Tensor, windowFactors: Tensor, shape: HybridAttentionShape,
+    layout: SequenceLayout, products: Bool, values wantsValues: Bool
+  ) -> HybridAttentionGradients {
+    let heads = shape.attention.queryHeads
+    let perHead: Shape = [layout.rows, shape.attention.queryWidth]
+    var queryGradient = Tensor(zeros: products ? perHead : [0])
+    var keyGradient = Tensor(zeros: products ? perHead : [0])
+    var valueGradient = Tensor(zeros: wantsValues ? perHead : [0])
+    var queryFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
+    var keyFeatureGradient = Tensor(zeros: [layout.rows, shape.featureWidth])
+    // One slot a segment and head, summed in order below.
+    var factorParts = Tensor(zeros: [layout.segments.count, heads])
+    let segmentIndex = Dictionary(
+      uniqueKeysWithValues: layout.segments.enumerated().map { ($1.start, $0) })
+    let (first, second, third) = seed.tensors
+    withMutablePointers(&queryGradient, &keyGradient, &valueGradient) { dQ, dK, dV in
+      withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
+        dPhiQ, dPhiK, dFactors in
+        withPointers(first, second, third, maxima, maxima) { first, second, third, maxima, _ in
+          withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
             let start = head.segment.start
             let queryOffset = start * shape.attention.queryWidth + slot * shape.attention.headDim
             let featureOffset = start * shape.featureWidth + slot * shape.featureDim
+            let rowOffset = start * heads + slot
             let backward = HybridBackward(
-              head: head, dY: dY + queryOffset, y: y + queryOffset,
-              maxima: maxima + start * heads + slot,
-              normalizers: normalizers + start * heads + slot,
-              dQ: projections ? dQ + queryOffset : nil, dK: projections ? dK + queryOffset : nil,
-              dV: projections ? dV + queryOffset : nil, dPhiQ: dPhiQ + featureOffset,
-              dPhiK: dPhiK + featureOffset)
+              head: head,
+              seed: HybridSeedRows(
+                seed, first + queryOffset, second, third, queryOffset: queryOffset,
+                rowOffset: rowOffset),
+              maxima: maxima + rowOffset, dQ: products ? dQ + queryOffset : nil,
+              dK: products ? dK + queryOffset : nil, dV: wantsValues ? dV + queryOffset : nil,
+              dPhiQ: dPhiQ + featureOffset, dPhiK: dPhiK + featureOffset)
             dFactors[segmentIndex[start]! * heads + slot] = backward.run()
           }
         }
       }
     }
+    return HybridAttentionGradients(
+      queries: products ? queryGradient : nil,
+      keys: products ? summedOverGroups(keyGradient, shape.attention) : nil,
+      values: wantsValues ? summedOverGroups(valueGradient, shape.attention) : nil,
+      queryFeatures: queryFeatureGradient, keyFeatures: keyFeatureGradient,
+      windowFactors: windowFactorGradient(factorParts, windowFactors, shape))
   }
-  return HybridAttentionGradients(
-    queries: projections ? queryGradient : nil,
-    keys: projections ? summedOverGroups(keyGradient, shape.attention) : nil,
-    values: projections ? summedOverGroups(valueGradient, shape.attention) : nil,
-    queryFeatures: queryFeatureGradient, keyFeatures: keyFeatureGradient,
-    windowFactors: windowFactorGradient(factorParts, windowFactors, shape))
 }
 
 /// Sum over the segments of `parts`, `[segments, queryHeads]`, shaped as the factors are. Without
@@ -79,12 +111,43 @@ func windowFactorGradient(_ parts: Tensor, _ factors: Tensor, _ shape: HybridAtt
   return columnSums(parts, width: shape.attention.queryHeads).reshaped(factors.shape)
 }
 
+/// The same of one head of one segment; rows are `queryWidth` and `queryHeads` apart.
+private enum HybridSeedRows {
+  case quotient(
+    dY: UnsafePointer<Float>, y: UnsafePointer<Float>, normalizers: UnsafePointer<Float>)
+  case branch(
+    dN: UnsafePointer<Float>, dD: UnsafePointer<Float>, logScales: UnsafePointer<Float>?)
+
+  init(
+    _ seed: HybridSeed, _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>,
+    _ third: UnsafePointer<Float>, queryOffset: Int, rowOffset: Int
+  ) {
+    switch seed {
+    case .quotient:
+      self = .quotient(dY: first, y: second + queryOffset, normalizers: third + rowOffset)
+    case .branch(_, _, let logScales):
+      self = .branch(
+        dN: first, dD: second + rowOffset, logScales: logScales == nil ? nil : third + rowOffset)
+    }
+  }
+
+  /// What the largest product of a row gets besides its weight's share, whose `total` is the sum
+  /// over the row: `c_i` is that product. The log scale of a branch that nobody asks about cancels
+  /// in whatever is made of the branch, and so does its gradient.
+  func largestProductGradient(_ total: Float, row: Int) -> Float {
+    switch self {
+    case .quotient: -total
+    case .branch(_, _, let logScales): logScales.map { $0[row] - total } ?? 0
+    }
+  }
+}
+
 /// The backward pass of one head of one segment. Legend: `P` unnormalised weights, `N` numerator,
 /// `D` normaliser, `S` and `z` the state, `R` and `r` the gradients of later chunks for it.
 private struct HybridBackward {
   let head: HybridHead
-  let dY, y: UnsafePointer<Float>
-  let maxima, normalizers: UnsafePointer<Float>
+  let seed: HybridSeedRows
+  let maxima: UnsafePointer<Float>
   /// Per query head, rows `queryWidth` apart.
   let dQ, dK, dV: UnsafeMutablePointer<Float>?
   /// Rows `featureWidth` apart.
@@ -98,17 +161,19 @@ private struct HybridBackward {
     let chunks = head.chunks
     var gammaGradient: Float = 0
     var lambdaGradient: Float = 0
-    var state = HybridState(head.shape)
-    for chunk in chunks {
-      head.absorb(state.absorbed..<chunk.nearStart, into: &state)
-      queryGradients(chunk, state: state, lambdaGradient: &lambdaGradient)
+    HybridState.withZeros(head.shape) { state in
+      for chunk in chunks {
+        head.absorb(state.absorbed..<chunk.nearStart, into: &state)
+        queryGradients(chunk, state: state, lambdaGradient: &lambdaGradient)
+      }
     }
-    var later = HybridState(head.shape)
-    for (index, chunk) in chunks.enumerated().reversed() {
-      chunkGradients(
-        chunk, later: &later, gammaGradient: &gammaGradient, lambdaGradient: &lambdaGradient)
-      let absorbedBefore = index > 0 ? chunks[index - 1].nearStart : 0
-      absorptionGradients(absorbedBefore..<chunk.nearStart, later: later)
+    HybridState.withZeros(head.shape) { later in
+      for (index, chunk) in chunks.enumerated().reversed() {
+        chunkGradients(
+          chunk, later: later, gammaGradient: &gammaGradient, lambdaGradient: &lambdaGradient)
+        let absorbedBefore = index > 0 ? chunks[index - 1].nearStart : 0
+        absorptionGradients(absorbedBefore..<chunk.nearStart, later: later)
+      }
     }
     if head.shape.window == .none { return 0 }
     let gamma = head.shape.factors(head.logit).window
@@ -123,13 +188,19 @@ private struct HybridBackward {
     let (d, heads) = (head.d, head.shape.attention.queryHeads)
     for (query, position) in chunk.queries.enumerated() {
       let row = position * head.queryStride
-      vk_scale(dY + row, dN + query * d, 1 / normalizers[position * heads], d)
-      dD[query] = -vk_dot(dN + query * d, y + row, d)
+      switch seed {
+      case .quotient(let dY, let y, let normalizers):
+        vk_scale(dY + row, dN + query * d, 1 / normalizers[position * heads], d)
+        dD[query] = -vk_dot(dN + query * d, y + row, d)
+      case .branch(let gradient, let denominators, _):
+        (dN + query * d).update(from: gradient + row, count: d)
+        dD[query] = denominators[position * heads]
+      }
     }
   }
 
   private func chunkGradients(
-    _ chunk: HybridChunk, later: inout HybridState, gammaGradient: inout Float,
+    _ chunk: HybridChunk, later: HybridState, gammaGradient: inout Float,
     lambdaGradient: inout Float
   ) {
     let (d, f) = (head.d, head.f)
@@ -187,7 +258,7 @@ private struct HybridBackward {
         }
         clear(line, ends.sinks..<ends.window)
         clear(line, ends.visible..<columns)
-        guard head.shape.window != .none else { continue }
+        guard head.shape.hasWindow else { continue }
         // From weights to products; what remains in `line` is the gradient of scale q·k.
         var largest = ends.sinks > 0 ? 0 : ends.window
         for column in 0..<ends.visible where column < ends.sinks || column >= ends.window {
@@ -197,9 +268,9 @@ private struct HybridBackward {
         vk_multiply(line, weight, line, columns)
         let total = vk_sum(line, ends.visible)
         gammaGradient += total / gamma
-        line[largest] -= total
+        line[largest] += seed.largestProductGradient(total, row: (first + query) * heads)
       }
-      if head.shape.window != .none, let dQ, let dK { productGradients(chunk, dWeights, dQ, dK) }
+      if head.shape.hasWindow, let dQ, let dK { productGradients(chunk, dWeights, dQ, dK) }
       if chunk.hasLinearNear {
         BLAS.multiply(
           m: count, n: f, k: near, Matrix(dLinear, stride: near),
@@ -210,7 +281,7 @@ private struct HybridBackward {
           Matrix(head.queryFeatures + first * head.featureStride, stride: head.featureStride),
           beta: 1, into: dPhiK + chunk.nearStart * head.featureStride, stride: head.featureStride)
       }
-      addStateGradient(of: chunk, to: &later, dN: dN, dD: dD)
+      addStateGradient(of: chunk, to: later, dN: dN, dD: dD)
     }
   }
 
@@ -254,24 +325,22 @@ private struct HybridBackward {
       let dD = dN + count * d
       let dState = dD + count
       quotientGradients(chunk, dN: dN, dD: dD)
-      withPointers(state.sums, state.normalizer) { sums, normalizer in
-        BLAS.multiply(
-          m: count, n: f, k: d, Matrix(dN, stride: d), Matrix(sums, stride: d).transposed,
-          into: dState, stride: f)
-        for query in 0..<count {
-          let features = head.queryFeatures + offset + query * head.featureStride
-          vk_add_scaled(dState + query * f, normalizer, dD[query], f)
-          if head.shape.isAffine { lambdaGradient += vk_dot(features, dState + query * f, f) }
-          vk_add_scaled(
-            dPhiQ + offset + query * head.featureStride, dState + query * f, lambda, f)
-        }
+      BLAS.multiply(
+        m: count, n: f, k: d, Matrix(dN, stride: d), Matrix(state.sums, stride: d).transposed,
+        into: dState, stride: f)
+      for query in 0..<count {
+        let features = head.queryFeatures + offset + query * head.featureStride
+        vk_add_scaled(dState + query * f, state.normalizer, dD[query], f)
+        if head.shape.isAffine { lambdaGradient += vk_dot(features, dState + query * f, f) }
+        vk_add_scaled(
+          dPhiQ + offset + query * head.featureStride, dState + query * f, lambda, f)
       }
     }
   }
 
   /// `R += λ φqᵀ dN`, `r += λ Σ dD φq`.
   private func addStateGradient(
-    of chunk: HybridChunk, to later: inout HybridState, dN: UnsafePointer<Float>,
+    of chunk: HybridChunk, to later: HybridState, dN: UnsafePointer<Float>,
     dD: UnsafePointer<Float>
   ) {
     guard chunk.nearStart > head.shape.sinks else { return }
@@ -279,14 +348,12 @@ private struct HybridBackward {
     let lambda = head.shape.factors(head.logit).linear
     let count = chunk.queries.count
     let features = head.queryFeatures + chunk.queries.lowerBound * head.featureStride
-    withMutablePointers(&later.sums, &later.normalizer) { sums, normalizer in
-      BLAS.multiply(
-        m: f, n: d, k: count, alpha: lambda,
-        Matrix(features, stride: head.featureStride).transposed, Matrix(dN, stride: d), beta: 1,
-        into: sums, stride: d)
-      for query in 0..<count {
-        vk_add_scaled(normalizer, features + query * head.featureStride, lambda * dD[query], f)
-      }
+    BLAS.multiply(
+      m: f, n: d, k: count, alpha: lambda,
+      Matrix(features, stride: head.featureStride).transposed, Matrix(dN, stride: d), beta: 1,
+      into: later.sums, stride: d)
+    for query in 0..<count {
+      vk_add_scaled(later.normalizer, features + query * head.featureStride, lambda * dD[query], f)
     }
   }
 
@@ -296,18 +363,18 @@ private struct HybridBackward {
     let count = positions.upperBound - first
     if count <= 0 { return }
     let (d, f) = (head.d, head.f)
-    withPointers(later.sums, later.normalizer) { sums, normalizer in
-      let target = dPhiK + first * head.featureStride
+    let target = dPhiK + first * head.featureStride
+    BLAS.multiply(
+      m: count, n: f, k: d, Matrix(head.values(at: first), stride: head.keyStride),
+      Matrix(later.sums, stride: d).transposed, beta: 1, into: target, stride: head.featureStride)
+    for key in 0..<count {
+      vk_add_scaled(target + key * head.featureStride, later.normalizer, 1, f)
+    }
+    if let dV {
       BLAS.multiply(
-        m: count, n: f, k: d, Matrix(head.values(at: first), stride: head.keyStride),
-        Matrix(sums, stride: d).transposed, beta: 1, into: target, stride: head.featureStride)
-      for key in 0..<count { vk_add_scaled(target + key * head.featureStride, normalizer, 1, f) }
-      if let dV {
-        BLAS.multiply(
-          m: count, n: d, k: f, Matrix(head.features(at: first), stride: head.featureStride),
-          Matrix(sums, stride: d), beta: 1, into: dV + first * head.queryStride,
-          stride: head.queryStride)
-      }
+        m: count, n: d, k: f, Matrix(head.features(at: first), stride: head.featureStride),
+        Matrix(later.sums, stride: d), beta: 1, into: dV + first * head.queryStride,
+        stride: head.queryStride)
     }
   }
 }

@@ -91,15 +91,10 @@ extension HybridHead {
     let first = max(positions.lowerBound, min(shape.sinks, positions.upperBound))
     let count = positions.upperBound - first
     if count > 0 {
-      let (d, f) = (d, f)
-      withMutablePointers(&state.sums, &state.normalizer) { sums, normalizer in
-        BLAS.multiply(
-          m: f, n: d, k: count, Matrix(features(at: first), stride: featureStride).transposed,
-          Matrix(values(at: first), stride: keyStride), beta: 1, into: sums, stride: d)
-        for key in 0..<count {
-          vk_add_scaled(normalizer, features(at: first + key), 1, f)
-        }
-      }
+      BLAS.multiply(
+        m: f, n: d, k: count, Matrix(features(at: first), stride: featureStride).transposed,
+        Matrix(values(at: first), stride: keyStride), beta: 1, into: state.sums, stride: d)
+      for key in 0..<count { vk_add_scaled(state.normalizer, features(at: first + key), 1, f) }
     }
     state.absorbed = positions.upperBound
   }
@@ -171,46 +166,77 @@ extension HybridHead {
     }
   }
 
+  /// Outputs and statistics of the whole segment, into tensors of the rows of `SequenceLayout`.
+  func forward(
+    output: UnsafeMutablePointer<Float>, maxima: UnsafeMutablePointer<Float>,
+    normalizers: UnsafeMutablePointer<Float>, divides: Bool
+  ) {
+    let heads = shape.attention.queryHeads
+    HybridState.withZeros(shape) { state in
+      for chunk in chunks {
+        absorb(state.absorbed..<chunk.nearStart, into: &state)
+        let row = segment.start + chunk.queries.lowerBound
+        forward(
+          chunk, state: state, output: output + row * queryStride, maxima: maxima + row * heads,
+          normalizers: normalizers + row * heads, divides: divides)
+      }
+    }
+  }
+
   /// Outputs and statistics of a chunk; rows are `queryWidth` and `queryHeads` apart.
+  ///
+  /// - Parameter divides: whether outputs are divided by their normalisers; otherwise they are the
+  ///   numerators that `AttentionBranch` speaks of.
   func forward(
     _ chunk: HybridChunk, state: HybridState, output: UnsafeMutablePointer<Float>,
-    maxima: UnsafeMutablePointer<Float>, normalizers: UnsafeMutablePointer<Float>
+    maxima: UnsafeMutablePointer<Float>, normalizers: UnsafeMutablePointer<Float>,
+    divides: Bool
   ) {
-    let (_, lambda) = shape.factors(logit)
     let count = chunk.queries.count
-    let local = chunk.queries.lowerBound - firstQuery
     let heads = shape.attention.queryHeads
     var scratch = Tensor(uninitialized: [count * (chunk.columns + 1)])
     scratch.withMutablePointer { weights in
       let totals = weights + count * chunk.columns
-      self.weights(chunk, into: weights, found: maxima, totals: totals)
-      BLAS.multiply(
-        m: count, n: d, k: chunk.nearColumns,
-        Matrix(weights + chunk.sinkColumns, stride: chunk.columns),
-        Matrix(values(at: chunk.nearStart), stride: keyStride), into: output, stride: queryStride)
-      if chunk.sinkColumns > 0 {
-        BLAS.multiply(
-          m: count, n: d, k: chunk.sinkColumns, Matrix(weights, stride: chunk.columns),
-          Matrix(sinkValues, stride: keyStride), beta: 1, into: output, stride: queryStride)
-      }
-      if state.absorbed > shape.sinks {
-        state.sums.withPointer {
-          BLAS.multiply(
-            m: count, n: d, k: f, alpha: lambda,
-            Matrix(queryFeatures + local * featureStride, stride: featureStride),
-            Matrix($0, stride: d), beta: 1, into: output, stride: queryStride)
-        }
-        state.normalizer.withPointer {
-          for query in 0..<count {
-            totals[query] +=
-              lambda * vk_dot(queryFeatures + (local + query) * featureStride, $0, f)
-          }
-        }
-      }
+      sums(chunk, state: state, weights: weights, totals: totals, output: output, maxima: maxima)
       for query in 0..<count {
+        guard divides else {
+          normalizers[query * heads] = totals[query]
+          continue
+        }
         let normalizer = totals[query] + shape.epsilon
         normalizers[query * heads] = normalizer
         vk_scale(output + query * queryStride, output + query * queryStride, 1 / normalizer, d)
+      }
+    }
+  }
+
+  /// Weighted sums of values in `output`, and the sums of their weights in `totals`, `[queries]`.
+  private func sums(
+    _ chunk: HybridChunk, state: HybridState, weights: UnsafeMutablePointer<Float>,
+    totals: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>,
+    maxima: UnsafeMutablePointer<Float>
+  ) {
+    let (_, lambda) = shape.factors(logit)
+    let count = chunk.queries.count
+    let local = chunk.queries.lowerBound - firstQuery
+    self.weights(chunk, into: weights, found: maxima, totals: totals)
+    BLAS.multiply(
+      m: count, n: d, k: chunk.nearColumns,
+      Matrix(weights + chunk.sinkColumns, stride: chunk.columns),
+      Matrix(values(at: chunk.nearStart), stride: keyStride), into: output, stride: queryStride)
+    if chunk.sinkColumns > 0 {
+      BLAS.multiply(
+        m: count, n: d, k: chunk.sinkColumns, Matrix(weights, stride: chunk.columns),
+        Matrix(sinkValues, stride: keyStride), beta: 1, into: output, stride: queryStride)
+    }
+    if state.absorbed > shape.sinks {
+      BLAS.multiply(
+        m: count, n: d, k: f, alpha: lambda,
+        Matrix(queryFeatures + local * featureStride, stride: featureStride),
+        Matrix(state.sums, stride: d), beta: 1, into: output, stride: queryStride)
+      for query in 0..<count {
+        totals[query] +=
+          lambda * vk_dot(queryFeatures + (local + query) * featureStride, state.normalizer, f)
       }
     }
   }

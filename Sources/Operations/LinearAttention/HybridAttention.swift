@@ -100,15 +100,9 @@ public func hybridAttention(
   withMutablePointers(&output, &maxima, &normalizers) { output, maxima, normalizers in
     zeroPadding(layout, output, width: attention.queryWidth)
     operands.withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
-      var state = HybridState(shape)
-      for chunk in head.chunks {
-        head.absorb(state.absorbed..<chunk.nearStart, into: &state)
-        let row = head.segment.start + chunk.queries.lowerBound
-        head.forward(
-          chunk, state: state,
-          output: output + row * attention.queryWidth + slot * attention.headDim,
-          maxima: maxima + row * heads + slot, normalizers: normalizers + row * heads + slot)
-      }
+      head.forward(
+        output: output + slot * attention.headDim, maxima: maxima + slot,
+        normalizers: normalizers + slot, divides: true)
     }
   }
   return (output, HybridAttentionStatistics(maxima: maxima, normalizers: normalizers))
@@ -117,13 +111,19 @@ public func hybridAttention(
 /// `S = Σ φkᵀ v`, `[featureDim, headDim]`, and `z = Σ φk`, `[featureDim]`, of one head over the
 /// keys before `absorbed` that are not sinks.
 struct HybridState {
-  var sums: Tensor
-  var normalizer: Tensor
+  let sums, normalizer: UnsafeMutablePointer<Float>
   var absorbed = 0
 
-  init(_ shape: HybridAttentionShape) {
-    sums = Tensor(zeros: [shape.featureDim, shape.attention.headDim])
-    normalizer = Tensor(zeros: [shape.featureDim])
+  /// Runs `body` with the state of no keys.
+  static func withZeros<Result>(
+    _ shape: HybridAttentionShape, _ body: (inout HybridState) -> Result
+  ) -> Result {
+    let count = shape.featureDim * shape.attention.headDim
+    var storage = Tensor(zeros: [count + shape.featureDim])
+    return storage.withMutablePointer {
+      var state = HybridState(sums: $0, normalizer: $0 + count)
+      return body(&state)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import Documents
 import Foundation
 import Reports
+import Results
 
 /// The files of an evaluation in a folder: `results.json`, `report.md`, `report.html`,
 /// `junit.xml`, `samples_TASK.jsonl`, `fidelity.h5`.

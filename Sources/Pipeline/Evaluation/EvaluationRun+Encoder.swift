@@ -1,7 +1,7 @@
 import Checkpoints
 import Documents
 import Evaluation
-import Reports
+import Results
 import TensorCore
 import Transformers
 

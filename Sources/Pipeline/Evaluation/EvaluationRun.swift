@@ -3,7 +3,7 @@ import Corpus
 import Documents
 import Evaluation
 import Foundation
-import Reports
+import Results
 import Students
 import Transformers
 

@@ -1,5 +1,5 @@
 import Checkpoints
-import Reports
+import Results
 
 /// A fidelity measurement as an HDF5 file, for whoever draws more of it than a report shows:
 ///

@@ -1,6 +1,7 @@
 import Documents
 import Foundation
 import Reports
+import Results
 
 /// A bound as the command line spells it: `perplexityRatio<=2`, `arc_easy/acc_norm>=0.4`.
 public struct Gate: Sendable, Equatable {

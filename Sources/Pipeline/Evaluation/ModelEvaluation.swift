@@ -3,7 +3,7 @@ import Corpus
 import Documents
 import Evaluation
 import Foundation
-import Reports
+import Results
 import Transformers
 
 /// Everything that `linearize evaluate` measures of a model; text is cut into windows that do not

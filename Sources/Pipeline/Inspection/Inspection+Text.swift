@@ -1,5 +1,6 @@
 import Documents
 import Reports
+import Results
 
 extension Inspection {
   /// As JSON: everything, arrays in full.

@@ -1,5 +1,5 @@
 import Documents
-import Reports
+import Results
 
 /// The last stage: measures student beside teacher, and holds them to thresholds.
 public struct EvaluationSpecification: StageSpecification, Equatable {
@@ -36,7 +36,7 @@ public struct EvaluationSpecification: StageSpecification, Equatable {
   /// Test sequences to measure on; `nil` for all that the data section keeps.
   public var sequences: Int?
   public var tasks: [Task]
-  /// Window only, linear only, no attention, and the untrained teacher with window and sinks.
+  /// Window only, memory only, no attention, and the untrained teacher with window and sinks.
   public var ablations: Bool
   public var recall: RecallPlan?
   public var fidelity: FidelityPlan?
@@ -54,7 +54,7 @@ public struct EvaluationSpecification: StageSpecification, Equatable {
       "tasks", minimum: 0, "Tasks in lm-eval's terms, measured on every variant.", Self.task)
     ablations = reader.boolean(
       "ablations", default: true,
-      "Measure the student's window alone, its linear half alone, no attention, and the untrained teacher with window and sinks too."
+      "Measure the student's window alone, its memory alone, no attention, and the untrained teacher with window and sinks too."
     )
     recall =
       reader.boolean("measureRecall", default: true, "Ask for what stands in the context.")

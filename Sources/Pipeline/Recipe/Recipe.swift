@@ -4,7 +4,10 @@ import Transformers
 
 /// A whole conversion as a document: teacher, text, student, stages.
 public struct Recipe: Sendable {
+  /// What the run and its report are called.
   public var name: String
+  /// What the recipe does, in a sentence; nil when it does not say.
+  public var description: String?
   /// Every draw of the run is keyed by this seed, the step and its purpose.
   public var seed: Int
   /// Folder of the run, relative to the current directory.
@@ -18,6 +21,8 @@ public struct Recipe: Sendable {
   /// Reads every section and reports what is wrong in each and between them.
   public init(_ reader: DocumentReader) {
     name = reader.string("name", "What the run and its report are called.")
+    description = reader.optionalString(
+      "description", "What the recipe does, in a sentence.")
     seed = reader.integer(
       "seed", default: 42, "Every draw of the run is keyed by this number.")
     output = reader.string(

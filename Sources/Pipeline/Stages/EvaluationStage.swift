@@ -3,6 +3,7 @@ import Documents
 import Evaluation
 import Foundation
 import Reports
+import Results
 import Transformers
 
 /// The last stage: teacher, student and what lies between them on the same held-out samples,

@@ -1,6 +1,7 @@
 import Documents
 import Foundation
 import Reports
+import Results
 
 /// Recipes that are carried out several times with a few values changed, and the measures that
 /// their results are compared by.
@@ -105,6 +106,7 @@ private struct StudyDocument {
 
   init(_ reader: DocumentReader) {
     name = reader.string("name", "What the study is called.")
+    _ = reader.optionalString("description", "What the study shows, in a sentence.")
     output = reader.string(
       "output", default: "runs/\(name)", "Folder of the study, relative to the current directory.")
     recipes = reader.objects("recipes", minimum: 1, "What is carried out.") {

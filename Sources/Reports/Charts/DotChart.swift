@@ -1,3 +1,5 @@
+import Results
+
 /// Rows of dots with error bars on one axis: few numbers, compared exactly.
 struct DotChart: Chart {
   struct Dot {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How much of the way from "without the linear half" to the teacher the student has gone, in loss:
+/// How much of the way from "without its memory" to the teacher the student has gone, in loss:
 /// a bar that fills from the left, and where the untrained teacher with a window stands.
 struct GapBar: Chart {
   var title: String

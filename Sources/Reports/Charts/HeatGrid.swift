@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Layers by heads, darker where the number is larger, on a logarithmic scale.
 struct HeatGrid: Chart {

@@ -1,3 +1,5 @@
+import Results
+
 /// Lines over a linear or logarithmic plane, named at their ends where there is room.
 struct LineChart: Chart {
   struct Point {

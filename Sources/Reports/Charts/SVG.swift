@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Text of an inline SVG, drawn in user units that are CSS pixels at the designed width.
 ///
@@ -108,7 +109,7 @@ extension ModelVariant {
     case .teacher: SeriesStyle(name: "teacher", shape: .square)
     case .student: SeriesStyle(name: "student", shape: .circle)
     case .windowOnly: SeriesStyle(name: "window", shape: .triangle, isDashed: true)
-    case .linearOnly: SeriesStyle(name: "linear", shape: .diamond, isDashed: true)
+    case .memoryOnly: SeriesStyle(name: "linear", shape: .diamond, isDashed: true)
     case .noAttention: SeriesStyle(name: "none", shape: .cross, isDashed: true)
     case .teacherWindowSinks: SeriesStyle(name: "untrained", shape: .ring, isDashed: true)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Maps values to pixels, and knows where ticks belong.
 struct Scale {

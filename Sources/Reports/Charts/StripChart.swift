@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// A column for each layer: a dot for each head, a dash for their mean.
 struct StripChart: Chart {

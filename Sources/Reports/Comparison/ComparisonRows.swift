@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Collects the rows of a comparison, and why some of their values stand apart.
 struct ComparisonRows {

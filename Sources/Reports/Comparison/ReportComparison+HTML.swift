@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 extension ReportComparison {
   /// One self-contained page, of the same templates as a run's report.

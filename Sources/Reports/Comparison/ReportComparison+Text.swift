@@ -1,3 +1,5 @@
+import Results
+
 extension ReportComparison {
   /// For a terminal: the best of a row has a star, values that stand apart a tilde.
   public var terminalTable: String {
@@ -10,6 +12,7 @@ extension ReportComparison {
     return text + remarks.map { "  \($0)\n" }.joined()
   }
 
+  /// The comparison as Markdown: headline, table, remarks and the runs' files.
   public var markdown: String {
     var text = "# Comparison of \(Figures.plural(runs.count, "run"))\n\n**\(headline)**\n\n"
     text += table.markdown + "\n\\* best of its row.\n\n"

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 
 /// Several results beside each other: a row for each number that at least one of them has.
 ///
@@ -8,36 +9,49 @@ import Foundation
 /// samples or shots, another number of queries, another machine. It is shown all the same, marked,
 /// and `remarks` says why.
 public struct ReportComparison: Sendable {
+  /// One column of the comparison.
   public struct Run: Sendable {
     /// As columns name it: distinct among the runs.
     public let label: String
+    /// The results that the run's folder holds.
     public let results: StoredResults
 
     var report: EvaluationReport { results.report }
   }
 
+  /// One measure of all runs.
   public struct Row: Sendable {
+    /// One run's value of a measure.
     public struct Cell: Sendable {
+      /// The measured value.
       public var value: Double
+      /// Standard error of the value; nil where there is none.
       public var standardError: Double?
+      /// Whether it was measured on the same as that of the first run that has the row.
       public var isComparable = true
+      /// Whether it is the best of the row's comparable values.
       public var isBest = false
     }
 
     /// `student`, `tasks`, `recall` or `cost`.
     public var group: String
+    /// What was measured.
     public var name: String
+    /// Whether the largest value is the best.
     public var higherIsBetter: Bool
     /// One for each run; nil where it was not measured.
     public var cells: [Cell?]
     var format: @Sendable (Double) -> String = Figures.decimals
   }
 
+  /// The columns, in the order in which the results were given.
   public let runs: [Run]
+  /// The measures that at least one run has.
   public private(set) var rows: [Row] = []
   /// Why values are not comparable, a sentence each.
   public private(set) var remarks: [String] = []
 
+  /// Puts results beside each other, the first of them as the yardstick.
   public init(_ results: [StoredResults]) {
     let labels = Self.labels(results)
     runs = zip(labels, results).map(Run.init)

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 
 /// The attention maps that have room in the page, packed for it.
 ///

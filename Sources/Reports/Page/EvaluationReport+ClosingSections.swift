@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Sections on cost, gates and how to repeat.
 extension EvaluationReport {

@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Sections on how close the student's attention is to the teacher's.
 extension EvaluationReport {

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Results
 
 extension EvaluationReport {
   /// Bytes that the page stays under, so that it opens in less than a second and can be mailed.
@@ -88,7 +89,7 @@ extension EvaluationReport {
     if let share = linearShare?.share {
       facts.append(
         .init(
-          name: "The linear half closes", value: Figures.percent(share),
+          name: "The memory closes", value: Figures.percent(share),
           detail: "of the gap between window alone and teacher"))
     }
     if let last = speed?.pairs.last {

@@ -1,4 +1,5 @@
 import Foundation
+import Results
 
 /// Sections on what the models can do.
 extension EvaluationReport {

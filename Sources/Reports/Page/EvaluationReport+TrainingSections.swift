@@ -1,11 +1,12 @@
 import Foundation
+import Results
 
-/// Sections on what the linear half is worth and how it was trained.
+/// Sections on what the memory is worth and how it was trained.
 extension EvaluationReport {
   var linearSection: SectionView? {
     guard let linear = linearShare else { return nil }
     var section = SectionView(
-      id: "linear-half", heading: "The linear half", lead: linear.sentence)
+      id: "memory", heading: "The memory", lead: linear.sentence)
     if let recallSentence { section.append(paragraph: recallSentence) }
     if let share = linear.share, share.isFinite, let teacherLoss = linear.teacherLoss {
       let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
@@ -13,12 +14,12 @@ extension EvaluationReport {
         (linear.withoutLinearLoss - $0) / (linear.withoutLinearLoss - teacherLoss)
       }
       let chart = GapBar(
-        title: "Share of the gap in loss that the linear half closes",
-        description: "From the student without its linear half, perplexity "
+        title: "Share of the gap in loss that the memory closes",
+        description: "From the student without its memory, perplexity "
           + "\(perplexity(linear.withoutLinearLoss)), to the teacher, "
           + "\(perplexity(teacherLoss)): the student stands at \(Figures.percent(share)).",
         share: share, untrained: untrained,
-        startLabel: "without its linear half: \(perplexity(linear.withoutLinearLoss))",
+        startLabel: "without its memory: \(perplexity(linear.withoutLinearLoss))",
         endLabel: "teacher: \(perplexity(teacherLoss))",
         studentLabel:
           "student: \(perplexity(linear.studentLoss)), \(Figures.percent(share)) of the way",

@@ -4,7 +4,9 @@ import TensorCore
 
 /// AdamW over a set of parameters, with its moments and step count.
 public final class AdamW {
+  /// Rates, decays and clipping as the recipe states them.
   public let specification: OptimizerSpecification
+  /// What is optimised, in the order in which states are saved.
   public let parameters: [Parameter]
   /// Steps taken.
   public private(set) var step = 0

@@ -2,9 +2,11 @@ import Documents
 
 /// A pattern of parameter names, `*` standing for any characters, none included.
 public struct NamePattern: Sendable, Equatable, CustomStringConvertible {
+  /// The pattern as it was written.
   public let description: String
   private let parts: [Substring]
 
+  /// A pattern; every `*` stands for any characters, none included.
   public init(_ text: String) {
     description = text
     parts = text.split(separator: "*", omittingEmptySubsequences: false)

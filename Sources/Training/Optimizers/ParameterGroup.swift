@@ -10,6 +10,7 @@ public struct ParameterGroup: Sendable, Equatable {
   /// The rate that the schedule ends at; `nil`: that of the schedule.
   public var finalLearningRate: Double?
 
+  /// A group of parameters with rates of its own.
   public init(
     parameters: [NamePattern], learningRate: Double, finalLearningRate: Double? = nil
   ) {
@@ -18,6 +19,7 @@ public struct ParameterGroup: Sendable, Equatable {
     self.finalLearningRate = finalLearningRate
   }
 
+  /// Reads an entry of `optimizer.groups`.
   public init(_ reader: DocumentReader) {
     parameters = reader.namePatterns(
       "parameters", default: nil, "Names of the group; * stands for any characters.")
@@ -29,5 +31,6 @@ public struct ParameterGroup: Sendable, Equatable {
       "The learning rate that the schedule ends at, for this group; null for the schedule's.")
   }
 
+  /// Whether one of the patterns names the parameter.
   public func includes(_ name: String) -> Bool { parameters.contains { $0.matches(name) } }
 }

@@ -17,7 +17,9 @@ import Foundation
 ///
 /// The last three, and the warm-up from 0.01, are those of RADLADS' code.
 public struct LearningRateSchedule: Sendable, Equatable {
+  /// The schedule as the recipe states it.
   public let specification: ScheduleSpecification
+  /// Optimizer steps of the whole stage.
   public let totalSteps: Int
   /// The optimizer's rate, before any schedule.
   public let baseLearningRate: Double

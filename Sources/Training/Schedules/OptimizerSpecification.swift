@@ -6,6 +6,7 @@ public struct OptimizerSpecification: Sendable, Equatable {
   public var learningRate: Double
   /// Decay of the running mean of gradients, and of their squares.
   public var betas: (first: Double, second: Double) { (decays[0], decays[1]) }
+  /// Added to the root of the second moment, against division by zero.
   public var epsilon: Double
   /// Decoupled from the gradient (AdamW); 0 in the recipes of LoLCATs.
   public var weightDecay: Double
@@ -16,6 +17,7 @@ public struct OptimizerSpecification: Sendable, Equatable {
 
   private var decays: [Double]
 
+  /// AdamW without groups; the defaults are torch's, but for no weight decay.
   public init(
     learningRate: Double, betas: (first: Double, second: Double) = (0.9, 0.999),
     epsilon: Double = 1e-8, weightDecay: Double = 0, clipGradientNorm: Double? = nil

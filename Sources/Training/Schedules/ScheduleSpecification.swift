@@ -17,6 +17,7 @@ public enum ScheduleSpecification: Sendable, Equatable {
     /// Fraction of the rate in the first step; `nil`: 1 / (steps + 1). RADLADS starts at 0.01.
     public var start: Double?
 
+    /// A rise over so many optimizer steps.
     public init(steps: Int, start: Double? = nil) {
       self.steps = steps
       self.start = start
@@ -47,14 +48,19 @@ public enum ScheduleSpecification: Sendable, Equatable {
       case oneMinusSqrt = "one-minus-sqrt"
     }
 
+    /// The curve from the optimizer's rate to the final one.
     public var shape: Shape
+    /// The rise before it.
     public var warmup: Warmup
+    /// The rate that the curve ends at.
     public var finalLearningRate: Double
     /// Fractions of the progress after the warm-up between which the rate comes down; it is the
     /// optimizer's before, the final after.
     public var start: Double
+    /// Fraction of the progress at which the final rate is reached.
     public var end: Double
 
+    /// A curve; by default without a warm-up and over the whole stage.
     public init(
       _ shape: Shape, warmup: Warmup = Warmup(steps: 0), finalLearningRate: Double,
       start: Double = 0, end: Double = 1
@@ -88,20 +94,24 @@ public enum ScheduleSpecification: Sendable, Equatable {
     }
   }
 
+  /// The optimizer's rate throughout, after a warm-up.
   public static func constant(warmupSteps: Int) -> ScheduleSpecification {
     .constant(Warmup(steps: warmupSteps))
   }
 
+  /// A straight line to the final rate, after a warm-up.
   public static func linear(warmupSteps: Int, finalLearningRate: Double) -> ScheduleSpecification {
     .decay(
       Decay(.linear, warmup: Warmup(steps: warmupSteps), finalLearningRate: finalLearningRate))
   }
 
+  /// Half a period of a cosine to the final rate, after a warm-up.
   public static func cosine(warmupSteps: Int, finalLearningRate: Double) -> ScheduleSpecification {
     .decay(
       Decay(.cosine, warmup: Warmup(steps: warmupSteps), finalLearningRate: finalLearningRate))
   }
 
+  /// Reads the `schedule` of a stage.
   public init(_ reader: DocumentReader) {
     let constant = DocumentVariant<ScheduleSpecification>("constant") { .constant(Warmup($0)) }
     let decays = Decay.Shape.allCases.map { shape in

@@ -6,6 +6,7 @@ import Foundation
 /// A process never goes on with another's file: it makes its own, which says at which step it
 /// began, so that TensorBoard drops what a killed predecessor wrote of steps that are done again.
 public final class EventFile {
+  /// Where the file lies.
   public let path: String
   /// Bytes written so far.
   private var position = 0

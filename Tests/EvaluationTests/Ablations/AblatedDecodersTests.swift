@@ -1,6 +1,6 @@
 import Documents
 import Operations
-import Reports
+import Results
 import Students
 import TensorCore
 import Testing
@@ -28,7 +28,7 @@ import Transformers
       teacher: try tinyDecoder()
     ).rows
     #expect(
-      rows.map(\.variant) == [.windowOnly, .linearOnly, .noAttention, .teacherWindowSinks])
+      rows.map(\.variant) == [.windowOnly, .memoryOnly, .noAttention, .teacherWindowSinks])
     #expect(rows[0].detail == "terrace window of 4")
     #expect(rows[3].detail == "terrace window of 4, first 4 tokens kept, untrained")
   }
@@ -52,7 +52,7 @@ import Transformers
     for row in rows where [.windowOnly, .teacherWindowSinks].contains(row.variant) {
       #expect(abs(loss(row.decoder) - expected) < 1e-5)
     }
-    let silent = rows.filter { [.linearOnly, .noAttention].contains($0.variant) }.map {
+    let silent = rows.filter { [.memoryOnly, .noAttention].contains($0.variant) }.map {
       loss($0.decoder)
     }
     #expect(silent.count == 2 && abs(silent[0] - silent[1]) < 1e-6)

@@ -1,5 +1,5 @@
 import Operations
-import Reports
+import Results
 import TensorCore
 import TestSupport
 import Testing

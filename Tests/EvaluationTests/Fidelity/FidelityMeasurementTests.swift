@@ -2,7 +2,7 @@ import Differentiation
 import Documents
 import Foundation
 import Operations
-import Reports
+import Results
 import Students
 import TensorCore
 import TestSupport

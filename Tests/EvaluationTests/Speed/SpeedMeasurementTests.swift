@@ -1,6 +1,6 @@
 import Documents
 import Operations
-import Reports
+import Results
 import Students
 import Testing
 import Transformers
@@ -86,7 +86,7 @@ import Transformers
     // Two layers of keys and values, one head of 8.
     #expect(result.teacher.map(\.stateBytes) == [3, 10, 17].map { $0 * 2 * 2 * 8 * 4 })
     #expect(result.student.isEmpty && result.omissions.isEmpty && result.notes.isEmpty)
-    #expect(result.sentence == nil)
+    #expect(result.pairs.isEmpty)
   }
 
   // MARK: Limits of time

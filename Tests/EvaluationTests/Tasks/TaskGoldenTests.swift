@@ -1,6 +1,6 @@
 import Corpus
 import Documents
-import Reports
+import Results
 import Testing
 
 @testable import Evaluation

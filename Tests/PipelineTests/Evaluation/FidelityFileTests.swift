@@ -1,6 +1,6 @@
 import Checkpoints
 import Foundation
-import Reports
+import Results
 import Testing
 
 @testable import Pipeline

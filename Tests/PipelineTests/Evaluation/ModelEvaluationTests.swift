@@ -2,6 +2,7 @@ import Documents
 import Evaluation
 import Foundation
 import Reports
+import Results
 import Testing
 
 @testable import Pipeline
@@ -70,7 +71,7 @@ import Testing
       #expect(both.value(of: "perplexityRatio") != nil)
       #expect(
         both.variants.map(\.variant) == [
-          .teacher, .student, .windowOnly, .linearOnly, .noAttention, .teacherWindowSinks,
+          .teacher, .student, .windowOnly, .memoryOnly, .noAttention, .teacherWindowSinks,
         ])
       #expect(both.linearShare != nil)
       let alone = try evaluate(

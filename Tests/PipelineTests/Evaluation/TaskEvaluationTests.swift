@@ -1,6 +1,5 @@
 import Documents
 import Foundation
-import Reports
 import Testing
 
 @testable import Pipeline
@@ -22,7 +21,7 @@ import Testing
         .init(sequenceLength: 8, tasks: [.init(path: "\(folder)/pets.jsonl")], limit: 2))
       #expect(
         report.variants.map(\.variant) == [
-          .teacher, .student, .windowOnly, .linearOnly, .noAttention, .teacherWindowSinks,
+          .teacher, .student, .windowOnly, .memoryOnly, .noAttention, .teacherWindowSinks,
         ])
       for variant in report.variants {
         #expect(variant.tasks.map(\.name) == ["pets"])

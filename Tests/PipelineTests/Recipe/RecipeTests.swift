@@ -1,5 +1,5 @@
 import Documents
-import Reports
+import Results
 import Testing
 import Training
 

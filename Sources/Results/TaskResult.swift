@@ -2,14 +2,18 @@ import Documents
 
 /// What a model scored on one task, under the names of lm-eval.
 public struct TaskResult: Sendable, Equatable {
+  /// One number of a task.
   public struct Metric: Sendable, Equatable {
     /// `acc`, `acc_norm`, `perplexity`, `word_perplexity`, `byte_perplexity`, `bits_per_byte`.
     public var name: String
+    /// The score, in the unit that lm-eval gives it.
     public var value: Double
     /// nil where lm-eval says "N/A".
     public var standardError: Double?
+    /// Whether a larger value is a better one.
     public var higherIsBetter: Bool
 
+    /// A metric under the name that lm-eval gives it.
     public init(name: String, value: Double, standardError: Double?, higherIsBetter: Bool) {
       self.name = name
       self.value = value
@@ -20,6 +24,7 @@ public struct TaskResult: Sendable, Equatable {
 
   /// As `results.json` names it.
   public var name: String
+  /// The scores, in the order in which lm-eval lists them.
   public var metrics: [Metric]
   /// Samples scored.
   public var samples: Int
@@ -27,6 +32,7 @@ public struct TaskResult: Sendable, Equatable {
   public var availableSamples: Int
   /// Samples whose context was cut on the left to fit the model.
   public var truncatedSamples: Int
+  /// Examples shown before every question.
   public var shots: Int
   /// lm-eval's task version.
   public var version: Double
@@ -34,10 +40,12 @@ public struct TaskResult: Sendable, Equatable {
   public var configuration: JSONValue
   /// SHA-256 over the requests, so that two results can be told to be of the same samples.
   public var samplesHash: String
+  /// Seconds that the task took, on the clock.
   public var seconds: Double
   /// Expected accuracy of blind guessing, for the share recovered; nil where there is none.
   public var chance: Double?
 
+  /// What a model scored.
   public init(
     name: String, metrics: [Metric], samples: Int, availableSamples: Int,
     truncatedSamples: Int = 0, shots: Int = 0, version: Double = 1,
@@ -57,6 +65,7 @@ public struct TaskResult: Sendable, Equatable {
     self.chance = chance
   }
 
+  /// The metric of a name; nil when the task has none such.
   public func metric(_ name: String) -> Metric? { metrics.first { $0.name == name } }
 }
 
@@ -73,6 +82,7 @@ public struct RecallResult: Sendable, Equatable {
   /// Mean `−log p` of an answer token, nats.
   public var meanLoss: Double
 
+  /// What was retrieved at one length.
   public init(kind: String, length: Int, queries: Int, correct: Int, meanLoss: Double) {
     self.kind = kind
     self.length = length
@@ -81,6 +91,7 @@ public struct RecallResult: Sendable, Equatable {
     self.meanLoss = meanLoss
   }
 
+  /// Share of queries answered rightly, 0 to 1.
   public var accuracy: Double { Double(correct) / Double(queries) }
   /// Of the accuracy, binomial.
   public var standardError: Double {

@@ -7,18 +7,24 @@ public struct EvaluationReport: Sendable {
   public var title: String
   /// Where the models lie, as the user named them.
   public var teacherName: String?
+  /// Where the student lies, as the user named it; nil of a teacher alone.
   public var studentName: String?
   /// In the order of `ModelVariant`; only what was measured.
   public var variants: [VariantResult]
   /// Mean over layers of the attention transfer's loss on the test sequences, and each layer's;
   /// nil for layers that keep softmax.
   public var transferLoss: Double?
+  /// The loss of each layer; nil for layers that keep softmax.
   public var transferLossByLayer: [Double?]
+  /// Attention and predictions beside the teacher's; nil when they were not compared.
   public var fidelity: FidelityResult?
+  /// Curves of the training stages that led to the student, in order.
   public var training: [TrainingCurve]
+  /// Speed and state by context length; nil when they were not measured.
   public var speed: SpeedResult?
   /// Largest resident memory of the process.
   public var peakMemoryBytes: Int?
+  /// Bounds that were asked for, and whether they were kept.
   public var verdicts: [Verdict]
   /// Recipe's name, seed, hashes of teacher and data, program, BLAS.
   public var provenance: JSONObject
@@ -33,8 +39,10 @@ public struct EvaluationReport: Sendable {
   public var textHash: String?
   /// Seconds since 1970 at the evaluation's start, and how many it took.
   public var date: Double
+  /// Seconds that the evaluation took.
   public var seconds: Double
 
+  /// A report; what is left out was not measured.
   public init(
     title: String, teacherName: String? = nil, studentName: String? = nil,
     variants: [VariantResult] = [], transferLoss: Double? = nil,
@@ -64,6 +72,7 @@ public struct EvaluationReport: Sendable {
     self.seconds = seconds
   }
 
+  /// What was measured of a variant; nil when nothing was.
   public subscript(variant: ModelVariant) -> VariantResult? {
     variants.first { $0.variant == variant }
   }
@@ -71,7 +80,9 @@ public struct EvaluationReport: Sendable {
   /// The student's row, or the teacher's when it was evaluated alone: what `results` is about.
   public var subject: VariantResult? { self[.student] ?? self[.teacher] }
 
+  /// What the linear half is worth; nil when the rows that say it are missing.
   public var linearShare: LinearShare? { LinearShare(variants) }
 
+  /// Whether every bound was kept, true of none.
   public var keepsThresholds: Bool { verdicts.allSatisfy(\.isKept) }
 }

@@ -1,27 +1,32 @@
-import Foundation
-
-/// Whether the linear half earned its place: the student against its own window, and against the
-/// teacher's with sinks and no training at all.
+/// Whether a student's memory, what it makes of keys without softmax, earned its place: the student
+/// against its own window, and against the teacher's with sinks and no training at all.
 ///
 /// Losses are nats a token on the same windows of text. `share` is the part of the gap between
-/// the window alone and the teacher that the linear half closed,
+/// the window alone and the teacher that the memory closed,
 /// `(window only − student) / (window only − teacher)`. For a student without a window "window
 /// only" is no attention at all.
 public struct LinearShare: Sendable, Equatable {
+  /// Of the student as it is.
   public var studentLoss: Double
+  /// Of the teacher; nil when it was not measured.
   public var teacherLoss: Double?
-  /// Of the student without its linear half.
+  /// Of the student without its memory.
   public var withoutLinearLoss: Double
-  /// Mean and standard error, over windows, of `without linear − student`.
+  /// Mean and standard error, over windows, of `without memory − student`.
   public var gain: Double
+  /// Standard error of `gain` over windows; nil for fewer than two.
   public var gainStandardError: Double?
   /// Mean and standard error of `teacher with window and sinks − student`.
   public var gainOverUntrained: Double?
+  /// Standard error of `gainOverUntrained`; nil for fewer than two windows.
   public var gainOverUntrainedStandardError: Double?
+  /// Of the untrained teacher with the same window and sinks; nil when it was not measured.
   public var untrainedLoss: Double?
-  /// Whether the student has a window beside its linear attention.
+  /// Whether the student has a window beside its memory.
   public var hasWindow: Bool
 
+  /// Part of the gap between window and teacher that was closed; nil without a teacher's loss, or
+  /// where the teacher has no lead over the window.
   public var share: Double? {
     guard let teacherLoss, withoutLinearLoss > teacherLoss else { return nil }
     return (withoutLinearLoss - studentLoss) / (withoutLinearLoss - teacherLoss)
@@ -66,25 +71,5 @@ public struct LinearShare: Sendable, Equatable {
   public var hasEarnedItsPlace: Bool {
     gain > 2 * (gainStandardError ?? 0)
       && (gainOverUntrained.map { $0 > 2 * (gainOverUntrainedStandardError ?? 0) } ?? true)
-  }
-
-  /// The report's sentence.
-  public var sentence: String {
-    let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
-    let half = hasWindow ? "linear half" : "linear attention"
-    let numbers =
-      "perplexity \(perplexity(studentLoss)), without its \(half) "
-      + perplexity(withoutLinearLoss)
-      + (untrainedLoss.map {
-        ", the untrained teacher with \(hasWindow ? "the same" : "a") window and sinks "
-          + perplexity($0)
-      } ?? "")
-      + (share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "")
-    if hasEarnedItsPlace { return "The \(half) earned its place: \(numbers)." }
-    let reason =
-      gain > 2 * (gainStandardError ?? 0)
-      ? "an untrained window with sinks does as well or better"
-      : "without it the student is no worse"
-    return "The \(half) did not earn its place: \(reason) (\(numbers))."
   }
 }

@@ -1,5 +1,6 @@
 import Documents
 import Reports
+import Results
 import Testing
 
 @Suite struct SpeedResultTests {

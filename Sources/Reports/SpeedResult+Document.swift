@@ -1,4 +1,5 @@
 import Documents
+import Results
 
 extension SpeedResult {
   /// As JSON: points of each model, what was left out and why, and who is faster from where on.

@@ -20,7 +20,7 @@ extension EvaluationReport {
     ),
     (
       "linearShare",
-      "Part of the loss between the window alone and the teacher that the linear half closes."
+      "Part of the loss between the window alone and the teacher that the student's memory closes."
     ),
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
@@ -90,7 +90,9 @@ extension EvaluationReport {
 
   /// The name under which embeddings of the held-out texts stand among the tasks, and its metrics.
   public static let embeddingTaskName = "text_embeddings"
+  /// Mean cosine between the student's embeddings and the teacher's.
   public static let cosineMetric = "cosine"
+  /// Rank correlation of similarities between the texts, student against teacher.
   public static let rankMetric = "rank_correlation"
 
   /// Over the heads of all layers that were converted.
@@ -104,7 +106,7 @@ extension EvaluationReport {
   }
 
   /// Tasks of both models by their accuracy: `acc_norm` where there is one, else `acc`.
-  var accuracyPairs: [(teacher: Double, student: Double, chance: Double?)] {
+  package var accuracyPairs: [(teacher: Double, student: Double, chance: Double?)] {
     guard let teacher = self[.teacher], let student = self[.student] else { return [] }
     return student.tasks.compactMap { task in
       guard let other = teacher.tasks.first(where: { $0.name == task.name }) else { return nil }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Reports
+@testable import Results
 
 @Suite struct FiguresTests {
   @Test(arguments: [

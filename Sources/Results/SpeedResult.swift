@@ -1,5 +1,6 @@
 /// Speed and memory against context length, teacher and student measured in one process.
 public struct SpeedResult: Sendable, Equatable {
+  /// What one model did at one context length.
   public struct Point: Sendable, Equatable {
     /// Tokens in the context.
     public var length: Int
@@ -10,6 +11,7 @@ public struct SpeedResult: Sendable, Equatable {
     /// Bytes of all layers' states: key-value cache, or a student's constant state.
     public var stateBytes: Int
 
+    /// What was measured at one length.
     public init(
       length: Int, prefillTokensPerSecond: Double, secondsPerToken: Double, stateBytes: Int
     ) {
@@ -19,17 +21,23 @@ public struct SpeedResult: Sendable, Equatable {
       self.stateBytes = stateBytes
     }
 
+    /// Tokens decoded in a second after a context of this length.
     public var decodeTokensPerSecond: Double { 1 / secondsPerToken }
   }
 
+  /// Which of the two models.
   public enum Role: String, Sendable, CaseIterable { case teacher, student }
 
   /// A length that was asked for and not measured.
   public struct Omission: Sendable, Equatable {
+    /// The model that was to be measured.
     public var role: Role
+    /// Tokens in the context.
     public var length: Int
+    /// Why it was not measured, as a clause.
     public var reason: String
 
+    /// A length left out, and why.
     public init(role: Role, length: Int, reason: String) {
       self.role = role
       self.length = length
@@ -41,10 +49,12 @@ public struct SpeedResult: Sendable, Equatable {
   public var teacher: [Point]
   /// Empty when the model is a teacher.
   public var student: [Point]
+  /// What was asked for and not measured.
   public var omissions: [Omission]
   /// What a reader of the figures must know, a sentence each.
   public var notes: [String]
 
+  /// Points of both models; `student` is empty for a teacher alone.
   public init(
     teacher: [Point], student: [Point], omissions: [Omission] = [], notes: [String] = []
   ) {

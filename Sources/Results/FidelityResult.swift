@@ -12,14 +12,17 @@ public struct FidelityResult: Sendable, Equatable {
     public var divergence: Double
     /// Entropy of the teacher's and the student's attention rows, nats: low is spiky.
     public var teacherEntropy: Double
+    /// Entropy of the student's attention rows, nats a row.
     public var studentEntropy: Double
     /// Spearman's rank correlation between attention weight and query-key product within a row,
     /// mean over rows; the teacher's softmax has 1.
     public var monotonicity: Double
     /// Effective sequence length `Σ_j |i − j| a_ij`, tokens, mean over rows.
     public var teacherReach: Double
+    /// Effective sequence length of the student's attention, tokens.
     public var studentReach: Double
 
+    /// The comparison of one head.
     public init(
       meanSquaredError: Double, relativeError: Double, divergence: Double, teacherEntropy: Double,
       studentEntropy: Double, monotonicity: Double, teacherReach: Double, studentReach: Double
@@ -35,10 +38,14 @@ public struct FidelityResult: Sendable, Equatable {
     }
   }
 
+  /// The heads of one converted layer.
   public struct Layer: Sendable, Equatable {
+    /// The layer, from 0.
     public var index: Int
+    /// One entry for every query head.
     public var heads: [Head]
 
+    /// A layer and its heads.
     public init(index: Int, heads: [Head]) {
       self.index = index
       self.heads = heads
@@ -48,7 +55,9 @@ public struct FidelityResult: Sendable, Equatable {
   /// Attention rows of one head over one short text, teacher's and student's, averaged over square
   /// blocks of positions until they are `size` wide.
   public struct AttentionMap: Sendable, Equatable {
+    /// The layer, from 0.
     public var layer: Int
+    /// The query head, from 0.
     public var head: Int
     /// Rows and columns.
     public var size: Int
@@ -56,8 +65,10 @@ public struct FidelityResult: Sendable, Equatable {
     public var tokens: Int
     /// `[size, size]`, row-major, 0 above the diagonal.
     public var teacher: [Float]
+    /// `[size, size]`, row-major, 0 above the diagonal.
     public var student: [Float]
 
+    /// The map of one head; both arrays are `[size, size]`.
     public init(
       layer: Int, head: Int, size: Int, tokens: Int, teacher: [Float], student: [Float]
     ) {
@@ -78,8 +89,10 @@ public struct FidelityResult: Sendable, Equatable {
   public var topAgreement: Double?
   /// Tokens measured.
   public var tokens: Int
+  /// Attention maps of some heads, for the report's pictures.
   public var maps: [AttentionMap]
 
+  /// What was compared.
   public init(
     layers: [Layer], logitDivergence: Double?, topAgreement: Double?, tokens: Int,
     maps: [AttentionMap] = []

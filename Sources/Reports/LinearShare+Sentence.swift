@@ -1,0 +1,23 @@
+import Foundation
+import Results
+
+extension LinearShare {
+  /// The report's sentence.
+  public var sentence: String {
+    let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
+    let numbers =
+      "perplexity \(perplexity(studentLoss)), without its memory "
+      + perplexity(withoutLinearLoss)
+      + (untrainedLoss.map {
+        ", the untrained teacher with \(hasWindow ? "the same" : "a") window and sinks "
+          + perplexity($0)
+      } ?? "")
+      + (share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "")
+    if hasEarnedItsPlace { return "The memory earned its place: \(numbers)." }
+    let reason =
+      gain > 2 * (gainStandardError ?? 0)
+      ? "an untrained window with sinks does as well or better"
+      : "without it the student is no worse"
+    return "The memory did not earn its place: \(reason) (\(numbers))."
+  }
+}

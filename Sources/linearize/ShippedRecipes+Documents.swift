@@ -1,0 +1,1497 @@
+// swift-format-ignore-file
+// Written by scripts/embed-recipes from the folder recipes; change the recipes there.
+
+extension ShippedRecipe {
+  /// The text of every file under `recipes`, byte for byte, by its name without `.json`.
+  static let documents: [(name: String, text: String)] = [
+    (
+      "hedgehog-gpt2",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "hedgehog-gpt2",
+  "description": "Hedgehog's conversion of GPT-2 on WikiText-103, in the paper's shape; bring the teacher and the text.",
+  "teacher": {
+    "path": "models/gpt2"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/wikitext-103/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/wikitext-103/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/wikitext-103/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 1024,
+    "documentBoundaries": "ignored"
+  },
+  "student": {
+    "mixer": "linear",
+    "featureMap": {
+      "kind": "exponential",
+      "bias": true,
+      "biasShape": "coordinate"
+    }
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "epochs": 2,
+      "batchSize": 1,
+      "gradientAccumulation": 8,
+      "meanSquaredErrorWeight": 0,
+      "attentionWeightCrossEntropyWeight": 1,
+      "attentionWeightFloor": "add",
+      "optimizer": {
+        "learningRate": 0.01,
+        "weightDecay": 0
+      },
+      "schedule": {
+        "kind": "plateau"
+      },
+      "evaluateEvery": 100
+    },
+    {
+      "stage": "finetune",
+      "epochs": 10,
+      "batchSize": 1,
+      "gradientAccumulation": 8,
+      "optimizer": {
+        "learningRate": 1e-05,
+        "weightDecay": 0
+      },
+      "activationCheckpointing": true,
+      "evaluateEvery": 100
+    },
+    {
+      "stage": "evaluate"
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "hedgehog-minilm",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "hedgehog-minilm",
+  "description": "MiniLM, an encoder, made linear; its embeddings keep their directions.",
+  "teacher": { "path": "models/all-minilm-l6-v2" },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/train.jsonl",
+        "format": "jsonl-text",
+        "documents": "blankLine",
+        "appendEndOfText": false
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/validation.jsonl",
+        "format": "jsonl-text",
+        "documents": "blankLine",
+        "appendEndOfText": false
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/test.jsonl",
+        "format": "jsonl-text",
+        "documents": "blankLine",
+        "appendEndOfText": false
+      }
+    ],
+    "sequenceLength": 128,
+    "packing": "oneDocument",
+    "longDocuments": "truncated",
+    "validationSequences": 64,
+    "testSequences": 500
+  },
+  "student": { "mixer": "linear", "featureMap": { "kind": "softmax", "bias": true, "biasShape": "coordinate" } },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 150,
+      "batchSize": 16,
+      "gradientAccumulation": 1,
+      "meanSquaredErrorWeight": 0,
+      "attentionWeightCrossEntropyWeight": 1,
+      "attentionWeightFloor": "add",
+      "optimizer": { "learningRate": 0.03 },
+      "schedule": { "kind": "cosine" },
+      "evaluateEvery": 50
+    },
+    {
+      "stage": "embedding-distillation",
+      "steps": 100,
+      "batchSize": 32,
+      "gradientAccumulation": 1,
+      "parameters": ["model.layers.*"],
+      "schedule": { "kind": "cosine", "warmupSteps": 5 },
+      "evaluateEvery": 25,
+      "checkpointEvery": 50
+    },
+    { "stage": "evaluate", "fidelity": { "sequences": 32, "length": 128 } }
+  ]
+}
+
+"""#
+    ),
+    (
+      "hedgehog",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "hedgehog",
+  "description": "Hedgehog on SmolLM2-135M-Instruct: linear attention alone, taught the attention weights, then low-rank adaptation.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 1024,
+    "documentBoundaries": "ignored",
+    "validationSequences": 4,
+    "testSequences": 16
+  },
+  "student": {
+    "mixer": "linear",
+    "featureMap": { "kind": "softmax", "bias": true, "biasShape": "coordinate" }
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 60,
+      "gradientAccumulation": 1,
+      "meanSquaredErrorWeight": 0,
+      "attentionWeightCrossEntropyWeight": 1,
+      "attentionWeightFloor": "add",
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 60,
+      "gradientAccumulation": 1,
+      "trainFeatureMaps": true,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
+      "lolcats-llama-3-8b",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "lolcats-llama-3-8b",
+  "description": "LoLCATs' own settings for Llama 3 8B; bring the teacher and the text.",
+  "teacher": { "path": "models/Meta-Llama-3-8B" },
+  "data": {
+    "train": [{ "path": "data/alpaca-cleaned/train.jsonl", "format": "jsonl-instruction" }],
+    "validation": [{ "path": "data/alpaca-cleaned/validation.jsonl", "format": "jsonl-instruction" }],
+    "test": [{ "path": "data/alpaca-cleaned/validation.jsonl", "format": "jsonl-instruction" }],
+    "sequenceLength": 1024,
+    "documentBoundaries": "ignored",
+    "lastRemainder": "dropped"
+  },
+  "student": {
+    "mixer": "terrace-window",
+    "windowSize": 64,
+    "featureMap": {
+      "kind": "softmax", "space": "full", "projectionDim": 64, "initialization": "identity"
+    }
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "epochs": 2,
+      "batchSize": 1,
+      "gradientAccumulation": 8,
+      "meanSquaredErrorWeight": 1000,
+      "optimizer": { "learningRate": 0.01 },
+      "schedule": {
+        "kind": "plateau", "factor": 0.1, "patience": 10, "minimumLearningRate": 0.00001
+      },
+      "evaluateEvery": 100
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "epochs": 2,
+      "batchSize": 1,
+      "gradientAccumulation": 8,
+      "rank": 8,
+      "alpha": 16,
+      "targets": ["queries", "keys", "values", "output"],
+      "optimizer": { "learningRate": 0.0001 },
+      "schedule": {
+        "kind": "plateau", "factor": 0.1, "patience": 10, "minimumLearningRate": 0.00001
+      },
+      "evaluateEvery": 100,
+      "activationCheckpointing": true
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
+      "lolcats-sinks",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "lolcats-sinks",
+  "description": "LoLCATs with the first 4 tokens kept visible to the softmax.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 1024,
+    "documentBoundaries": "ignored",
+    "validationSequences": 4,
+    "testSequences": 16
+  },
+  "student": { "mixer": "terrace-window", "windowSize": 64, "sinks": 4 },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 60,
+      "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 40,
+      "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "evaluate",
+      "thresholds": { "perplexityRatio": { "maximum": 2.0 } }
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "lolcats",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "lolcats",
+  "description": "LoLCATs on SmolLM2-135M-Instruct: attention transfer and low-rank adaptation of a terrace window of 64.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 1024,
+    "documentBoundaries": "ignored",
+    "validationSequences": 4,
+    "testSequences": 16
+  },
+  "student": { "mixer": "terrace-window", "windowSize": 64 },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 60,
+      "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 40,
+      "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "evaluate",
+      "thresholds": { "perplexityRatio": { "maximum": 2.0 } }
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/hedgehog-from-scratch",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "hedgehog-from-scratch",
+  "description": "A language model with linear attention, trained without a teacher.",
+  "output": "runs/quick/hedgehog-from-scratch",
+  "teacher": {
+    "configuration": {
+      "architectures": [
+        "LlamaForCausalLM"
+      ],
+      "model_type": "llama",
+      "vocab_size": 1024,
+      "hidden_size": 96,
+      "intermediate_size": 256,
+      "num_hidden_layers": 2,
+      "num_attention_heads": 3,
+      "num_key_value_heads": 3,
+      "hidden_act": "silu",
+      "max_position_embeddings": 256,
+      "rms_norm_eps": 1e-05,
+      "rope_theta": 10000.0,
+      "tie_word_embeddings": true,
+      "initializer_range": 0.02,
+      "bos_token_id": 0,
+      "eos_token_id": 0
+    },
+    "tokenizer": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "linear",
+    "featureMap": {
+      "kind": "softmax",
+      "bias": true,
+        "biasShape": "coordinate"
+    }
+  },
+  "stages": [
+    {
+      "stage": "pretrain",
+      "steps": 250,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "checkpointEvery": 100,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "weightDecay": 0.1,
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 25,
+        "finalLearningRate": 0.0001
+      }
+    },
+    {
+      "stage": "evaluate",
+      "measureRecall": false,
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/hedgehog",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "hedgehog",
+  "description": "Hedgehog on the small teacher, all weights finetuned.",
+  "output": "runs/quick/hedgehog",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "linear",
+    "featureMap": {
+      "kind": "softmax",
+      "bias": true,
+        "biasShape": "coordinate"
+    }
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 25,
+      "meanSquaredErrorWeight": 0,
+      "attentionWeightCrossEntropyWeight": 1,
+      "attentionWeightFloor": "add",
+      "schedule": {
+        "kind": "cosine",
+        "finalLearningRate": 0.0001
+      },
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "finetune",
+      "steps": 60,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 20,
+      "optimizer": {
+        "learningRate": 0.0003
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "fidelity": {
+        "sequences": 8,
+        "length": 256
+      },
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/lolcats-sinks",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "lolcats-sinks",
+  "description": "LoLCATs on the small teacher, a sliding window of 32 and 4 sinks.",
+  "output": "runs/quick/lolcats-sinks",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "sliding-window",
+    "windowSize": 32,
+    "sinks": 4
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 25,
+      "schedule": {
+        "kind": "cosine",
+        "finalLearningRate": 0.0001
+      },
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 60,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 20,
+      "optimizer": {
+        "learningRate": 0.001
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "fidelity": {
+        "sequences": 8,
+        "length": 256
+      },
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/lolcats",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "lolcats",
+  "description": "LoLCATs on the small teacher, a terrace window of 32.",
+  "output": "runs/quick/lolcats",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "terrace-window",
+    "windowSize": 32
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 25,
+      "schedule": {
+        "kind": "cosine",
+        "finalLearningRate": 0.0001
+      },
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 60,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 20,
+      "optimizer": {
+        "learningRate": 0.001
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "fidelity": {
+        "sequences": 8,
+        "length": 256
+      },
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/radlads-rwkv6",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "radlads-rwkv6",
+  "description": "RADLADS on the small teacher with RAD-RWKV6.",
+  "output": "runs/quick/radlads-rwkv6",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "rad-rwkv6"
+  },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 10,
+        "finalLearningRate": 0.0001
+      }
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 100,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.001,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "measureSpeed": false,
+      "thresholds": {
+        "perplexityRatio": {
+          "maximum": 1.1
+        }
+      }
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/radlads-rwkv7",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "radlads-rwkv7",
+  "description": "RADLADS on the small teacher with RAD-RWKV7.",
+  "output": "runs/quick/radlads-rwkv7",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "rad-rwkv7"
+  },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 10,
+        "finalLearningRate": 0.0001
+      }
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 100,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.001,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "measureSpeed": false,
+      "thresholds": {
+        "perplexityRatio": {
+          "maximum": 1.1
+        }
+      }
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/recall-from-scratch",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "recall-from-scratch",
+  "description": "A model of two layers that learns associative recall and nothing else.",
+  "seed": 2,
+  "output": "runs/quick/recall-from-scratch",
+  "teacher": {
+    "configuration": {
+      "architectures": [
+        "GPT2LMHeadModel"
+      ],
+      "model_type": "gpt2",
+      "vocab_size": 32,
+      "n_embd": 64,
+      "n_inner": 128,
+      "n_layer": 2,
+      "n_head": 2,
+      "n_positions": 16,
+      "activation_function": "gelu_new",
+      "layer_norm_epsilon": 1e-05,
+      "tie_word_embeddings": true,
+      "initializer_range": 0.1,
+      "bos_token_id": 0,
+      "eos_token_id": 0
+    }
+  },
+  "data": {
+    "train": [
+      {
+        "format": "associative-recall",
+        "minimumPairs": 1,
+        "pairs": 4,
+        "vocabulary": 32,
+        "sequences": 200000,
+        "seed": 1
+      }
+    ],
+    "validation": [
+      {
+        "format": "associative-recall",
+        "minimumPairs": 4,
+        "pairs": 4,
+        "vocabulary": 32,
+        "sequences": 400,
+        "seed": 2
+      }
+    ],
+    "test": [
+      {
+        "format": "associative-recall",
+        "minimumPairs": 4,
+        "pairs": 4,
+        "vocabulary": 32,
+        "sequences": 1000,
+        "seed": 3
+      }
+    ],
+    "sequenceLength": 16
+  },
+  "student": {
+    "mixer": "linear",
+    "featureMap": {
+      "kind": "softmax",
+      "bias": true,
+      "biasShape": "coordinate"
+    }
+  },
+  "stages": [
+    {
+      "stage": "pretrain",
+      "steps": 600,
+      "batchSize": 128,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 200,
+      "checkpointEvery": 500,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 100,
+        "finalLearningRate": 0.0001
+      }
+    },
+    {
+      "stage": "evaluate",
+      "measureRecall": false,
+      "measureFidelity": false,
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/t2r",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "t2r",
+  "description": "T2R on the small teacher: its feature map drawn at random, all weights finetuned.",
+  "output": "runs/quick/t2r",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "linear",
+    "featureMap": {
+      "kind": "t2r"
+    }
+  },
+  "stages": [
+    {
+      "stage": "finetune",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 20,
+      "optimizer": {
+        "learningRate": 0.001
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "fidelity": {
+        "sequences": 8,
+        "length": 256
+      },
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "radlads-qwen2.5-7b",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "radlads-qwen2.5-7b",
+  "description": "RADLADS' own settings for Qwen2.5 7B, with context extension; bring the teacher and the text.",
+  "teacher": { "path": "models/Qwen2.5-7B-Instruct" },
+  "data": {
+    "train": [{ "path": "data/dclm/train.bin", "format": "binidx" }],
+    "validation": [{ "path": "data/dclm/validation.bin", "format": "binidx" }],
+    "test": [{ "path": "data/dclm/test.bin", "format": "binidx" }],
+    "sequenceLength": 512,
+    "documentBoundaries": "ignored",
+    "order": "radlads",
+    "validationSequences": 64,
+    "testSequences": 256
+  },
+  "student": { "mixer": "rad-rwkv7" },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 6104,
+      "batchSize": 4,
+      "gradientAccumulation": 8,
+      "optimizer": { "learningRate": 0.001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": {
+        "kind": "quarter-cosine", "warmupSteps": 50, "warmupStart": 0.01, "finalLearningRate": 0.00001
+      },
+      "evaluateEvery": 500,
+      "keepBest": false
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 10173,
+      "batchSize": 4,
+      "gradientAccumulation": 24,
+      "klWeight": 1,
+      "crossEntropyWeight": 0,
+      "optimizer": { "learningRate": 0.00001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "constant", "warmupSteps": 50, "warmupStart": 0.01 },
+      "evaluateEvery": 500,
+      "keepBest": false,
+      "activationCheckpointing": true
+    },
+    {
+      "stage": "finetune",
+      "steps": 64,
+      "batchSize": 1,
+      "gradientAccumulation": 96,
+      "sequenceLength": 16384,
+      "parameters": ["*"],
+      "optimizer": { "learningRate": 0.00001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "constant", "warmupSteps": 50, "warmupStart": 0.01 },
+      "evaluateEvery": 16,
+      "keepBest": false,
+      "activationCheckpointing": true
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
+      "radlads-rwkv6",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "radlads-rwkv6",
+  "description": "RADLADS on SmolLM2-135M-Instruct with RAD-RWKV6.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 512,
+    "documentBoundaries": "ignored",
+    "validationSequences": 8,
+    "testSequences": 32
+  },
+  "student": { "mixer": "rad-rwkv6" },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": {
+        "kind": "quarter-cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001
+      },
+      "evaluateEvery": 50,
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 90,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.0002, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001 },
+      "evaluateEvery": 30,
+      "checkpointEvery": 30
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
+      "radlads",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "radlads",
+  "description": "RADLADS on SmolLM2-135M-Instruct: RAD-RWKV7 by output alignment and logit distillation, no softmax left.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 512,
+    "documentBoundaries": "ignored",
+    "validationSequences": 8,
+    "testSequences": 32
+  },
+  "student": { "mixer": "rad-rwkv7" },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": {
+        "kind": "quarter-cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001
+      },
+      "evaluateEvery": 50,
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 90,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.0002, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001 },
+      "evaluateEvery": 30,
+      "checkpointEvery": 30
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
+      "small-teacher",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "small-teacher",
+  "description": "Trains the small teacher of the quick recipes from scratch.",
+  "teacher": {
+    "configuration": {
+      "architectures": [
+        "LlamaForCausalLM"
+      ],
+      "model_type": "llama",
+      "vocab_size": 1024,
+      "hidden_size": 128,
+      "intermediate_size": 352,
+      "num_hidden_layers": 4,
+      "num_attention_heads": 4,
+      "num_key_value_heads": 4,
+      "hidden_act": "silu",
+      "max_position_embeddings": 512,
+      "rms_norm_eps": 1e-05,
+      "rope_theta": 10000.0,
+      "tie_word_embeddings": true,
+      "initializer_range": 0.02,
+      "bos_token_id": 0,
+      "eos_token_id": 0
+    },
+    "tokenizer": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      },
+      {
+        "path": "data/text/novels/recall.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 512,
+    "validationSequences": 32
+  },
+  "stages": [
+    {
+      "stage": "pretrain",
+      "steps": 2400,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "weightDecay": 0.1,
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 100,
+        "finalLearningRate": 0.0001
+      },
+      "evaluateEvery": 200,
+      "checkpointEvery": 400,
+      "dtype": "float16"
+    },
+    {
+      "stage": "evaluate",
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "study-feature-maps",
+      #"""
+{
+  "name": "study-feature-maps",
+  "description": "A study: every feature map converted on the small teacher and trained to recall.",
+  "recipes": [
+    {
+      "name": "conversion",
+      "path": "quick/hedgehog.json"
+    },
+    {
+      "name": "recall",
+      "path": "quick/recall-from-scratch.json"
+    }
+  ],
+  "variants": [
+    {
+      "name": "softmax",
+      "recipes": [
+        "recall"
+      ],
+      "set": [
+        "student=null"
+      ]
+    },
+    {
+      "name": "hedgehog",
+      "set": [
+        "student.featureMap={\"kind\": \"softmax\", \"bias\": true, \"biasShape\": \"coordinate\"}"
+      ]
+    },
+    {
+      "name": "hedgehog-exponential",
+      "set": [
+        "student.featureMap={\"kind\": \"exponential\", \"bias\": true, \"biasShape\": \"coordinate\"}"
+      ]
+    },
+    {
+      "name": "t2r",
+      "set": [
+        "student.featureMap={\"kind\": \"t2r\"}"
+      ]
+    },
+    {
+      "name": "relu-trained",
+      "set": [
+        "student.featureMap={\"kind\": \"relu\"}"
+      ]
+    },
+    {
+      "name": "1+elu-trained",
+      "set": [
+        "student.featureMap={\"kind\": \"one-plus-elu\"}"
+      ]
+    },
+    {
+      "name": "1+elu",
+      "set": [
+        "student.featureMap={\"kind\": \"one-plus-elu\", \"projection\": \"none\"}"
+      ]
+    },
+    {
+      "name": "relu",
+      "set": [
+        "student.featureMap={\"kind\": \"relu\", \"projection\": \"none\"}"
+      ]
+    },
+    {
+      "name": "performer",
+      "set": [
+        "student.featureMap={\"kind\": \"performer\"}"
+      ]
+    },
+    {
+      "name": "cosformer",
+      "set": [
+        "student.featureMap={\"kind\": \"cosformer\", \"maximumLength\": 256}"
+      ]
+    },
+    {
+      "name": "taylor",
+      "set": [
+        "student.featureMap={\"kind\": \"taylor\"}"
+      ]
+    },
+    {
+      "name": "exp-1",
+      "set": [
+        "student.featureMap={\"kind\": \"exp\", \"temperature\": 1}"
+      ]
+    },
+    {
+      "name": "exp-2",
+      "set": [
+        "student.featureMap={\"kind\": \"exp\", \"temperature\": 2}"
+      ]
+    },
+    {
+      "name": "dpfp",
+      "set": [
+        "student.featureMap={\"kind\": \"dpfp\"}"
+      ]
+    }
+  ],
+  "columns": [
+    {
+      "title": "recall from scratch",
+      "recipe": "recall",
+      "measure": "accuracy"
+    },
+    {
+      "title": "entropy",
+      "recipe": "conversion",
+      "measure": "studentEntropy"
+    },
+    {
+      "title": "teacher's",
+      "recipe": "conversion",
+      "measure": "teacherEntropy"
+    },
+    {
+      "title": "monotonicity",
+      "recipe": "conversion",
+      "measure": "monotonicity"
+    },
+    {
+      "title": "attention KL",
+      "recipe": "conversion",
+      "measure": "attentionDivergence"
+    },
+    {
+      "title": "perplexity",
+      "recipe": "conversion",
+      "measure": "studentPerplexity"
+    },
+    {
+      "title": "ratio",
+      "recipe": "conversion",
+      "measure": "perplexityRatio"
+    }
+  ]
+}
+
+"""#
+    ),
+  ]
+}
