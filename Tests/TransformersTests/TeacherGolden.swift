@@ -48,6 +48,15 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
         .appendingPathComponent(Spelling.version4.rawValue).path)
   }
 
+  /// Those that the script has written as llama.cpp's converter does, too.
+  static let withGGUF = all.filter {
+    FileManager.default.fileExists(atPath: $0.folder.appendingPathComponent("model.gguf").path)
+  }
+
+  func gguf() throws -> ModelSource {
+    try ModelSource.open(folder.appendingPathComponent("model.gguf").path)
+  }
+
   static let allSpellings =
     all + namesOfTwoSpellings.map { TeacherGolden($0, .version4) }
 
@@ -63,7 +72,7 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
     // The open files keep their bytes when their names are gone.
     defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: copy) } }
     for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    where file.hasPrefix("model") {
+    where file.hasPrefix("model") && !file.hasSuffix(".gguf") {
       try FileManager.default.copyItem(
         at: folder.appendingPathComponent(file), to: copy.appendingPathComponent(file))
     }
