@@ -34,13 +34,13 @@ extension Tape {
 
   /// See `RotaryEmbedding.rotate`.
   public func rotate(
-    _ x: Variable, _ rotary: RotaryEmbedding, headDim: Int, positions: [Int32]
+    _ x: Variable, _ rotary: RotaryEmbedding, headDim: Int, layout: SequenceLayout
   ) -> Variable {
     var output = x.value
-    rotary.rotate(&output, headDim: headDim, positions: positions)
+    rotary.rotate(&output, headDim: headDim, layout: layout)
     return record([x], output) { gradient in
       var gradient = gradient
-      rotary.rotate(&gradient, headDim: headDim, positions: positions, inverse: true)
+      rotary.rotate(&gradient, headDim: headDim, layout: layout, inverse: true)
       return [gradient]
     }
   }

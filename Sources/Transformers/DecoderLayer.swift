@@ -72,7 +72,7 @@ public final class DecoderLayer {
     MixerInput(stream: normed, layer: self, layout: layout, firstValues: firstValues) { role in
       let projected = self.project(normed, role, on: tape)
       if role == .values { return projected }
-      return self.rotate(projected, positions: positions, on: tape)
+      return self.rotate(projected, layout: layout, on: tape)
     }
   }
 
@@ -124,11 +124,11 @@ extension DecoderLayer: LayerProjections {
   }
 
   /// Leaves `x` as it is where this layer's positions are not rotary.
-  public func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable {
+  public func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
     guard case .rotary(let layers) = configuration.positions, let rotary = layers[index] else {
       return x
     }
     return tape.rotate(
-      x, rotary, headDim: configuration.attention.headDim, positions: positions)
+      x, rotary, headDim: configuration.attention.headDim, layout: layout)
   }
 }

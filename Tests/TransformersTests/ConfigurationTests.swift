@@ -75,7 +75,8 @@ import Transformers
     let expected = { (key: String) in
       [
         """
-        configuration: \(key).rope_type "yarn" is not supported; known are default, linear, llama3
+        configuration: \(key).rope_type "yarn" is not supported; known are default, linear, llama3, \
+        longrope
         """
       ]
     }

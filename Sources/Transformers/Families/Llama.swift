@@ -49,12 +49,14 @@ public enum Llama: TeacherFamily {
 }
 
 /// What the configurations of Llama and the families after it have in common.
-func llamaConfiguration(_ reader: ConfigurationReader, family: String) -> DecoderConfiguration {
+func llamaConfiguration(
+  _ reader: ConfigurationReader, family: String, defaultTheta: Double = 10_000
+) -> DecoderConfiguration {
   let hiddenSize = reader.integer("hidden_size")
   let layers = reader.layers("num_hidden_layers")
   let attention = reader.attentionShape(hiddenSize: hiddenSize)
   let activation = reader.activation("hidden_act", default: "silu")
-  let rotary = reader.rotary(headDim: attention.headDim)
+  let rotary = reader.rotary(headDim: attention.headDim, defaultTheta: defaultTheta)
   return DecoderConfiguration(
     family: family, hiddenSize: hiddenSize, layers: layers, attention: attention,
     intermediateSize: reader.integer("intermediate_size"), feedForward: .gated(activation),
