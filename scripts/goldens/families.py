@@ -25,6 +25,7 @@ usage: families.py [--python PYTHON] [--output FOLDER]
 """
 
 import json
+import math
 import shutil
 
 import environment
@@ -49,6 +50,36 @@ SHAPE = dict(
 GROUPED = SHAPE | dict(num_key_value_heads=2)
 # Some families have special tokens beyond a tiny vocabulary.
 NO_SPECIAL = dict(pad_token_id=None, bos_token_id=0, eos_token_id=0)
+
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "short_factor": [1.0, 1.1, 1.25, 1.6],
+    "long_factor": [1.2, 2.5, 6.0, 11.0],
+}
+
+
+def phi3_keys(config):
+    keys = {
+        "rope.dimension_count": config.hidden_size // config.num_attention_heads,
+        "rope.freq_base": config.rope_parameters["rope_theta"],
+        "rope.scaling.original_context_length": config.original_max_position_embeddings,
+        "attention.sliding_window": config.sliding_window or 0,
+    }
+    if config.rope_parameters["rope_type"] == "longrope":
+        ratio = config.max_position_embeddings / config.original_max_position_embeddings
+        keys["rope.scaling.attn_factor"] = config.rope_parameters.get("attention_factor") or (
+            math.sqrt(1 + math.log(ratio) / math.log(config.original_max_position_embeddings))
+        )
+    return keys
+
+
+def phi3_tables(config):
+    return {
+        f"rope_factors_{kind}.weight": config.rope_parameters[f"{kind}_factor"]
+        for kind in ("long", "short")
+    }
+
 
 FAMILIES = {
     "llama": dict(
@@ -123,6 +154,35 @@ FAMILIES = {
             pad_token_id=None, type_vocab_size=1, hidden_act="gelu_new", layer_norm_eps=1e-5
         ),
         stored="float16",
+    ),
+    "phi3": dict(
+        kind="Phi3",
+        settings=GROUPED | NO_SPECIAL | dict(sliding_window=8, tie_word_embeddings=False),
+        gguf=dict(architecture="phi3", keys=phi3_keys),
+    ),
+    # Sequences of 24 tokens are short in the first model, and long in the second.
+    "phi3-longrope-short": dict(
+        kind="Phi3",
+        settings=GROUPED
+        | NO_SPECIAL
+        | dict(
+            tie_word_embeddings=False,
+            original_max_position_embeddings=32,
+            rope_parameters=LONGROPE,
+        ),
+        stored="float16",
+        gguf=dict(architecture="phi3", keys=phi3_keys, tables=phi3_tables),
+    ),
+    "phi3-longrope-long": dict(
+        kind="Phi3",
+        settings=GROUPED
+        | NO_SPECIAL
+        | dict(
+            tie_word_embeddings=False,
+            original_max_position_embeddings=1,
+            rope_parameters=LONGROPE | {"attention_factor": 1.19},
+        ),
+        gguf=dict(architecture="phi3", keys=phi3_keys, tables=phi3_tables),
     ),
 }
 
