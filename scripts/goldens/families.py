@@ -184,6 +184,37 @@ FAMILIES = {
         ),
         gguf=dict(architecture="phi3", keys=phi3_keys, tables=phi3_tables),
     ),
+    "gemma2": dict(
+        kind="Gemma2",
+        settings=GROUPED
+        | NO_SPECIAL
+        | dict(
+            head_dim=8,
+            query_pre_attn_scalar=3,
+            sliding_window=8,
+            attn_logit_softcapping=4.0,
+            final_logit_softcapping=4.0,
+        ),
+        norm_offset=1.0,
+    ),
+    "gemma2-head-scale": dict(
+        kind="Gemma2",
+        settings=GROUPED
+        | NO_SPECIAL
+        | dict(head_dim=16, query_pre_attn_scalar=16, sliding_window=5, hidden_size=24),
+        stored="bfloat16",
+        norm_offset=1.0,
+        gguf=dict(
+            architecture="gemma2",
+            keys=lambda config: {
+                "attention.key_length": config.head_dim,
+                "attention.value_length": config.head_dim,
+                "attn_logit_softcapping": config.attn_logit_softcapping,
+                "final_logit_softcapping": config.final_logit_softcapping,
+                "attention.sliding_window": config.sliding_window,
+            },
+        ),
+    ),
 }
 
 
