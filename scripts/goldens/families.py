@@ -215,6 +215,39 @@ FAMILIES = {
             },
         ),
     ),
+    # One layer of six sees all keys.
+    "gemma3": dict(
+        kind="Gemma3Text",
+        model="Gemma3ForCausalLM",
+        settings=GROUPED
+        | NO_SPECIAL
+        | dict(
+            num_hidden_layers=6,
+            head_dim=8,
+            query_pre_attn_scalar=8,
+            sliding_window=8,
+            rope_parameters={
+                "full_attention": {
+                    "rope_type": "linear",
+                    "factor": 8.0,
+                    "rope_theta": 1000000.0,
+                },
+                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+            },
+        ),
+        norm_offset=1.0,
+        gguf=dict(
+            architecture="gemma3",
+            keys=lambda config: {
+                "attention.key_length": config.head_dim,
+                "attention.value_length": config.head_dim,
+                "attention.sliding_window": config.sliding_window,
+                "rope.freq_base": config.rope_parameters["full_attention"]["rope_theta"],
+                "rope.scaling.type": "linear",
+                "rope.scaling.factor": config.rope_parameters["full_attention"]["factor"],
+            },
+        ),
+    ),
 }
 
 
