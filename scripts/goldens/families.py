@@ -248,6 +248,11 @@ FAMILIES = {
             },
         ),
     ),
+    "olmo2": dict(
+        kind="Olmo2",
+        settings=GROUPED | NO_SPECIAL | dict(tie_word_embeddings=False, rope_theta=500000.0),
+        gguf=dict(architecture="olmo2", keys=lambda config: {"rope.freq_base": 500000.0}),
+    ),
 }
 
 
