@@ -50,7 +50,7 @@ extension TeacherFamily {
 public enum TeacherFamilies {
   public static let all: [any TeacherFamily.Type] = [
     Llama.self, Mistral.self, Qwen2.self, Qwen3.self, GPT2.self, GPTNeoX.self, BERT.self,
-    Phi3.self, Gemma2.self, Gemma3.self, OLMo2.self,
+    Phi3.self, Gemma2.self, Gemma3.self, OLMo2.self, SmolLM3.self,
   ]
 
   /// Finds the family of a configuration and reads it.

@@ -253,6 +253,16 @@ FAMILIES = {
         settings=GROUPED | NO_SPECIAL | dict(tie_word_embeddings=False, rope_theta=500000.0),
         gguf=dict(architecture="olmo2", keys=lambda config: {"rope.freq_base": 500000.0}),
     ),
+    # The last of four layers knows no positions.
+    "smollm3": dict(
+        kind="SmolLM3",
+        settings=GROUPED | NO_SPECIAL | dict(num_hidden_layers=4, rope_theta=2000000.0),
+        gguf=dict(
+            architecture="smollm3",
+            keys=lambda config: {"rope.freq_base": 2000000.0},
+            permutes=True,
+        ),
+    ),
 }
 
 
