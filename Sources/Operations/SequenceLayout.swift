@@ -6,6 +6,7 @@ import TensorCore
 /// the same to attention: rows of one segment see each other, rows outside every segment are
 /// padding, take part in nothing and come out as zeros. No mask can leak what no loop visits.
 public struct SequenceLayout: Sendable, Equatable {
+  /// Rows that see each other: one sequence, or one document of it.
   public struct Segment: Sendable, Equatable {
     /// First row.
     public let start: Int
@@ -17,6 +18,8 @@ public struct SequenceLayout: Sendable, Equatable {
     /// known: some rotary positions depend on it.
     public let context: Int
 
+    /// A segment of `count` rows.
+    ///
     /// - Parameter context: the rows are the last ones of their sequence unless it says more.
     public init(start: Int, count: Int, firstPosition: Int = 0, context: Int = 0) {
       self.start = start
@@ -25,13 +28,18 @@ public struct SequenceLayout: Sendable, Equatable {
       self.context = max(context, firstPosition + count)
     }
 
+    /// The rows of the segment.
     public var rows: Range<Int> { start..<start + count }
   }
 
+  /// Rows in all, padding included.
   public let rows: Int
   /// Disjoint, ascending.
   public let segments: [Segment]
+  /// Position of every row; 0 for padding.
+  public let positions: [Int32]
 
+  /// Segments in ascending order within so many rows.
   public init(rows: Int, segments: [Segment]) {
     var end = 0
     for segment in segments {
@@ -42,6 +50,13 @@ public struct SequenceLayout: Sendable, Equatable {
     precondition(end <= rows, "segments reach row \(end) of \(rows)")
     self.rows = rows
     self.segments = segments
+    var positions = [Int32](repeating: 0, count: rows)
+    for segment in segments {
+      for offset in 0..<segment.count {
+        positions[segment.start + offset] = Int32(segment.firstPosition + offset)
+      }
+    }
+    self.positions = positions
   }
 
   /// `sequences` of equal length, one after another, without padding.
@@ -49,17 +64,6 @@ public struct SequenceLayout: Sendable, Equatable {
     self.init(
       rows: sequences * length,
       segments: (0..<sequences).map { Segment(start: $0 * length, count: length) })
-  }
-
-  /// Position of every row; 0 for padding.
-  public var positions: [Int32] {
-    var positions = [Int32](repeating: 0, count: rows)
-    for segment in segments {
-      for offset in 0..<segment.count {
-        positions[segment.start + offset] = Int32(segment.firstPosition + offset)
-      }
-    }
-    return positions
   }
 
   /// Rows of all segments, so many together, for sums of parts that are added in order and so do not
@@ -72,6 +76,7 @@ public struct SequenceLayout: Sendable, Equatable {
     }
   }
 
+  /// Whether a row lies outside every segment.
   public var hasPadding: Bool { segments.reduce(0) { $0 + $1.count } < rows }
 
   /// Rows outside every segment.

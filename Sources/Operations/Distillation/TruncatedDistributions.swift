@@ -14,8 +14,10 @@ public struct TruncatedDistributions: Sendable {
   /// What the other tokens have together, `[rows, 1]`.
   public var remainingMass: Tensor
 
+  /// The number of distributions.
   public var rows: Int { remainingMass.shape[0] }
 
+  /// Distributions of `count` tokens each, row after row.
   public init(count: Int, ids: [Int32], logProbabilities: Tensor, remainingMass: Tensor) {
     let rows = remainingMass.shape[0]
     precondition(
@@ -130,13 +132,4 @@ private func largest(
     }
   }
   return heap.sorted { isLess($1, $0) }
-}
-
-func copiedRows(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
-  let width = x.shape[1]
-  var copy = Tensor(uninitialized: [rows.count, width])
-  copy.withMutablePointer { copy in
-    x.withPointer { copy.update(from: $0 + rows.lowerBound * width, count: rows.count * width) }
-  }
-  return copy
 }

@@ -30,6 +30,7 @@ public struct RotaryEmbedding: Sendable, Equatable {
   /// Factor of every rotated coordinate.
   public let amplitude: Double
 
+  /// Frequencies `theta^(-2 i / rotaryDim)` of every pair `i`, scaled.
   public init(rotaryDim: Int, theta: Double, scaling: Scaling = .none) {
     precondition(rotaryDim % 2 == 0, "rotary dimension \(rotaryDim) is odd")
     self.rotaryDim = rotaryDim
