@@ -79,10 +79,12 @@ struct NaiveRAD: NaiveTwin {
     if isBalanced { keys = zip(keys, logDecays).map { $0 * (1 - exp($1)) } }
     let outputs = heads { column in
       Naive.gatedLinearAttention(
-        queries: column(queries), keys: column(keys),
-        values: column(repeated(projected(mixed[2], .values))), logDecays: column(logDecays),
-        headDim: attention.headDim, scale: 1 / Double(attention.headDim).squareRoot()
-      ).output
+        NaiveGatedLinearAttention(
+          queries: column(queries), keys: column(keys),
+          values: column(repeated(projected(mixed[2], .values))), logDecays: column(logDecays)),
+        keyDim: attention.headDim, valueDim: attention.headDim,
+        scale: 1 / Double(attention.headDim).squareRoot()
+      ).numerator
     }
     return gated(hasGroupNorm ? normalized(outputs) : outputs, mixed[4])
   }
@@ -112,9 +114,9 @@ struct NaiveRAD: NaiveTwin {
     let outputs = heads { column in
       Naive.deltaRule(
         NaiveDeltaRule(
-          receptances: column(queries), logDecays: column(decays), keys: column(written),
+          queries: column(queries), logDecays: column(decays), keys: column(written),
           values: column(values), removals: column(directions).map { -$0 },
-          writes: column(zip(directions, rates).map(*))), headDim: d,
+          writes: column(zip(directions, rates).map(*))), keyDim: d, valueDim: d,
         scale: hasGroupNorm ? 1 : 1 / Double(d).squareRoot()
       ).output
     }
