@@ -12,7 +12,11 @@ public enum Gemma2: TeacherFamily {
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     let configuration = gemmaConfiguration(
-      reader, family: modelType, defaultCaps: (attention: 50, logits: 30), windowPattern: 2)
+      reader, family: modelType, defaultCaps: (attention: 50, logits: 30), windowPattern: 2
+    ) { headDim in
+      let rotary = reader.rotary(headDim: headDim)
+      return (rotary, rotary)
+    }
     return gemmaArchitecture(reader, configuration)
   }
 
@@ -45,9 +49,11 @@ public enum Gemma2: TeacherFamily {
 /// - Parameters:
 ///   - defaultCaps: of a configuration that says nothing; null says none.
 ///   - windowPattern: one layer in so many sees all keys, where `layer_types` does not say which.
+///   - rotary: of layers that see all keys, and of those with a window.
 func gemmaConfiguration(
   _ reader: ConfigurationReader, family: String,
-  defaultCaps: (attention: Double?, logits: Double?), windowPattern: Int
+  defaultCaps: (attention: Double?, logits: Double?), windowPattern: Int,
+  rotary: (_ headDim: Int) -> (global: RotaryEmbedding, local: RotaryEmbedding)
 ) -> DecoderConfiguration {
   let hidden = reader.integer("hidden_size")
   let layers = reader.layers("num_hidden_layers")
@@ -65,7 +71,7 @@ func gemmaConfiguration(
     scale: Float(1 / scalar.squareRoot()),
     softCap: cap("attn_logit_softcapping", defaultCaps.attention))
   let activation = reader.activation("hidden_activation", default: "gelu_pytorch_tanh")
-  let rotary = reader.rotary(headDim: attention.headDim)
+  let (global, local) = rotary(attention.headDim)
   let window = reader.has("sliding_window") ? reader.integer("sliding_window") : 4096
   let pattern = reader.integer("sliding_window_pattern", default: windowPattern)
   let isSliding =
@@ -76,7 +82,7 @@ func gemmaConfiguration(
     intermediateSize: reader.integer("intermediate_size"), feedForward: .gated(activation),
     vocabularySize: reader.integer("vocab_size"),
     maximumPositions: reader.integer("max_position_embeddings"),
-    positions: .rotary(Array(repeating: rotary, count: layers)),
+    positions: .rotary(isSliding.map { $0 ? local : global }),
     slidingWindows: isSliding.map { $0 ? window : nil },
     tiesHead: reader.boolean("tie_word_embeddings", default: true),
     logits: ScoreTransform(cap: cap("final_logit_softcapping", defaultCaps.logits)),

@@ -11,16 +11,16 @@ public enum Gemma3: TeacherFamily {
     "Gemma 3, text: norms on queries and keys, a rotary base for windows and one for the rest"
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
-    var configuration = gemmaConfiguration(
-      reader, family: modelType, defaultCaps: (attention: nil, logits: nil), windowPattern: 6)
-    let headDim = configuration.attention.headDim
-    let global = reader.rotary(
-      headDim: headDim, layerType: "full_attention", defaultTheta: 1_000_000)
-    let local = reader.rotary(
-      headDim: headDim, thetaKey: "rope_local_base_freq", scalingKey: nil,
-      layerType: "sliding_attention")
-    configuration.positions = .rotary(
-      configuration.slidingWindows.map { $0 == nil ? global : local })
+    let configuration = gemmaConfiguration(
+      reader, family: modelType, defaultCaps: (attention: nil, logits: nil), windowPattern: 6
+    ) { headDim in
+      let global = reader.rotary(
+        headDim: headDim, layerType: "full_attention", defaultTheta: 1_000_000)
+      let local = reader.rotary(
+        headDim: headDim, thetaKey: "rope_local_base_freq", scalingKey: nil,
+        layerType: "sliding_attention")
+      return (global, local)
+    }
     return gemmaArchitecture(reader, configuration, normalizesHeads: true)
   }
 
