@@ -17,7 +17,7 @@ public struct ModelSource: Sendable {
   /// The kind of file that was opened.
   public let format: Format
   /// `config.json`; an object without members for GGUF.
-  public private(set) var configuration: JSONValue
+  public var configuration: JSONValue
   /// By their names, `[outputs, inputs]`, row-major. Tensors of other types, such as integer masks,
   /// are only in `descriptions`.
   public private(set) var tensors: [String: StoredTensor]

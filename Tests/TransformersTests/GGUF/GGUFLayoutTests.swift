@@ -7,10 +7,8 @@ import Testing
 @testable import Transformers
 
 struct GGUFLayoutTests {
-  @Test(
-    "a converted model gives its own tensors back, row by row",
-    arguments: ["llama", "qwen2", "qwen3", "gpt2", "gptneox"])
-  func tensors(architecture: String) throws {
+  @Test(arguments: ["llama", "qwen2", "qwen3", "gpt2", "gptneox"])
+  func `A converted model gives its own tensors back, row by row`(architecture: String) throws {
     let model = try Self.open("\(architecture).gguf")
     let original = try SafetensorsFile(Self.path("\(architecture).safetensors"))
     #expect(Set(model.tensors.keys) == Set(original.tensors.map(\.name)))
@@ -27,8 +25,7 @@ struct GGUFLayoutTests {
     }
   }
 
-  @Test("metadata become the configuration that Hugging Face writes")
-  func configurations() throws {
+  @Test func `Metadata become the configuration that Hugging Face writes`() throws {
     let llama: JSONValue = [
       "model_type": "llama", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
       "num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 64, "hidden_act": "silu",
@@ -59,8 +56,7 @@ struct GGUFLayoutTests {
     #expect(try configuration("gptneox") == neoX)
   }
 
-  @Test("llama.cpp's divisors of frequencies become the scaling that they were computed from")
-  func ropeFactors() throws {
+  @Test func `Llama.cpp's divisors of frequencies become the scaling that they were computed from`() throws {
     let cases = try JSONValue(
       parsing: try Data(contentsOf: URL(fileURLWithPath: Self.path("rope-factors.json"))))
     for golden in cases.arrayValue ?? [] {
@@ -86,8 +82,7 @@ struct GGUFLayoutTests {
     #expect(RopeFactors.scaling(of: ones, headDim: 8, theta: 10_000) == JSONObject())
   }
 
-  @Test("everything that does not fit an architecture is listed at once")
-  func problems() throws {
+  @Test func `Everything that does not fit an architecture is listed at once`() throws {
     let metadata: JSONValue = [
       "general.architecture": "llama", "llama.attention.head_count": 3,
       "llama.block_count": "two", "llama.expert_count": 8,
@@ -111,8 +106,7 @@ struct GGUFLayoutTests {
     }
   }
 
-  @Test("an unknown architecture is refused with those that are known")
-  func unknown() throws {
+  @Test func `An unknown architecture is refused with those that are known`() throws {
     let error = try #require(throws: ModelError.self) {
       try translate(["general.architecture": "mamba"], [:])
     }
@@ -126,8 +120,7 @@ struct GGUFLayoutTests {
     #expect(unnamed.description.contains("general.architecture: found nothing"))
   }
 
-  @Test("families that share an architecture are told apart by their window")
-  func shared() throws {
+  @Test func `Families that share an architecture are told apart by their window`() throws {
     let file = try ModelSource.open(Self.path("llama.gguf"))
     var metadata = try #require(file.metadata.objectValue)
     metadata["llama.attention.sliding_window"] = 7
