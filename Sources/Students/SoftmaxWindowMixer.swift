@@ -18,41 +18,17 @@ public final class SoftmaxWindowMixer: AttentionWeightMixer {
 
   public var parameters: [Parameter] { [] }
 
-  public func mix(_ input: MixerInput, on tape: Tape) -> Variable {
+  public func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     let features = tape.constant(Tensor(zeros: [input.layout.rows, 0]))
-    return tape.hybridAttention(
+    // Any γ does: it cancels where nothing stands beside the window.
+    let factors = tape.constant(Tensor(zeros: [shape.attention.queryHeads]))
+    let output = tape.hybridAttention(
       queries: input.queries, keys: input.keys, values: input.values, queryFeatures: features,
-      keyFeatures: features, windowFactors: tape.constant(factors), shape: shape,
-      layout: input.layout)
+      keyFeatures: features, windowFactors: factors, shape: shape, layout: input.layout,
+      memory: &memory)
+    memory?.position += input.layout.rows
+    return output
   }
 
-  public func makeState() -> any MixerState { State(shape, factors) }
-
-  /// Any γ does: it cancels where nothing stands beside the window.
-  private var factors: Tensor { Tensor(zeros: [shape.attention.queryHeads]) }
-
-  private final class State: MixerState {
-    private var state: HybridAttentionState
-    private let factors: Tensor
-
-    init(_ shape: HybridAttentionShape, _ factors: Tensor) {
-      state = HybridAttentionState(shape)
-      self.factors = factors
-    }
-
-    private init(_ other: State) { (state, factors) = (other.state.copied(), other.factors) }
-
-    var position: Int { state.position }
-    var bytes: Int { state.bytes }
-
-    func copy() -> any MixerState { State(self) }
-
-    func advance(_ input: MixerInput) -> Tensor {
-      let queries = input.queries.value
-      let features = Tensor(zeros: [queries.shape[0], 0])
-      return state.advance(
-        queries: queries, keys: input.keys.value, values: input.values.value,
-        queryFeatures: features, keyFeatures: features, windowFactors: factors)
-    }
-  }
+  public func makeMemory() -> Memory { shape.makeMemory() }
 }

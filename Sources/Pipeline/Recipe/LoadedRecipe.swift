@@ -29,6 +29,15 @@ public struct LoadedRecipe: Sendable {
     }
   }
 
+  /// A recipe of an earlier version as this one spells it; one that this version refuses as it is.
+  static func resolved(_ document: JSONValue) -> JSONValue {
+    do {
+      return try LoadedRecipe(document: document, path: "recipe.json").resolved
+    } catch {
+      return document
+    }
+  }
+
   private static func document(at path: String) throws(RecipeError) -> JSONValue {
     let bytes: Data
     do {
@@ -63,6 +72,9 @@ public struct LoadedRecipe: Sendable {
       inputs += datasets.enumerated().flatMap { index, dataset in
         dataset.indexPaths.map { ("$.data.\(section)[\(index)].path, its index", $0) }
       }
+    }
+    inputs += recipe.stages.flatMap { stage in
+      stage.specification.inputs.map { ("$.stages[\(stage.index)].\($0.field)", $0.path) }
     }
     let missing = inputs.filter { !FileManager.default.fileExists(atPath: $0.1) }
     if missing.isEmpty { return }

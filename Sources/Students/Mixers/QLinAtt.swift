@@ -32,7 +32,7 @@ private final class QLinAttMixer: TokenMixer {
   private let isRotary: Bool
   private let attention: AttentionShape
   private let norm: HeadOutputNorm
-  fileprivate let shape: GatedLinearAttentionShape
+  private let shape: GatedLinearAttentionShape
 
   init(isRotary: Bool, _ geometry: LayerGeometry, seed: UInt64) {
     self.isRotary = isRotary
@@ -44,55 +44,17 @@ private final class QLinAttMixer: TokenMixer {
 
   var parameters: [Parameter] { norm.parameters }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    let (queries, keys, values) = operands(input, on: tape)
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    let queries = isRotary ? input.queries : input.project(input.stream, .queries, on: tape)
+    let keys = isRotary ? input.keys : input.project(input.stream, .keys, on: tape)
     let outputs = tape.gatedLinearAttention(
-      queries: queries, keys: keys, values: values,
+      queries: queries, keys: tape.repeatedOverGroups(keys, attention),
+      values: tape.repeatedOverGroups(input.values, attention),
       logDecays: tape.constant(Tensor(zeros: queries.value.shape)), shape: shape,
-      layout: input.layout)
+      layout: input.layout, memory: &memory)
+    memory?.position += input.layout.rows
     return tape.withoutPadding(norm.apply(outputs, on: tape), layout: input.layout)
   }
 
-  func makeState() -> any MixerState { QLinAttState(self) }
-
-  /// `[tokens, queryHeads * headDim]` each.
-  fileprivate func operands(_ input: MixerInput, on tape: Tape) -> (
-    queries: Variable, keys: Variable, values: Variable
-  ) {
-    let queries = isRotary ? input.queries : input.project(input.stream, .queries, on: tape)
-    let keys = isRotary ? input.keys : input.project(input.stream, .keys, on: tape)
-    return (
-      queries, tape.repeatedOverGroups(keys, attention),
-      tape.repeatedOverGroups(input.values, attention)
-    )
-  }
-
-  fileprivate func finish(_ outputs: Tensor) -> Tensor {
-    let tape = Tape(isRecording: false)
-    return norm.apply(tape.constant(outputs), on: tape).value
-  }
-}
-
-private final class QLinAttState: MixerState {
-  private let mixer: QLinAttMixer
-  private var state: GatedLinearAttentionState
-
-  init(_ mixer: QLinAttMixer, _ state: GatedLinearAttentionState? = nil) {
-    self.mixer = mixer
-    self.state = state ?? GatedLinearAttentionState(mixer.shape)
-  }
-
-  func copy() -> any MixerState { QLinAttState(mixer, state.copied()) }
-
-  var position: Int { state.position }
-  var bytes: Int { state.bytes }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let operands = mixer.operands(input, on: Tape(isRecording: false))
-    let queries = operands.queries.value
-    return mixer.finish(
-      state.advance(
-        queries: queries, keys: operands.keys.value, values: operands.values.value,
-        logDecays: Tensor(zeros: queries.shape)))
-  }
+  func makeMemory() -> Memory { shape.makeMemory() }
 }

@@ -62,7 +62,7 @@ private final class RADRWKV7Mixer: SharingMixer {
   private let keyFactors: [Parameter]
   private let gate: RADGate
   private let norm: HeadOutputNorm?
-  fileprivate let shape: DeltaRuleShape
+  private let shape: DeltaRuleShape
 
   init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64) {
     self.specification = specification
@@ -103,24 +103,26 @@ private final class RADRWKV7Mixer: SharingMixer {
   static let sharedValues = "the values of the first"
   var sharedNames: [String] { [Self.sharedValues] }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     let operands = operands(input, on: tape)
-    let outputs = tape.deltaRule(
+    var outputs = tape.deltaRule(
       receptances: operands.receptances, logDecays: operands.logDecays, keys: operands.keys,
       values: operands.values, removals: operands.removals, writes: operands.writes, shape: shape,
-      layout: input.layout)
+      layout: input.layout, memory: &memory)
+    outputs = norm?.apply(outputs, on: tape) ?? outputs
+    memory?.position += input.layout.rows
     return tape.withoutPadding(
-      finish(outputs, stream: input.stream, on: tape), layout: input.layout)
+      gate.apply(input.stream, to: outputs, on: tape), layout: input.layout)
   }
 
-  func makeState() -> any MixerState { RADRWKV7State(self) }
+  func makeMemory() -> Memory { shape.makeMemory() }
 
   /// `[tokens, queryHeads * headDim]` each.
-  fileprivate struct Operands {
+  private struct Operands {
     let receptances, logDecays, keys, values, removals, writes: Variable
   }
 
-  fileprivate func operands(_ input: MixerInput, on tape: Tape) -> Operands {
+  private func operands(_ input: MixerInput, on tape: Tape) -> Operands {
     let x = input.stream
     let isRotary = specification.isRotary
     let receptances = isRotary ? input.queries : input.project(x, .queries, on: tape)
@@ -163,10 +165,6 @@ private final class RADRWKV7Mixer: SharingMixer {
     let share = valueMix.sigmoid(valueMix.inner(input.stream, on: tape), on: tape)
     return tape.add(values, tape.multiply(difference, share))
   }
-
-  fileprivate func finish(_ outputs: Variable, stream: Variable, on tape: Tape) -> Variable {
-    gate.apply(stream, to: norm?.apply(outputs, on: tape) ?? outputs, on: tape)
-  }
 }
 
 /// `σ(offset + inner · W₂)` with `inner` made of `x W₁`, as RWKV-7 has several.
@@ -194,30 +192,5 @@ private struct LowRankOffset {
     tape.pointwise(
       tape.add(tape.multiply(inner, matrix: tape.parameter(second)), bias: tape.parameter(offset)),
       .sigmoid)
-  }
-}
-
-private final class RADRWKV7State: MixerState {
-  private let mixer: RADRWKV7Mixer
-  private var state: DeltaRuleState
-
-  init(_ mixer: RADRWKV7Mixer, _ state: DeltaRuleState? = nil) {
-    self.mixer = mixer
-    self.state = state ?? DeltaRuleState(mixer.shape)
-  }
-
-  func copy() -> any MixerState { RADRWKV7State(mixer, state.copied()) }
-
-  var position: Int { state.position }
-  var bytes: Int { state.bytes }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let tape = Tape(isRecording: false)
-    let operands = mixer.operands(input, on: tape)
-    let outputs = state.advance(
-      receptances: operands.receptances.value, logDecays: operands.logDecays.value,
-      keys: operands.keys.value, values: operands.values.value,
-      removals: operands.removals.value, writes: operands.writes.value)
-    return mixer.finish(tape.constant(outputs), stream: input.stream, on: tape).value
   }
 }

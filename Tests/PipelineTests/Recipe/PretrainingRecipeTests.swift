@@ -1,5 +1,6 @@
 import Documents
 import Testing
+import Transformers
 
 @testable import Pipeline
 
@@ -34,7 +35,7 @@ import Testing
   func defaults() throws {
     let loaded = try Self.load()
     #expect(loaded.recipe.isPretraining && loaded.recipe.student == nil)
-    let stage = try #require(loaded.recipe.stages[0] as? PretrainingSpecification)
+    let stage = try #require(loaded.recipe.stages[0].specification as? Pretrain)
     #expect(stage.dtype == .float32 && !stage.activationCheckpointing)
     #expect(stage.training?.optimizer.learningRate == 1e-3)
     #expect(
@@ -72,7 +73,7 @@ import Testing
       (
         ["teacher.configuration.model_type=mamba"],
         [
-          "$.teacher.configuration: the model family \"mamba\" is not known; known are llama, mistral, qwen2, qwen3, gpt2, gpt_neox, bert"
+          "$.teacher.configuration: the model family \"mamba\" is not known; known are \(TeacherFamilies.all.map { $0.modelType }.joined(separator: ", "))"
         ]
       ),
       (

@@ -34,7 +34,7 @@ import Transformers
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, mixer: mixer)
-    try recipe.checkStudent()
+    _ = try Preflight(recipe)
     #expect(try teacher.run(recipe) == .success)
     let (before, after) = (
       try teacher.tensors("logit-distillation"), try teacher.tensors("finetune")
@@ -51,10 +51,10 @@ import Transformers
     where name.hasSuffix("_proj.weight") {
       #expect(before[name] != values, "\(name)")
     }
-    let bytes = try teacher.bytes("run/artefacts/finetune.h5")
+    let bytes = try teacher.bytes("run/artefacts/03-finetune.h5")
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     try teacher.runInterrupted(recipe, afterPolls: 8)
-    #expect(try teacher.bytes("run/artefacts/finetune.h5") == bytes)
+    #expect(try teacher.bytes("run/artefacts/03-finetune.h5") == bytes)
   }
 
   @Test("gradients of alignment stay in their layer, though values of the first are shared")
@@ -65,8 +65,8 @@ import Transformers
     let steps = try teacher.metrics("output-alignment").filter { $0["loss"] != nil }
     #expect(steps.allSatisfy { $0["lossByLayer"]?.arrayValue?.count == 2 })
     let error = #expect(throws: ModelError.self) {
-      try recipe(teacher, mixer: "rad-rwkv7", "stages[0].activations.layersPerBlock=1")
-        .checkStudent()
+      try Preflight(
+        try recipe(teacher, mixer: "rad-rwkv7", "stages[0].activations.layersPerBlock=1"))
     }
     #expect(
       error?.problems == [
