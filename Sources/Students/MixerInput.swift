@@ -38,7 +38,8 @@ public final class MixerInput {
   ///
   /// - Parameters:
   ///   - queries: `[tokens, queryHeads * headDim]`.
-  ///   - keys, values: `[tokens, keyValueHeads * headDim]`.
+  ///   - keys: `[tokens, keyValueHeads * headDim]`.
+  ///   - values: as `keys`.
   ///   - stream: what the projections were made of, `[tokens, hiddenSize]`; mixers that read it
   ///     need it, and a layer if they project it.
   public init(
