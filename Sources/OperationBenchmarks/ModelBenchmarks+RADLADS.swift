@@ -65,23 +65,17 @@ extension ModelBenchmarks {
   }
 
   private func align(_ student: Decoder, _ tokens: [Int32], _ layout: SequenceLayout) {
-    let tape = Tape(isRecording: false)
-    let positions = layout.positions
-    var x = tape.constant(decoder.embed(tokens, layout: layout))
-    let (theirs, ours) = (FirstValues(detaches: true), FirstValues(detaches: true))
-    for (teacher, layer) in zip(decoder.layers, student.layers) {
-      let normed = teacher.attentionInput(x, on: tape)
-      let heads = teacher.teacherMixer.mix(
-        teacher.projections(
-          normed, layout: layout, positions: positions, firstValues: theirs, on: tape), on: tape)
-      let target = teacher.attentionOutput(heads, on: tape)
+    let pass = ForwardPass(
+      layout, on: Tape(isRecording: false), shared: SharedValues(detaches: true))
+    decoder.forEachLayer(tokens, pass) { visit in
+      let heads = visit.layer.teacherMixer.mix(visit.input, on: pass.tape)
+      let target = visit.layer.attentionOutput(heads, on: pass.tape)
       let graph = Tape()
-      let output = layer.attention(
-        graph.constant(normed.value), layout: layout, positions: positions, firstValues: ours,
-        on: graph)
+      let output = student.layers[visit.layer.index].attention(
+        graph.constant(visit.normed.value), pass.on(graph))
       let (_, gradient) = rowDistance(output.value, target.value, layout: layout, weight: 1)
       graph.backward(from: [(output, gradient)])
-      x = teacher.finish(x, added: target, on: tape)
+      return visit.finish(added: target)
     }
     for (_, parameter) in student.parameters { parameter.gradient = nil }
   }

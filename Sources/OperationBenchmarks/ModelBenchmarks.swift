@@ -63,21 +63,16 @@ struct ModelBenchmarks {
   }
 
   func transfer(_ student: Decoder, _ tokens: [Int32], _ layout: SequenceLayout) {
-    let tape = Tape(isRecording: false)
-    let positions = layout.positions
-    var x = tape.constant(decoder.embed(tokens, layout: layout))
-    let firstValues = FirstValues(detaches: true)
-    for (teacher, layer) in zip(decoder.layers, student.layers) {
-      let input = teacher.projections(
-        teacher.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, on: tape)
-      let target = teacher.teacherMixer.mix(input, on: tape)
+    let pass = ForwardPass(
+      layout, on: Tape(isRecording: false), shared: SharedValues(detaches: true))
+    decoder.forEachLayer(tokens, pass) { visit in
+      let target = visit.layer.teacherMixer.mix(visit.input, on: pass.tape)
       let graph = Tape()
-      let output = layer.mixer.mix(input, on: graph)
+      let output = student.layers[visit.layer.index].mixer.mix(visit.input, on: graph)
       let (_, gradient) = meanSquaredError(
         output.value, target.value, layout: layout, weight: 1000)
       graph.backward(from: [(output, gradient)])
-      x = teacher.finish(x, attention: target, on: tape)
+      return visit.finish(attention: target)
     }
     for (_, parameter) in student.parameters { parameter.gradient = nil }
   }

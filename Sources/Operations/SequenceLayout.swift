@@ -26,6 +26,8 @@ public struct SequenceLayout: Sendable, Equatable {
   public let rows: Int
   /// Disjoint, ascending.
   public let segments: [Segment]
+  /// Position of every row; 0 for padding.
+  public let positions: [Int32]
 
   public init(rows: Int, segments: [Segment]) {
     var end = 0
@@ -37,6 +39,13 @@ public struct SequenceLayout: Sendable, Equatable {
     precondition(end <= rows, "segments reach row \(end) of \(rows)")
     self.rows = rows
     self.segments = segments
+    var positions = [Int32](repeating: 0, count: rows)
+    for segment in segments {
+      for offset in 0..<segment.count {
+        positions[segment.start + offset] = Int32(segment.firstPosition + offset)
+      }
+    }
+    self.positions = positions
   }
 
   /// `sequences` of equal length, one after another, without padding.
@@ -44,17 +53,6 @@ public struct SequenceLayout: Sendable, Equatable {
     self.init(
       rows: sequences * length,
       segments: (0..<sequences).map { Segment(start: $0 * length, count: length) })
-  }
-
-  /// Position of every row; 0 for padding.
-  public var positions: [Int32] {
-    var positions = [Int32](repeating: 0, count: rows)
-    for segment in segments {
-      for offset in 0..<segment.count {
-        positions[segment.start + offset] = Int32(segment.firstPosition + offset)
-      }
-    }
-    return positions
   }
 
   /// Rows of all segments, so many together, for sums of parts that are added in order and so do not

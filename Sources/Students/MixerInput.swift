@@ -22,35 +22,13 @@ public protocol LayerProjections: AnyObject {
   func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable
 }
 
-/// Values of the first layer of a forward pass that mixes with the value residual (RAD-RWKV7), on
-/// their way to the layers above it. One box a forward pass, also in decoding.
-///
-/// On one tape gradients flow through it into the first layer. A pass that trains each layer on a
-/// tape of its own makes a box that detaches: what it holds is then a constant.
-public final class FirstValues {
-  /// `[tokens, keyValueHeads * headDim]`; nil until a layer has left its own.
-  public private(set) var values: Variable?
-  private let detaches: Bool
-
-  public init(_ values: Variable? = nil, detaches: Bool = false) {
-    self.values = values
-    self.detaches = detaches
-  }
-
-  /// What the first layer left; nil for the layer that now is the first, and leaves `own`.
-  public func resolve(_ own: Variable) -> Variable? {
-    if let values { return values }
-    values = detaches ? Tape(isRecording: false).constant(own.value) : own
-    return nil
-  }
-}
-
 /// What a mixer is given of one layer.
 ///
 /// Queries, keys and values are computed when they are asked for, since some students never ask.
 public final class MixerInput {
   public let layout: SequenceLayout
-  public let firstValues: FirstValues
+  /// What the layers of the pass share.
+  public let shared: SharedValues
   private let givenStream: Variable?
   private let layer: (any LayerProjections)?
   private var projected: [ProjectionRole: Variable]
@@ -66,10 +44,10 @@ public final class MixerInput {
   public init(
     queries: Variable, keys: Variable, values: Variable, layout: SequenceLayout,
     stream: Variable? = nil, layer: (any LayerProjections)? = nil,
-    firstValues: FirstValues = FirstValues()
+    shared: SharedValues = SharedValues()
   ) {
     self.layout = layout
-    self.firstValues = firstValues
+    self.shared = shared
     givenStream = stream
     self.layer = layer
     projected = [.queries: queries, .keys: keys, .values: values]
@@ -83,11 +61,11 @@ public final class MixerInput {
   ///   - projection: queries, keys and values of it with positions applied; called at most once
   ///     for each.
   public init(
-    stream: Variable, layer: any LayerProjections, layout: SequenceLayout,
-    firstValues: FirstValues, projection: @escaping (ProjectionRole) -> Variable
+    stream: Variable, layer: any LayerProjections, pass: ForwardPass,
+    projection: @escaping (ProjectionRole) -> Variable
   ) {
-    self.layout = layout
-    self.firstValues = firstValues
+    layout = pass.layout
+    shared = pass.shared
     givenStream = stream
     self.layer = layer
     projected = [:]
@@ -135,35 +113,25 @@ public final class MixerInput {
     -> MixerInput
   {
     let tape = Tape(isRecording: false)
-    let part = { (x: Variable) in tape.constant(rowsCopied(x.value, range)) }
+    let part = { (x: Variable) in tape.constant(copiedRows(x.value, range)) }
     let layout = SequenceLayout(
       rows: range.count,
       segments: [.init(start: 0, count: range.count, firstPosition: firstPosition)])
-    let first = FirstValues(firstValues.values.map(part))
-    if mixer.projectsStream, let layer {
+    let shared = SharedValues(
+      Dictionary(uniqueKeysWithValues: self.shared.names.map { ($0, part(self.shared[$0]!)) }))
+    if mixer is any StreamMixer, let layer {
       return MixerInput(
-        stream: part(stream), layer: layer, layout: layout, firstValues: first,
+        stream: part(stream), layer: layer, pass: ForwardPass(layout, on: tape, shared: shared),
         projection: { preconditionFailure("\(type(of: mixer)) asks for \($0)") })
     }
     return MixerInput(
       queries: part(queries), keys: part(keys), values: part(values), layout: layout,
-      stream: givenStream.map(part), layer: layer, firstValues: first)
+      stream: givenStream.map(part), layer: layer, shared: shared)
   }
 
   /// Computes what `mixer` will ask for, so that `rows` may then be called from several threads.
   public func prepare(for mixer: any TokenMixer) {
-    if mixer.projectsStream { return }
+    if mixer is any StreamMixer { return }
     for role in ProjectionRole.allCases { _ = self[role] }
   }
-}
-
-private func rowsCopied(_ x: Tensor, _ range: Range<Int>) -> Tensor {
-  let width = x.shape[1]
-  var result = Tensor(uninitialized: [range.count, width])
-  result.withMutablePointer { result in
-    x.withPointer {
-      result.update(from: $0 + range.lowerBound * width, count: range.count * width)
-    }
-  }
-  return result
 }

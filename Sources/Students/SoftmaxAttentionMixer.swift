@@ -3,7 +3,7 @@ import Operations
 import TensorCore
 
 /// The teacher's own attention, and that of a hybrid's layers that were left alone.
-public final class SoftmaxAttentionMixer: TokenMixer {
+public final class SoftmaxAttentionMixer: AttentionWeightMixer {
   public let shape: AttentionShape
   /// Keys a query sees, itself included; nil: all (Mistral's sliding window).
   public let window: Int?

@@ -7,7 +7,7 @@ import TensorCore
 ///
 /// It is hybrid attention with features of no dimension, so window and sinks are exactly the
 /// student's.
-public final class SoftmaxWindowMixer: TokenMixer {
+public final class SoftmaxWindowMixer: AttentionWeightMixer {
   private let shape: HybridAttentionShape
 
   /// - Parameter sinks: first tokens of a sequence that every query sees.

@@ -4,23 +4,16 @@ import TensorCore
 
 /// The part of an attention layer between its projections and its output projection: softmax
 /// attention in a teacher, its replacement in a student.
+///
+/// What a mixer can do beyond this, it says by conforming to more: `AttentionWeightMixer`,
+/// `WeightTrainedMixer`, `StreamMixer`, `SharingMixer`, `HybridMixer`. Whoever needs that asks for
+/// the conformance; a mixer that says nothing has none of it.
 public protocol TokenMixer: AnyObject {
   /// Everything trained, named as checkpoints name it below `self_attn.`.
   var parameters: [Parameter] { get }
 
   /// Tokens that a sequence may have; nil: any number.
   var maximumLength: Int? { get }
-
-  /// Whether it projects the layer's input itself and never asks for queries, keys and values as
-  /// the teacher makes them.
-  var projectsStream: Bool { get }
-
-  /// Whether its layers share the values of the first of them (`MixerInput.firstValues`).
-  var sharesFirstValues: Bool { get }
-
-  /// Whether an output is a sum of values with weights, which can then be compared with the
-  /// teacher's.
-  var hasAttentionWeights: Bool { get }
 
   /// Whole sequences at once: per-head outputs, `[tokens, queryHeads * headDim]`, zero on padding.
   func mix(_ input: MixerInput, on tape: Tape) -> Variable
@@ -34,9 +27,17 @@ public protocol TokenMixer: AnyObject {
 
 extension TokenMixer {
   public var maximumLength: Int? { nil }
-  public var projectsStream: Bool { false }
-  public var sharesFirstValues: Bool { false }
-  public var hasAttentionWeights: Bool { true }
+}
+
+/// A mixer that projects the layer's input itself and never asks for queries, keys and values as
+/// the teacher makes them.
+public protocol StreamMixer: TokenMixer {}
+
+/// A mixer that leaves values for the layers above, or reads those of the layers below
+/// (`MixerInput.shared`): its layers cannot be run apart.
+public protocol SharingMixer: TokenMixer {
+  /// Under which names, said as in "layers share …".
+  var sharedNames: [String] { get }
 }
 
 /// What a mixer remembers of one sequence. Advancing it over a text in pieces of any size gives

@@ -53,27 +53,10 @@ public final class Decoder {
     _ tokens: [Int32], layout: SequenceLayout, on tape: Tape, isCheckpointed: Bool = false,
     observe: (Tensor) -> Void = { _ in }
   ) -> Variable {
-    let positions = layout.positions
-    var x = embed(tokens, layout: layout, on: tape)
-    var firstValues = FirstValues()
-    for layer in layers {
-      observe(x.value)
-      if isCheckpointed {
-        // What the layers share goes in and out of each of them as the stream does.
-        let isFirst = firstValues.values == nil
-        let results = tape.checkpointed([x] + [firstValues.values].compactMap { $0 }) {
-          tape, inputs in
-          let shared = FirstValues(isFirst ? nil : inputs[1])
-          let y = layer.forward(
-            inputs[0], layout: layout, positions: positions, firstValues: shared, on: tape)
-          return [y] + (isFirst ? [shared.values].compactMap { $0 } : [])
-        }
-        x = results[0]
-        if results.count > 1 { firstValues = FirstValues(results[1]) }
-      } else {
-        x = layer.forward(
-          x, layout: layout, positions: positions, firstValues: firstValues, on: tape)
-      }
+    let pass = ForwardPass(layout, on: tape)
+    let x = forEachLayer(tokens, pass) { visit in
+      observe(visit.stream.value)
+      return visit.forward(isCheckpointed: isCheckpointed)
     }
     observe(x.value)
     return finalNorm(x, on: tape)

@@ -6,15 +6,8 @@ extension DecoderLayer {
   /// What the layer's attention adds to the residual stream, `[tokens, hiddenSize]`: projections,
   /// mixer and output projection.
   ///
-  /// - Parameters:
-  ///   - normed: of `attentionInput`.
-  ///   - firstValues: the pass's, for all its layers.
-  public func attention(
-    _ normed: Variable, layout: SequenceLayout, positions: [Int32], firstValues: FirstValues,
-    on tape: Tape
-  ) -> Variable {
-    let input = projections(
-      normed, layout: layout, positions: positions, firstValues: firstValues, on: tape)
-    return attentionOutput(mixer.mix(input, on: tape), on: tape)
+  /// - Parameter normed: of `attentionInput`.
+  public func attention(_ normed: Variable, _ pass: ForwardPass) -> Variable {
+    attentionOutput(mixer.mix(projections(normed, pass), on: pass.tape), on: pass.tape)
   }
 }

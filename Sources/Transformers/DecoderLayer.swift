@@ -43,15 +43,9 @@ public final class DecoderLayer {
 
   /// `[tokens, hiddenSize] -> [tokens, hiddenSize]`.
   ///
-  /// - Parameter firstValues: the pass's, for all its layers.
-  public func forward(
-    _ x: Variable, layout: SequenceLayout, positions: [Int32], firstValues: FirstValues,
-    on tape: Tape
-  ) -> Variable {
-    let input = projections(
-      attentionInput(x, on: tape), layout: layout, positions: positions, firstValues: firstValues,
-      on: tape)
-    return finish(x, attention: mixer.mix(input, on: tape), on: tape)
+  public func forward(_ x: Variable, _ pass: ForwardPass) -> Variable {
+    let input = projections(attentionInput(x, on: pass.tape), pass)
+    return finish(x, attention: mixer.mix(input, on: pass.tape), on: pass.tape)
   }
 
   /// What the query, key and value projections read: the residual stream, normalised unless norms
@@ -64,15 +58,12 @@ public final class DecoderLayer {
   /// Queries, keys and values with positions applied, computed when they are asked for, and what
   /// mixers may read beside them.
   ///
-  /// - Parameter firstValues: the pass's; by default the layer stands alone.
-  public func projections(
-    _ normed: Variable, layout: SequenceLayout, positions: [Int32],
-    firstValues: FirstValues = FirstValues(), on tape: Tape
-  ) -> MixerInput {
-    MixerInput(stream: normed, layer: self, layout: layout, firstValues: firstValues) { role in
-      let projected = self.project(normed, role, on: tape)
+  /// - Parameter normed: of `attentionInput`.
+  public func projections(_ normed: Variable, _ pass: ForwardPass) -> MixerInput {
+    MixerInput(stream: normed, layer: self, pass: pass) { role in
+      let projected = self.project(normed, role, on: pass.tape)
       if role == .values || self.rotary == nil { return projected }
-      return self.rotate(projected, positions: positions, on: tape)
+      return self.rotate(projected, positions: pass.layout.positions, on: pass.tape)
     }
   }
 

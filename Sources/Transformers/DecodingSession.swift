@@ -47,25 +47,18 @@ public final class DecodingSession {
   /// Logits of the token after the last one read, `[1, vocabularySize]`.
   public func logits(after tokens: [Int32]) -> Tensor {
     let hidden = advance(tokens)
-    let width = decoder.configuration.hiddenSize
     let rows = hidden.shape[0]
-    let last = Tensor(Array(hidden.elements[((rows - 1) * width)...]), [1, width])
-    return decoder.logits(last)
+    return decoder.logits(copiedRows(hidden, rows - 1..<rows))
   }
 
   private func read(_ tokens: [Int32]) -> Tensor {
     let layout = SequenceLayout(
       rows: tokens.count,
       segments: [.init(start: 0, count: tokens.count, firstPosition: position)])
-    let positions = layout.positions
     let tape = Tape(isRecording: false)
-    var x = tape.constant(decoder.embed(tokens, layout: layout))
-    let firstValues = FirstValues()
-    for (layer, state) in zip(decoder.layers, states) {
-      let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, on: tape)
-      x = layer.finish(x, attention: tape.constant(state.advance(input)), on: tape)
+    let x = decoder.forEachLayer(tokens, ForwardPass(layout, on: tape)) { visit in
+      visit.finish(
+        attention: tape.constant(states[visit.layer.index].advance(visit.input)))
     }
     position += tokens.count
     return decoder.finalNorm(x, on: tape).value

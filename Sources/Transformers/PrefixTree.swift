@@ -96,52 +96,58 @@ extension Decoder {
   ///
   /// - Precondition: ids are below the vocabulary size, positions within learned ones.
   public func hiddenStates(_ tree: PrefixTree) -> Tensor {
-    let tape = Tape(isRecording: false)
-    let layout = tree.layout
-    let positions = layout.positions
-    var x = tape.constant(embed(tree.tokens, layout: layout))
-    let firstValues = FirstValues()
-    for layer in layers {
-      let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, on: tape)
-      x = layer.finish(x, attention: tape.constant(mix(tree, layer.mixer, input)), on: tape)
-      // Segments have left theirs each for itself.
-      if layer.mixer.sharesFirstValues { _ = firstValues.resolve(input.values) }
-    }
-    return x.value
+    let pass = ForwardPass(tree.layout, on: Tape(isRecording: false))
+    return forEachLayer(tree.tokens, pass) { visit in
+      visit.finish(attention: mix(tree, visit.layer.mixer, visit.input))
+    }.value
   }
 
   /// The mixer's recurrent form, level by level: a segment goes on from a copy of the state that
   /// its parent left. Segments of a level are split over the workers.
-  private func mix(_ tree: PrefixTree, _ mixer: any TokenMixer, _ input: MixerInput) -> Tensor {
-    let width = configuration.attention.queryWidth
+  private func mix(_ tree: PrefixTree, _ mixer: any TokenMixer, _ input: MixerInput) -> Variable {
     input.prepare(for: mixer)
     let segments = tree.segments
     let branching = Set(segments.compactMap(\.parent))
     let levels = Dictionary(grouping: segments.indices) { segments[$0].level }
+    /// What each segment's layer shares.
+    var shared = [SharedValues?](repeating: nil, count: segments.count)
     var states = [(any MixerState)?](repeating: nil, count: segments.count)
-    var output = Tensor(uninitialized: [tree.tokens.count, width])
-    output.withMutablePointer { output in
-      for level in 0..<levels.count {
-        let members = levels[level]!
-        states.withUnsafeMutableBufferPointer { states in
-          let states = states
-          WorkerPool.shared.parallel(members.count) { index in
-            let segment = segments[members[index]]
-            let range = segment.rows
-            let state = segment.parent.map { states[$0]!.copy() } ?? mixer.makeState()
-            let result = state.advance(
-              input.rows(range, firstPosition: segment.position, for: mixer))
-            result.withPointer {
-              (output + range.lowerBound * width).update(from: $0, count: range.count * width)
-            }
-            if branching.contains(members[index]) { states[members[index]] = state }
-          }
+    var outputs = [Tensor?](repeating: nil, count: segments.count)
+    for level in 0..<levels.count {
+      let members = levels[level]!
+      var results = [(output: Tensor, state: (any MixerState)?, shared: SharedValues)?](
+        repeating: nil, count: members.count)
+      results.withUnsafeMutableBufferPointer { results in
+        let results = results
+        let states = states
+        WorkerPool.shared.parallel(members.count) { index in
+          let segment = segments[members[index]]
+          let state = segment.parent.map { states[$0]!.copy() } ?? mixer.makeState()
+          let part = input.rows(segment.rows, firstPosition: segment.position, for: mixer)
+          let output = state.advance(part)
+          let isParent = branching.contains(members[index])
+          results[index] = (output, isParent ? state : nil, part.shared)
         }
-        for member in members { segments[member].parent.map { states[$0] = nil } }
+      }
+      for (member, result) in zip(members, results) {
+        outputs[member] = result!.output
+        states[member] = result!.state
+        shared[member] = result!.shared
+        segments[member].parent.map { states[$0] = nil }
       }
     }
-    return output
+    // What segments have left each for itself, the pass shares as one.
+    let tape = Tape(isRecording: false)
+    let joined = { (parts: [Tensor]) in
+      tape.constant(
+        joinedRows(
+          zip(segments.map(\.rows), parts).map { ($0, $1) }, rows: tree.tokens.count,
+          width: parts.first?.shape[1] ?? 0))
+    }
+    let known = input.shared.names
+    for name in shared.first??.names ?? [] where !known.contains(name) {
+      input.shared.leave(joined(shared.map { $0![name]!.value }), as: name)
+    }
+    return joined(outputs.map { $0! })
   }
 }

@@ -18,7 +18,7 @@ import Testing
     "the loss and its gradients equal the definition's, also for a teacher with a window",
     arguments: cases, [nil, 5])
   func definition(testCase: StudentCase, teacherWindow: Int?) throws {
-    let mixer = try #require(try testCase.trainedMixer() as? any AttentionWeightMixer)
+    let mixer = try #require(try testCase.trainedMixer() as? any WeightTrainedMixer)
     let twin = try #require(NaiveStudent(testCase, mixer))
     let operands = MixerOperands(twin.attention, rows: Self.layout.rows)
     let loss = { (twin: NaiveStudent) in

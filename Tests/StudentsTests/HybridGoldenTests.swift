@@ -42,12 +42,12 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
 
   /// The recipe's mixer with the golden's parameters, by the golden's names for them.
   func mixer(_ golden: Golden) throws -> (
-    mixer: any AttentionWeightMixer, parameters: [String: Parameter]
+    mixer: any WeightTrainedMixer, parameters: [String: Parameter]
   ) {
     let mixer = try #require(
       try StudentCase(document: document).freshMixer(
         LayerGeometry(layer: 0, attention: Self.attention, hiddenSize: 16))
-        as? any AttentionWeightMixer)
+        as? any WeightTrainedMixer)
     let names = [
       "feature_map_q.mlp.layer": "query_weight", "feature_map_k.mlp.layer": "key_weight",
       "window_factors": "window_factors",

@@ -57,7 +57,7 @@ struct MixerOperands: Sendable {
     MixerInput(
       queries: leaves["queries"]!, keys: leaves["keys"]!, values: leaves["values"]!,
       layout: layout, stream: leaves["stream"]!, layer: ProjectingLayer(attention),
-      firstValues: FirstValues(leaves["firstValues"]!))
+      shared: SharedValues(["the values of the first": leaves["firstValues"]!]))
   }
 
   func input(firstPosition: Int = 0, on tape: Tape) -> MixerInput {

@@ -85,9 +85,9 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     let rows = stream.value.shape[0]
     let layout = SequenceLayout(
       rows: rows, segments: [.init(start: 0, count: rows, firstPosition: firstPosition)])
-    return MixerInput(
-      stream: stream, layer: layer, layout: layout, firstValues: FirstValues(first)
-    ) {
+    let pass = ForwardPass(
+      layout, on: tape, shared: SharedValues(["the values of the first": first]))
+    return MixerInput(stream: stream, layer: layer, pass: pass) {
       let projected = layer.project(stream, $0, on: tape)
       if $0 == .values { return projected }
       return layer.rotate(projected, positions: layout.positions, on: tape)

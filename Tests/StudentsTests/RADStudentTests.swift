@@ -181,16 +181,17 @@ import Testing
       ])
   }
 
-  @Test("values of the first layer reach the others, and no gradient where each trains alone")
-  func firstValues() {
-    let tape = Tape()
-    let (own, later) = (tape.leaf(Tensor([1, 2], [1, 2])), tape.leaf(Tensor([3, 4], [1, 2])))
-    let shared = FirstValues()
-    #expect(shared.resolve(own) == nil)
-    #expect(shared.resolve(later) === own)
-    let detached = FirstValues(detaches: true)
-    #expect(detached.resolve(own) == nil)
-    #expect(detached.values?.requiresGradient == false)
-    #expect(detached.resolve(later)?.value.elements == [1, 2])
+  @Test("what a layer leaves reaches the others, and no gradient where each trains alone")
+  func sharedValues() {
+    let own = Tape().leaf(Tensor([1, 2], [1, 2]))
+    let shared = SharedValues()
+    #expect(shared["x"] == nil)
+    shared.leave(own, as: "x")
+    #expect(shared["x"] === own)
+    let detached = SharedValues(detaches: true)
+    detached.leave(own, as: "x")
+    #expect(detached["x"]?.requiresGradient == false)
+    #expect(detached["x"]?.value.elements == [1, 2])
+    #expect(detached.names == ["x"])
   }
 }

@@ -47,11 +47,11 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
   }
 
   /// The recipe's mixer with the golden's parameters.
-  func mixer(_ golden: Golden) throws -> any AttentionWeightMixer {
+  func mixer(_ golden: Golden) throws -> any WeightTrainedMixer {
     let testCase = StudentCase(document: ["mixer": "linear", "featureMap": featureMap])
     let mixer = try #require(
       try testCase.freshMixer(LayerGeometry(layer: 1, attention: attention, hiddenSize: 12))
-        as? any AttentionWeightMixer)
+        as? any WeightTrainedMixer)
     for parameter in mixer.parameters {
       parameter.value = try golden[parameter.name].reshaped(parameter.value.shape)
     }

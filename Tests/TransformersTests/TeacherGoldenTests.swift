@@ -72,9 +72,9 @@ import Transformers
       inputs.append($0)
     }
     for layer in teacher.layers {
-      let input = layer.projections(
-        layer.attentionInput(tape.constant(inputs[layer.index]), on: tape), layout: layout,
-        positions: layout.positions, on: tape)
+      let input = LayerVisit(
+        layer, stream: tape.constant(inputs[layer.index]), ForwardPass(layout, on: tape)
+      ).input
       let weights = layout.segments.flatMap {
         softmaxAttentionWeights(
           queries: input.queries.value, keys: input.keys.value,
@@ -97,10 +97,7 @@ import Transformers
     let upstream = draw.normal(embedded.count)
     let forward = { (x: Tensor, tape: Tape) in
       let leaf = tape.leaf(x)
-      let last = teacher.layers.reduce(leaf) {
-        $1.forward(
-          $0, layout: layout, positions: layout.positions, firstValues: FirstValues(), on: tape)
-      }
+      let last = teacher.forEachLayer(leaf, ForwardPass(layout, on: tape)) { $0.forward() }
       return (leaf, teacher.finalNorm(last, on: tape))
     }
     let tape = Tape()

@@ -87,33 +87,31 @@ public struct FidelityMeasurement {
     let layout = SequenceLayout(
       rows: count,
       segments: [.init(start: 0, count: count, firstPosition: excerpt.firstPosition)])
-    let positions = layout.positions
     let tape = Tape(isRecording: false)
-    var x = tape.constant(teacher.embed(excerpt.tokens, layout: layout))
     // The student's: the teacher's layers share nothing.
-    let firstValues = FirstValues()
+    let studentPass = ForwardPass(layout, on: tape)
     var slot = 0
-    for layer in teacher.layers where slot < converted.count {
-      let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions, on: tape)
-      let output = layer.teacherMixer.mix(input, on: tape)
-      if layer.index == converted[slot] {
-        let other = student.layers[layer.index]
-        let otherInput = other.projections(
-          other.attentionInput(x, on: tape), layout: layout, positions: positions,
-          firstValues: firstValues, on: tape)
+    teacher.forEachLayer(excerpt.tokens, ForwardPass(layout, on: tape)) { visit in
+      let teacherMixer = visit.layer.teacherMixer
+      let output = teacherMixer.mix(visit.input, on: tape)
+      if visit.layer.index == converted[slot] {
+        let other = LayerVisit(
+          student.layers[visit.layer.index], stream: visit.stream, studentPass)
         let comparison = HeadComparison(
-          teacher: (layer.teacherMixer, input, output.value),
-          student: (other.mixer, otherInput, other.mixer.mix(otherInput, on: tape).value),
+          teacher: (teacherMixer, visit.input, output.value),
+          student: (
+            other.layer.mixer, other.input, other.layer.mixer.mix(other.input, on: tape).value
+          ),
           shape: teacher.configuration.attention)
         comparison.add(to: &sums[slot])
         if excerpt.isMapped {
           maps += comparison.maps(
-            layer: layer.index, tokens: min(count, options.mapTokens), size: options.mapSize)
+            layer: visit.layer.index, tokens: min(count, options.mapTokens),
+            size: options.mapSize)
         }
         slot += 1
       }
-      if slot < converted.count { x = layer.finish(x, attention: output, on: tape) }
+      return slot < converted.count ? visit.finish(attention: output) : nil
     }
   }
 

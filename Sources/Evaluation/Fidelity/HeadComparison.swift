@@ -29,11 +29,11 @@ struct HeadComparison {
     length = teacher.input.layout.rows
     teacherWindow = teacher.mixer.window
     teacherWeights = attentionWeights(of: teacher.mixer, teacher.input, shape: shape)
-    hasStudentWeights = student.mixer.hasAttentionWeights
-    studentWeights =
-      hasStudentWeights
-      ? attentionWeights(of: student.mixer, student.input, shape: shape)
-      : Tensor(repeating: .nan, teacherWeights.shape)
+    let weights = (student.mixer as? any AttentionWeightMixer).map {
+      attentionWeights(of: $0, student.input, shape: shape)
+    }
+    hasStudentWeights = weights != nil
+    studentWeights = weights ?? Tensor(repeating: .nan, teacherWeights.shape)
     teacherOutput = teacher.output
     studentOutput = student.output
     queries = student.input.queries.value

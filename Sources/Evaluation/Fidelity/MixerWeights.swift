@@ -3,7 +3,7 @@ import Operations
 import Students
 import TensorCore
 
-/// Attention weights of any mixer, `[queryHeads, length, length]` of one sequence: row `i` says what
+/// Attention weights of a mixer that has them, `[queryHeads, length, length]` of one sequence: row `i` says what
 /// the output at `i` takes of each value.
 ///
 /// Softmax layers give them directly. Every other mixer is asked for its outputs on unit vectors in
@@ -11,11 +11,9 @@ import TensorCore
 /// are the weights, normalised as the mixer does, without a second implementation of any.
 ///
 /// - Parameter input: of one sequence, without padding.
-/// - Precondition: the mixer has attention weights.
 public func attentionWeights(
-  of mixer: any TokenMixer, _ input: MixerInput, shape: AttentionShape
+  of mixer: any AttentionWeightMixer, _ input: MixerInput, shape: AttentionShape
 ) -> Tensor {
-  precondition(mixer.hasAttentionWeights, "\(type(of: mixer)) has no attention weights")
   let length = input.layout.rows
   precondition(
     input.layout.segments.map(\.rows) == [0..<length],

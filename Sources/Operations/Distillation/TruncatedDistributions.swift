@@ -131,12 +131,3 @@ private func largest(
   }
   return heap.sorted { isLess($1, $0) }
 }
-
-func copiedRows(_ x: Tensor, _ rows: Range<Int>) -> Tensor {
-  let width = x.shape[1]
-  var copy = Tensor(uninitialized: [rows.count, width])
-  copy.withMutablePointer { copy in
-    x.withPointer { copy.update(from: $0 + rows.lowerBound * width, count: rows.count * width) }
-  }
-  return copy
-}

@@ -58,7 +58,8 @@ public struct ActivationCapture {
   /// - Throws: `InputError` when weights are wanted of a student that has none.
   private func checkAttentions() throws {
     guard includesAttentions else { return }
-    let layers = model.decoder.layers.filter { !$0.mixer.hasAttentionWeights }.map(\.index)
+    let layers = model.decoder.layers.filter { !($0.mixer is any AttentionWeightMixer) }.map(
+      \.index)
     guard let first = layers.first else { return }
     throw InputError(
       model.location, "layer \(first)",
@@ -129,20 +130,14 @@ public struct ActivationCapture {
   ) throws -> Tensor {
     let decoder = model.decoder
     let layout = SequenceLayout(length: tokens.count)
-    let positions = layout.positions
     let tape = Tape(isRecording: false)
-    var x = tape.constant(decoder.embed(tokens, layout: layout))
-    let firstValues = FirstValues()
-    for layer in decoder.layers {
-      let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, on: tape)
-      let weights =
-        includesAttentions
-        ? attentionWeights(
-          of: layer.mixer, input, shape: decoder.configuration.attention) : nil
-      try observe(layer.index, x.value, weights)
-      x = layer.finish(x, attention: layer.mixer.mix(input, on: tape), on: tape)
+    let x = try decoder.forEachLayer(tokens, ForwardPass(layout, on: tape)) { visit in
+      let mixer = visit.layer.mixer
+      let weights = (includesAttentions ? mixer as? any AttentionWeightMixer : nil).map {
+        attentionWeights(of: $0, visit.input, shape: decoder.configuration.attention)
+      }
+      try observe(visit.layer.index, visit.stream.value, weights)
+      return visit.finish(attention: mixer.mix(visit.input, on: tape))
     }
     return decoder.finalNorm(x, on: tape).value
   }

@@ -63,22 +63,8 @@ extension LoadedRecipe {
   /// What attention transfer asks of the student's mixers and they have not.
   private func transferProblems(_ decoder: Decoder) -> [String] {
     recipe.stages.enumerated().flatMap { index, stage -> [String] in
-      guard let transfer = stage as? any TransferStageSpecification,
-        let layer = decoder.layers.first(where: { !($0.mixer is SoftmaxAttentionMixer) })
-      else { return [] }
-      var problems: [String] = []
-      let weight = (transfer as? AttentionTransferSpecification)?.attentionWeightCrossEntropyWeight
-      if let weight, weight > 0, !layer.mixer.hasAttentionWeights {
-        problems.append(
-          "stages[\(index)].attentionWeightCrossEntropyWeight is above 0, but the student has no attention weights to compare; set it to 0"
-        )
-      }
-      if transfer.activations != nil, layer.mixer.sharesFirstValues {
-        problems.append(
-          "stages[\(index)].activations trains blocks of layers apart, but this student's layers share the values of the first; set it to null"
-        )
-      }
-      return problems
+      guard let transfer = stage as? any TransferStageSpecification else { return [] }
+      return transfer.mistakes(of: decoder).map { "stages[\(index)].\($0.key) \($0.problem)" }
     }
   }
 }

@@ -20,15 +20,13 @@ struct AlignmentObjective: LayerObjective {
     _ student: DecoderLayer, of teacher: TeacherAttention, gradientFactor: Double?
   ) -> Double {
     let tape = Tape(isRecording: gradientFactor != nil)
-    let output = student.attention(
-      tape.constant(teacher.normed.value), layout: teacher.layout, positions: teacher.positions,
-      firstValues: teacher.firstValues, on: tape)
+    let output = student.attention(tape.constant(teacher.normed.value), teacher.pass.on(tape))
     let weight = Float(gradientFactor ?? 0)
     let target = teacher.added.value
     let (value, gradient) =
       switch loss {
-      case .l2: rowDistance(output.value, target, layout: teacher.layout, weight: weight)
-      case .mse: meanSquaredError(output.value, target, layout: teacher.layout, weight: weight)
+      case .l2: rowDistance(output.value, target, layout: teacher.pass.layout, weight: weight)
+      case .mse: meanSquaredError(output.value, target, layout: teacher.pass.layout, weight: weight)
       }
     if gradientFactor != nil { tape.backward(from: [(output, gradient)]) }
     return value

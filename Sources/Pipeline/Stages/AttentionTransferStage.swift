@@ -9,6 +9,7 @@ struct AttentionTransferStage {
   let context: StageContext
 
   func run() throws {
+    try specification.requireFit(of: context.student)
     specification.prepare(context.student)
     guard context.student.parameters.contains(where: { $0.parameter.isTrainable }) else {
       context.progress.log("\(specification.name): this student has nothing to train")

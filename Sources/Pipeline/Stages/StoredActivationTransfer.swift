@@ -125,18 +125,17 @@ struct StoredActivationTransfer {
           }
           let batch = PackedBatch([sequences[slot]])
           let layout = batch.layout
-          let tape = Tape(isRecording: false)
-          var x = tape.constant(
+          let pass = ForwardPass.besideStudent(layout)
+          let first = pass.tape.constant(
             try source.map { try read($0, slot: slot, length: length, width: width) }
               ?? context.teacher.decoder.embed(batch.tokens, layout: layout))
-          for (layer, dataset) in zip(block.layers, inputs) {
-            let normed = layer.attentionInput(x, on: tape)
-            try normed.value.withPointer {
-              try dataset.writeRows(start: slot * length, count: length, from: $0)
+          let x = try context.teacher.decoder.forEachLayer(first, pass, in: block.layers) { visit in
+            try visit.normed.value.withPointer {
+              try inputs[visit.layer.index - block.layers[0].index].writeRows(
+                start: slot * length, count: length, from: $0)
             }
-            let input = layer.projections(
-              normed, layout: layout, positions: layout.positions, on: tape)
-            x = layer.finish(x, attention: layer.teacherMixer.mix(input, on: tape), on: tape)
+            return visit.finish(
+              attention: visit.layer.teacherMixer.mix(visit.input, on: pass.tape))
           }
           try x.value.withPointer {
             try output.writeRows(start: slot * length, count: length, from: $0)
@@ -184,9 +183,7 @@ struct StoredActivationTransfer {
       return found
     }
     let losses = { (batch: PackedBatch, slots: [Int], gradientFactor: Double?) throws -> [Double] in
-      let layout = batch.layout
-      let positions = layout.positions
-      let tape = Tape(isRecording: false)
+      let pass = ForwardPass.besideStudent(batch.layout)
       return try zip(layers, try datasets()).map { index, dataset in
         let layer = context.teacher.decoder.layers[index]
         var normed = Tensor(uninitialized: [batch.tokens.count, width])
@@ -196,8 +193,7 @@ struct StoredActivationTransfer {
               start: slot * length, count: length, into: pointer + row * length * width)
           }
         }
-        let attention = TeacherAttention(
-          layer, normed: tape.constant(normed), layout: layout, positions: positions, tape: tape)
+        let attention = TeacherAttention(layer, normed: pass.tape.constant(normed), pass)
         return objective.loss(
           context.student.layers[index], of: attention, gradientFactor: gradientFactor)
       }

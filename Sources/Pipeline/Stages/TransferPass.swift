@@ -32,7 +32,10 @@ struct TransferObjective: Sendable {
     var loss = 0.0
     var seeds: [(variable: Variable, gradient: Tensor)] = []
     let output: Variable
-    if crossEntropyWeight > 0, let mixer = mixer as? any AttentionWeightMixer {
+    if crossEntropyWeight > 0 {
+      guard let mixer = mixer as? any WeightTrainedMixer else {
+        preconditionFailure("\(type(of: mixer)) has no attention weights to compare")
+      }
       let result = mixer.mixWithWeightLoss(
         input, teacherWindow: teacherWindow, floor: attentionWeightFloor,
         weight: Float(crossEntropyWeight * factor), on: tape)
@@ -54,6 +57,14 @@ struct TransferObjective: Sendable {
 }
 
 extension TransferObjective: LayerObjective {
+  func mistake(of mixer: any TokenMixer) -> StageField? {
+    if crossEntropyWeight == 0 || mixer is any WeightTrainedMixer { return nil }
+    return StageField(
+      key: "attentionWeightCrossEntropyWeight",
+      problem: "is above 0, but the student's mixer, \(type(of: mixer)), has no attention weights "
+        + "to compare; set it to 0")
+  }
+
   func loss(
     _ student: DecoderLayer, of teacher: TeacherAttention, gradientFactor: Double?
   ) -> Double {
@@ -76,22 +87,15 @@ struct TransferPass {
   func losses(_ batch: PackedBatch, gradientFactor: Double?) -> [Double] {
     // One text a sequence is mostly padding.
     let batch = teacher.configuration.isEncoder ? batch.withoutPadding : batch
-    let layout = batch.layout
-    let positions = layout.positions
-    let tape = Tape(isRecording: false)
     let last = student.convertedLayers.last ?? -1
     var losses: [Double] = []
-    var x = tape.constant(teacher.embed(batch.tokens, layout: layout))
-    let firstValues = FirstValues(detaches: true)
-    for layer in teacher.layers where layer.index <= last {
-      let attention = TeacherAttention(
-        layer, normed: layer.attentionInput(x, on: tape), layout: layout, positions: positions,
-        firstValues: firstValues, tape: tape)
-      let own = student.layers[layer.index]
+    teacher.forEachLayer(batch.tokens, .besideStudent(batch.layout)) { visit in
+      let attention = TeacherAttention(visit.layer, normed: visit.normed, visit.pass)
+      let own = student.layers[visit.layer.index]
       if !(own.mixer is SoftmaxAttentionMixer) {
         losses.append(objective.loss(own, of: attention, gradientFactor: gradientFactor))
       }
-      if layer.index < last { x = layer.finish(x, added: attention.added, on: tape) }
+      return visit.layer.index < last ? visit.finish(added: attention.added) : nil
     }
     return losses
   }

@@ -43,7 +43,6 @@ private final class QLinAttMixer: TokenMixer {
   }
 
   var parameters: [Parameter] { norm.parameters }
-  let hasAttentionWeights = false
 
   func mix(_ input: MixerInput, on tape: Tape) -> Variable {
     let (queries, keys, values) = operands(input, on: tape)

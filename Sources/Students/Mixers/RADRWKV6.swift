@@ -48,7 +48,7 @@ public struct RADRWKV6: MixerSpecification {
   }
 }
 
-private final class RADRWKV6Mixer: TokenMixer {
+private final class RADRWKV6Mixer: StreamMixer {
   private let specification: RADRWKV6
   private let geometry: LayerGeometry
   private let shift: TokenShiftMixes?
@@ -81,9 +81,6 @@ private final class RADRWKV6Mixer: TokenMixer {
   var parameters: [Parameter] {
     (shift?.parameters ?? []) + decay + gate.parameters + (norm?.parameters ?? [])
   }
-
-  let projectsStream = true
-  let hasAttentionWeights = false
 
   func mix(_ input: MixerInput, on tape: Tape) -> Variable {
     let operands = operands(input, before: nil, on: tape)

@@ -18,7 +18,7 @@ import TensorCore
 ///     outputs = GroupNorm(y) ⊙ gate(x), or y / √headDim ⊙ gate(x)
 ///
 /// Unlike RWKV-7 it has neither token shift nor a bonus for the current token. `v_first` are the
-/// values of the first layer that has this student (`MixerInput.firstValues`). The reference's
+/// values of the first layer that has this student (`MixerInput.shared`). The reference's
 /// unused parameters, `r_k`, `k_k` and `k_a` beside a balanced state, `v0` to `v2` of layer 0, are
 /// not made.
 public struct RADRWKV7: MixerSpecification {
@@ -51,7 +51,7 @@ public struct RADRWKV7: MixerSpecification {
   }
 }
 
-private final class RADRWKV7Mixer: TokenMixer {
+private final class RADRWKV7Mixer: SharingMixer {
   private let specification: RADRWKV7
   private let attention: AttentionShape
   /// `w0`, `w1`, `w2`; likewise of the others.
@@ -99,8 +99,9 @@ private final class RADRWKV7Mixer: TokenMixer {
       + gate.parameters + (norm?.parameters ?? [])
   }
 
-  let sharesFirstValues = true
-  let hasAttentionWeights = false
+  /// Values of the first layer that has this student, `[tokens, keyValueHeads * headDim]`.
+  static let sharedValues = "the values of the first"
+  var sharedNames: [String] { [Self.sharedValues] }
 
   func mix(_ input: MixerInput, on tape: Tape) -> Variable {
     let operands = operands(input, on: tape)
@@ -151,7 +152,10 @@ private final class RADRWKV7Mixer: TokenMixer {
   private func values(_ input: MixerInput, on tape: Tape) -> Variable {
     let own = input.values
     let values = tape.repeatedOverGroups(own, attention)
-    guard let first = input.firstValues.resolve(own) else { return values }
+    guard let first = input.shared[Self.sharedValues] else {
+      input.shared.leave(own, as: Self.sharedValues)
+      return values
+    }
     guard let valueMix else {
       preconditionFailure("layer 0 is the first, but values of another were there")
     }

@@ -12,7 +12,7 @@ import Transformers
 @testable import Evaluation
 
 /// Softmax attention that says nothing of being it, scaled: a mixer that can only be probed.
-private final class DisguisedSoftmax: TokenMixer {
+private final class DisguisedSoftmax: AttentionWeightMixer {
   private let softmax: SoftmaxAttentionMixer
   private let factor: Float
 
@@ -144,11 +144,9 @@ private final class DisguisedSoftmax: TokenMixer {
       let layout = SequenceLayout(length: tokens.count)
       var x = tape.constant(teacher.embed(tokens, layout: layout))
       for layer in teacher.layers {
-        let input = layer.projections(
-          layer.attentionInput(x, on: tape), layout: layout, positions: layout.positions, on: tape)
+        let input = LayerVisit(layer, stream: x, ForwardPass(layout, on: tape)).input
         let other = student.layers[layer.index]
-        let otherInput = other.projections(
-          other.attentionInput(x, on: tape), layout: layout, positions: layout.positions, on: tape)
+        let otherInput = LayerVisit(other, stream: x, ForwardPass(layout, on: tape)).input
         let output = layer.teacherMixer.mix(input, on: tape)
         let outputs = [output.value, other.mixer.mix(otherInput, on: tape).value].map(\.elements)
         for head in 0..<2 {

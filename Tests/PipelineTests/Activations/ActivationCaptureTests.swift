@@ -3,6 +3,7 @@ import Differentiation
 import Documents
 import Foundation
 import Operations
+import Students
 import TensorCore
 import Testing
 import Transformers
@@ -80,8 +81,7 @@ import Transformers
       let tape = Tape(isRecording: false)
       let layer = model.decoder.layers[0]
       let x = tape.constant(model.decoder.embed(tokens[0], layout: layout))
-      let input = layer.projections(
-        layer.attentionInput(x, on: tape), layout: layout, positions: layout.positions, on: tape)
+      let input = LayerVisit(layer, stream: x, ForwardPass(layout, on: tape)).input
       let output = layer.mixer.mix(input, on: tape).value.elements
       let values = input.values.value.elements
       for head in 0..<2 {

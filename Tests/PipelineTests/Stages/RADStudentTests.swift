@@ -52,8 +52,8 @@ import Transformers
       #expect(
         error?.problems == [
           """
-          stages[0].attentionWeightCrossEntropyWeight is above 0, but the student has no \
-          attention weights to compare; set it to 0
+          stages[0].attentionWeightCrossEntropyWeight is above 0, but the student's mixer, \
+          RADRWKV7Mixer, has no attention weights to compare; set it to 0
           """,
           """
           stages[0].activations trains blocks of layers apart, but this student's layers share the \

@@ -2,27 +2,7 @@ import Differentiation
 import Operations
 import TensorCore
 
-/// A mixer that has attention weights to speak of, so that they can be compared with the
-/// teacher's.
-public protocol AttentionWeightMixer: TokenMixer {
-  /// Per-head outputs and, when `weight` is not 0, the cross-entropy of attention weights (see
-  /// `attentionWeightCrossEntropy`) with the seeds of its gradient times `weight`.
-  func mixWithWeightLoss(
-    _ input: MixerInput, teacherWindow: Int?, floor: AttentionWeightFloor, weight: Float,
-    on tape: Tape
-  ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)])
-}
-
-extension AttentionWeightMixer {
-  /// With the floor of the LoLCATs code.
-  public func mixWithWeightLoss(
-    _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
-  ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)]) {
-    mixWithWeightLoss(input, teacherWindow: teacherWindow, floor: .clamp, weight: weight, on: tape)
-  }
-}
-
-extension FeatureMapAttention: AttentionWeightMixer {
+extension FeatureMapAttention: WeightTrainedMixer {
   func mixWithWeightLoss(
     _ input: MixerInput, teacherWindow: Int?, floor: AttentionWeightFloor, weight: Float,
     on tape: Tape
