@@ -3,7 +3,7 @@ import Operations
 import TensorCore
 
 extension FeatureMapAttention: WeightTrainedMixer {
-  func mixWithWeightLoss(
+  func forwardWithWeightLoss(
     _ input: MixerInput, teacherWindow: Int?, floor: AttentionWeightFloor, weight: Float,
     on tape: Tape
   ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)]) {

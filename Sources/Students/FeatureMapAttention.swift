@@ -66,15 +66,18 @@ final class FeatureMapAttention: HybridMixer {
     featureMap.parameters + [windowFactors].compactMap { $0 }
   }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     let features = self.features(input, on: tape)
-    return tape.hybridAttention(
+    let output = tape.hybridAttention(
       queries: input.queries, keys: input.keys, values: input.values,
       queryFeatures: features.queries, keyFeatures: features.keys,
-      windowFactors: features.windowFactors, shape: shape, layout: input.layout)
+      windowFactors: features.windowFactors, shape: shape, layout: input.layout,
+      memory: &memory)
+    memory?.position += input.layout.rows
+    return output
   }
 
-  func makeState() -> any MixerState { FeatureMapAttentionState(self) }
+  func makeMemory() -> Memory { shape.makeMemory() }
 
   /// The variables that the mixer's weights are made of, for losses on attention weights.
   func features(_ input: MixerInput, on tape: Tape) -> (
@@ -86,43 +89,5 @@ final class FeatureMapAttention: HybridMixer {
       featureMap.keyFeatures(input.keys, positions: positions, on: tape),
       windowFactors.map(tape.parameter)
     )
-  }
-
-  /// Features of new queries and keys, for decoding.
-  fileprivate func features(queries: Tensor, keys: Tensor, firstPosition: Int) -> (
-    queries: Tensor, keys: Tensor
-  ) {
-    let tape = Tape(isRecording: false)
-    let positions = (0..<queries.shape[0]).map { Int32(firstPosition + $0) }
-    return (
-      featureMap.queryFeatures(tape.constant(queries), positions: positions, on: tape).value,
-      featureMap.keyFeatures(tape.constant(keys), positions: positions, on: tape).value
-    )
-  }
-
-  fileprivate var windowFactorValues: Tensor { windowFactors?.value ?? Tensor(zeros: [0]) }
-}
-
-/// The recurrent form: state of linear attention, the window's keys, the sinks.
-private final class FeatureMapAttentionState: MixerState {
-  private let mixer: FeatureMapAttention
-  private var state: HybridAttentionState
-
-  init(_ mixer: FeatureMapAttention, _ state: HybridAttentionState? = nil) {
-    self.mixer = mixer
-    self.state = state ?? HybridAttentionState(mixer.shape)
-  }
-
-  func copy() -> any MixerState { FeatureMapAttentionState(mixer, state.copied()) }
-
-  var position: Int { state.position }
-  var bytes: Int { state.bytes }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let (queries, keys) = (input.queries.value, input.keys.value)
-    let features = mixer.features(queries: queries, keys: keys, firstPosition: position)
-    return state.advance(
-      queries: queries, keys: keys, values: input.values.value, queryFeatures: features.queries,
-      keyFeatures: features.keys, windowFactors: mixer.windowFactorValues)
   }
 }

@@ -15,27 +15,15 @@ public final class SoftmaxWindowMixer: AttentionWeightMixer {
 
   public var parameters: [Parameter] { [] }
 
-  public func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    tape.branchQuotient(softmax.read(input, on: tape))
+  public func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    let output = tape.branchQuotient(softmax.read(input, memory: &memory, on: tape))
+    memory?.position += input.layout.rows
+    return output
   }
 
-  public func makeState() -> any MixerState { State(softmax.makeState()) }
-
-  private final class State: MixerState {
-    private var state: WindowBranchState
-
-    init(_ state: WindowBranchState) { self.state = state }
-
-    var position: Int { state.position }
-    var bytes: Int { state.bytes }
-
-    func copy() -> any MixerState { State(state.copied()) }
-
-    func advance(_ input: MixerInput) -> Tensor {
-      let branch = state.advance(
-        queries: input.queries.value, keys: input.keys.value, values: input.values.value)
-      return branchQuotient(
-        numerators: branch.numerators, denominators: branch.denominators)
-    }
+  public func makeMemory() -> Memory {
+    var memory = Memory()
+    softmax.add(to: &memory)
+    return memory
   }
 }

@@ -80,8 +80,11 @@ public struct WindowMemory: MixerSpecification {
         "memory.keys",
         "there is no window that keys could leave; write \"all\", or add a \"window\""
       )
-    } else if memoryKeys == .older, !isNormalized {
-      reader.report("memory.keys", "the memory \"\(name)\" reads all keys; write \"all\"")
+    } else if memoryKeys == .older, !isNormalized, case .terrace? = softmax?.window {
+      reader.report(
+        "memory.keys",
+        "the memory \"\(name)\" is fed every key when it leaves a window of fixed length, which a "
+          + "terrace is not; write \"all\", or use the window \"\(SlidingWindow.name)\"")
     }
     guard isExact, softmax != nil, let policy else { return }
     let others = StudentRegistry.policies.filter { !($0 is any ExactPolicySpecification.Type) }

@@ -4,8 +4,8 @@ import TensorCore
 
 /// A softmax window and a memory, joined by a policy.
 class WindowMemoryMixer: HybridMixer {
-  fileprivate let softmax: SoftmaxBranch
-  fileprivate let memory: any MemoryBranch
+  private let softmax: SoftmaxBranch
+  private let memory: any MemoryBranch
   private let keys: BranchKeys
   private let policy: any BranchPolicy
 
@@ -32,23 +32,22 @@ class WindowMemoryMixer: HybridMixer {
     }
   }
 
-  final func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    join(
-      input, softmax.read(input, on: tape), memory.read(input, on: tape), position: 0, on: tape)
-  }
-
-  final func makeState() -> any MixerState {
-    WindowMemoryState(self, softmax.makeState(), memory.makeState())
-  }
-
-  fileprivate final func join(
-    _ input: MixerInput, _ window: BranchVariables, _ memory: MemoryReading, position: Int,
-    on tape: Tape
-  ) -> Variable {
-    policy.join(
+  final func forward(_ input: MixerInput, memory state: inout Memory?, on tape: Tape) -> Variable {
+    let window = softmax.read(input, memory: &state, on: tape)
+    let memory = memory.read(input, memory: &state, on: tape)
+    let output = policy.join(
       JoinInput(
-        queries: input.queries, layout: input.layout, position: position,
+        queries: input.queries, layout: input.layout, position: state?.position ?? 0,
         attention: softmax.attention, window: window, memory: memory, keys: keys), on: tape)
+    state?.position += input.layout.rows
+    return output
+  }
+
+  final func makeMemory() -> Memory {
+    var state = Memory()
+    softmax.add(to: &state)
+    memory.add(to: &state)
+    return state
   }
 }
 
@@ -68,34 +67,6 @@ final class SharingWindowMemoryMixer: WindowMemoryMixer, SharingMixer {
   }
 }
 
-private final class WindowMemoryState: MixerState {
-  private let mixer: WindowMemoryMixer
-  private var window: WindowBranchState
-  private let memory: any MemoryBranchState
-
-  init(
-    _ mixer: WindowMemoryMixer, _ window: WindowBranchState, _ memory: any MemoryBranchState
-  ) {
-    (self.mixer, self.window, self.memory) = (mixer, window, memory)
-  }
-
-  var position: Int { window.position }
-  var bytes: Int { window.bytes + memory.bytes }
-
-  func copy() -> any MixerState {
-    WindowMemoryState(mixer, window.copied(), memory.copy())
-  }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let tape = Tape(isRecording: false)
-    let position = window.position
-    let softmax = tape.constant(
-      window.advance(
-        queries: input.queries.value, keys: input.keys.value, values: input.values.value))
-    return mixer.join(input, softmax, memory.advance(input), position: position, on: tape).value
-  }
-}
-
 /// The memory of a layer without its window.
 private final class MemoryMixer: TokenMixer {
   private let memory: any MemoryBranch
@@ -105,27 +76,15 @@ private final class MemoryMixer: TokenMixer {
   var parameters: [Parameter] { memory.parameters }
   var maximumLength: Int? { memory.maximumLength }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    memory.read(input, on: tape).output(on: tape)
+  func forward(_ input: MixerInput, memory state: inout Memory?, on tape: Tape) -> Variable {
+    let output = memory.read(input, memory: &state, on: tape).output(on: tape)
+    state?.position += input.layout.rows
+    return output
   }
 
-  func makeState() -> any MixerState { State(memory.makeState()) }
-
-  private final class State: MixerState {
-    private let state: any MemoryBranchState
-    private(set) var position: Int
-
-    init(_ state: any MemoryBranchState, position: Int = 0) {
-      (self.state, self.position) = (state, position)
-    }
-
-    var bytes: Int { state.bytes }
-
-    func copy() -> any MixerState { State(state.copy(), position: position) }
-
-    func advance(_ input: MixerInput) -> Tensor {
-      position += input.layout.rows
-      return state.advance(input).output(on: Tape(isRecording: false)).value
-    }
+  func makeMemory() -> Memory {
+    var state = Memory()
+    memory.add(to: &state)
+    return state
   }
 }

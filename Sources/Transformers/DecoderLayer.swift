@@ -45,7 +45,7 @@ public final class DecoderLayer {
   ///
   public func forward(_ x: Variable, _ pass: ForwardPass) -> Variable {
     let input = projections(attentionInput(x, on: pass.tape), pass)
-    return finish(x, attention: mixer.mix(input, on: pass.tape), on: pass.tape)
+    return finish(x, attention: mixer.forward(input, on: pass.tape), on: pass.tape)
   }
 
   /// What the query, key and value projections read: the residual stream, normalised unless norms

@@ -264,12 +264,13 @@ struct SoftmaxFixture {
       layout: SequenceLayout(length: rows), window: window
     ).output.elements
     for (cached, tokens) in [(1, 1), (64, 64), (65, 1), (200, 200), (200, 130), (130, 7)] {
-      let recent = Tensor(
-        Array(queries.elements[(cached - tokens) * 24..<cached * 24]), [tokens, 24])
-      let output = withPointers(keys, values) {
-        continuedSoftmaxAttention(
-          queries: recent, keys: $0, values: $1, cached: cached, shape: shape, window: window)
-      }
+      let (past, recent) = (0..<cached - tokens, cached - tokens..<cached)
+      var memory = shape.makeMemory()
+      memory[rows: "keys"].append(copiedRows(keys, past))
+      memory[rows: "values"].append(copiedRows(values, past))
+      let output = continuedSoftmaxAttention(
+        queries: copiedRows(queries, recent), keys: copiedRows(keys, recent),
+        values: copiedRows(values, recent), shape: shape, window: window, memory: &memory)
       #expect(
         relativeRMS(
           output.elements, whole[(cached - tokens) * 24..<cached * 24].map(Double.init)) < 5e-7)

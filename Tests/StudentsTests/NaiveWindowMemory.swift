@@ -43,6 +43,7 @@ struct NaiveWindowMemory: NaiveTwin {
       uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value.elements.map(Double.init)) })
     features = NaiveStudent(own, mixer)
     recurrent = NaiveRAD(own, mixer)
+    if case .older(.sliding(let size), let sinks) = keys { recurrent?.delay = (size, sinks) }
   }
 
   func output(_ operands: MixerOperands, layout: SequenceLayout) -> [Double] {

@@ -35,7 +35,7 @@ import Testing
     }
     let tape = Tape()
     let inputs = try ["queries", "keys", "values"].map { tape.leaf(try golden[$0]) }
-    let output = mixer.mix(
+    let output = mixer.forward(
       MixerInput(
         queries: inputs[0], keys: inputs[1], values: inputs[2],
         layout: SequenceLayout(length: length)), on: tape)

@@ -126,12 +126,12 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
       ]
     }
     let others = recurrent.flatMap { memory in
-      joins.filter { $0.keys == "all" }.enumerated().map { index, join -> JSONObject in
+      joins.filter { $0.policy["kind"] != "shared" }.enumerated().map { index, join -> JSONObject in
         var memory = memory
-        memory["keys"] = "all"
+        memory["keys"] = .string(join.keys)
+        let window = join.keys == "all" ? windows[index % 4] : windows[index / 2 % 2 * 2]
         return [
-          "policy": .object(join.policy), "window": .object(windows[index % windows.count]),
-          "memory": .object(memory),
+          "policy": .object(join.policy), "window": .object(window), "memory": .object(memory),
         ]
       }
     }

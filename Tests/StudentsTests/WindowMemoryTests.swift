@@ -12,7 +12,8 @@ import Testing
     return StudentRegistry.windows.flatMap { window in
       StudentRegistry.policies.flatMap { policy in
         MemoryKeys.allCases.compactMap { keys -> StudentCase? in
-          if !isNormalized, keys == .older { return nil }
+          // A terrace's keys do not leave one by one, as a recurrent memory would have them.
+          if !isNormalized, keys == .older, window.name == "terrace" { return nil }
           let isExact = policy is any ExactPolicySpecification.Type
           if isExact, !isNormalized || keys == .all { return nil }
           return StudentCase(document: [
@@ -26,7 +27,7 @@ import Testing
   }
 
   @Test func `Every memory meets every window and policy`() {
-    #expect(Self.combinations.count == 2 * (5 * 2 + 1) + 3 * 2 * 5)
+    #expect(Self.combinations.count == 2 * (5 * 2 + 1) + 3 * (2 * 5 + 5))
   }
 
   @Test(arguments: combinations)
@@ -39,7 +40,8 @@ import Testing
     let whole = mixer.output(operands).elements
     let expected = whole.map(Double.init)
     for length in [1, 9, 70] {
-      let decoded = mixer.makeState().advance(operands, pieceLength: length)
+      var reader = SequenceReader(mixer)
+      let decoded = reader.advance(operands, pieceLength: length)
       #expect(relativeRMS(decoded, expected) < 1e-5, "\(length)")
     }
     let beginning = mixer.output(operands[0..<33]).elements
@@ -76,9 +78,9 @@ import Testing
     let whole = memory.output(operands).elements
     #expect(whole.contains { $0 != 0 })
     #expect(whole != window.output(operands).elements)
-    let state = memory.makeState()
-    #expect(relativeRMS(state.advance(operands, pieceLength: 3), whole.map(Double.init)) < 1e-5)
-    #expect(state.position == 40 && state.copy().position == 40)
+    var reader = SequenceReader(memory)
+    #expect(relativeRMS(reader.advance(operands, pieceLength: 3), whole.map(Double.init)) < 1e-5)
+    #expect(reader.position == 40)
   }
 
   private func student(_ policy: JSONValue, keys: String, window: Int = 5) throws
@@ -194,8 +196,13 @@ import Testing
         """
       ])
     #expect(
-      mistakes(["memory": ["kind": "qlinatt", "keys": "older"], "window": [:]]) == [
-        "$.student.memory.keys: the memory \"qlinatt\" reads all keys; write \"all\""
+      mistakes([
+        "memory": ["kind": "qlinatt", "keys": "older"], "window": ["kind": "terrace"],
+      ]) == [
+        """
+        $.student.memory.keys: the memory "qlinatt" is fed every key when it leaves a window of \
+        fixed length, which a terrace is not; write "all", or use the window "sliding"
+        """
       ])
     #expect(
       mistakes(["memory": ["keys": "older"]]) == [

@@ -32,7 +32,7 @@ public func attentionWeights(
       queries: input.queries, keys: input.keys,
       values: tape.constant(unitValues(first..<first + columns, length: length, shape: shape)),
       layout: input.layout)
-    let output = mixer.mix(probe, on: tape).value
+    let output = mixer.forward(probe, on: tape).value
     weights.withMutablePointer { weights in
       output.withPointer { output in
         for head in 0..<shape.queryHeads {

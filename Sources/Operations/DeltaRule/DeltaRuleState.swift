@@ -15,6 +15,13 @@ public struct DeltaRuleState: Sendable {
     states = Tensor(zeros: [shape.heads, shape.headDim, shape.headDim])
   }
 
+  /// A state as `position` and `states` of another say.
+  init(_ shape: DeltaRuleShape, position: Int, states: Tensor) {
+    self.shape = shape
+    self.position = position
+    self.states = states
+  }
+
   /// The same state to be advanced otherwise; storage is copied now and not when one of the two
   /// is advanced.
   public func copied() -> DeltaRuleState {

@@ -14,6 +14,13 @@ public struct GatedLinearAttentionState {
     states = Tensor(zeros: [shape.heads, shape.headDim, shape.headDim])
   }
 
+  /// A state as `position` and `states` of another say.
+  init(_ shape: GatedLinearAttentionShape, position: Int, states: Tensor) {
+    self.shape = shape
+    self.position = position
+    self.states = states
+  }
+
   /// The same state to be advanced otherwise; it is copied now and not when one is advanced.
   public func copied() -> GatedLinearAttentionState {
     var copy = self

@@ -1,14 +1,46 @@
 import CVectorKernels
 import TensorCore
 
-/// Softmax attention of the last `queries.shape[0]` tokens against cached keys and values, theirs
-/// included.
+extension AttentionShape {
+  /// The memory that `continuedSoftmaxAttention` goes on from: no keys and values yet.
+  public func makeMemory() -> Memory {
+    precondition(isCausal, "bidirectional attention cannot be decoded: \(self)")
+    var memory = Memory()
+    memory.add("keys", KeptRows(width: keyWidth))
+    memory.add("values", KeptRows(width: keyWidth))
+    return memory
+  }
+}
+
+/// Softmax attention of a sequence's next tokens, whose keys and values are then in `memory` as
+/// those of the tokens before, all of them or, where there is a window, up to twice the window's.
 ///
 /// - Parameters:
 ///   - queries: `[tokens, queryHeads * headDim]`.
-///   - keys, values: `[cached, keyValueHeads * headDim]`.
+///   - keys, values: `[tokens, keyValueHeads * headDim]`.
 ///   - window: keys a query sees, itself included; nil: all.
+///   - memory: of `AttentionShape.makeMemory`; its position is left to the caller.
 public func continuedSoftmaxAttention(
+  queries: Tensor, keys: Tensor, values: Tensor, shape: AttentionShape, window: Int?,
+  memory: inout Memory
+) -> Tensor {
+  shape.check(queries: queries, keys: keys, values: values, rows: queries.shape[0])
+  memory[rows: "keys"].append(keys)
+  memory[rows: "values"].append(values)
+  let cached = memory[rows: "keys"].count
+  let output = withPointers(memory[rows: "keys"].buffer, memory[rows: "values"].buffer) {
+    cachedSoftmaxAttention(
+      queries: queries, keys: $0, values: $1, cached: cached, shape: shape, window: window)
+  }
+  if let window, cached > 2 * window {
+    memory[rows: "keys"].dropFirst(cached - window)
+    memory[rows: "values"].dropFirst(cached - window)
+  }
+  return output
+}
+
+/// Of the last `queries.shape[0]` of `cached` tokens.
+private func cachedSoftmaxAttention(
   queries: Tensor, keys: UnsafePointer<Float>, values: UnsafePointer<Float>, cached: Int,
   shape: AttentionShape, window: Int?
 ) -> Tensor {

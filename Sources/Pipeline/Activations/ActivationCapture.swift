@@ -137,7 +137,7 @@ public struct ActivationCapture {
         attentionWeights(of: $0, visit.input, shape: decoder.configuration.attention)
       }
       try observe(visit.layer.index, visit.stream.value, weights)
-      return visit.finish(attention: mixer.mix(visit.input, on: tape))
+      return visit.finish(attention: mixer.forward(visit.input, on: tape))
     }
     return decoder.finalNorm(x, on: tape).value
   }

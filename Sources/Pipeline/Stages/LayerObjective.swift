@@ -41,7 +41,7 @@ final class TeacherAttention {
 
   private(set) lazy var input = layer.projections(normed, pass)
   /// Per-head outputs, `[tokens, queryHeads * headDim]`.
-  private(set) lazy var heads = layer.teacherMixer.mix(input, on: pass.tape)
+  private(set) lazy var heads = layer.teacherMixer.forward(input, on: pass.tape)
   /// Behind the output projection, `[tokens, hiddenSize]`.
   private(set) lazy var added = layer.attentionOutput(heads, on: pass.tape)
 }

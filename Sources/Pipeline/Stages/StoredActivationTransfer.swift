@@ -135,7 +135,7 @@ struct StoredActivationTransfer {
                 start: slot * length, count: length, from: $0)
             }
             return visit.finish(
-              attention: visit.layer.teacherMixer.mix(visit.input, on: pass.tape))
+              attention: visit.layer.teacherMixer.forward(visit.input, on: pass.tape))
           }
           try x.value.withPointer {
             try output.writeRows(start: slot * length, count: length, from: $0)

@@ -36,14 +36,14 @@ struct TransferObjective: Sendable {
       guard let mixer = mixer as? any WeightTrainedMixer else {
         preconditionFailure("\(type(of: mixer)) has no attention weights to compare")
       }
-      let result = mixer.mixWithWeightLoss(
+      let result = mixer.forwardWithWeightLoss(
         input, teacherWindow: teacherWindow, floor: attentionWeightFloor,
         weight: Float(crossEntropyWeight * factor), on: tape)
       output = result.output
       loss += crossEntropyWeight * result.crossEntropy
       seeds = result.seeds
     } else {
-      output = mixer.mix(input, on: tape)
+      output = mixer.forward(input, on: tape)
     }
     let (error, gradient) = meanSquaredError(
       output.value, target, layout: input.layout,

@@ -37,6 +37,9 @@ private final class FeatureMapBranch: MemoryBranch {
   private let attention: AttentionShape
   private let keys: BranchKeys
 
+  /// How its names in a layer's memory begin.
+  private static let prefix = "memory."
+
   init(
     _ specification: FeatureMapSpecification, _ geometry: LayerGeometry, keys: BranchKeys,
     seed: UInt64
@@ -49,49 +52,18 @@ private final class FeatureMapBranch: MemoryBranch {
   var parameters: [Parameter] { featureMap.parameters }
   var maximumLength: Int? { featureMap.maximumLength }
 
-  func read(_ input: MixerInput, on tape: Tape) -> MemoryReading {
-    let features = features(input, on: tape)
+  func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading {
+    let positions = input.layout.positions
     return .branch(
       tape.featureBranch(
-        queryFeatures: features.queries, keyFeatures: features.keys, values: input.values,
-        attention: attention, keys: keys, layout: input.layout))
+        queryFeatures: featureMap.queryFeatures(input.queries, positions: positions, on: tape),
+        keyFeatures: featureMap.keyFeatures(input.keys, positions: positions, on: tape),
+        values: input.values, attention: attention, keys: keys, layout: input.layout,
+        memory: &memory, prefix: Self.prefix))
   }
 
-  func makeState() -> any MemoryBranchState {
-    FeatureMapBranchState(
-      self, FeatureBranchState(attention, featureDim: featureMap.featureDim, keys: keys))
-  }
-
-  fileprivate func features(_ input: MixerInput, on tape: Tape) -> (
-    queries: Variable, keys: Variable
-  ) {
-    let positions = input.layout.positions
-    return (
-      featureMap.queryFeatures(input.queries, positions: positions, on: tape),
-      featureMap.keyFeatures(input.keys, positions: positions, on: tape)
-    )
-  }
-}
-
-private final class FeatureMapBranchState: MemoryBranchState {
-  private let branch: FeatureMapBranch
-  private var state: FeatureBranchState
-
-  init(_ branch: FeatureMapBranch, _ state: FeatureBranchState) {
-    (self.branch, self.state) = (branch, state)
-  }
-
-  var bytes: Int { state.bytes }
-
-  func copy() -> any MemoryBranchState { FeatureMapBranchState(branch, state.copied()) }
-
-  func advance(_ input: MixerInput) -> MemoryReading {
-    let tape = Tape(isRecording: false)
-    let features = branch.features(input, on: tape)
-    return .branch(
-      tape.constant(
-        state.advance(
-          queryFeatures: features.queries.value, keyFeatures: features.keys.value,
-          values: input.values.value)))
+  func add(to memory: inout Memory) {
+    memory.addFeatureBranch(
+      attention, featureDim: featureMap.featureDim, keys: keys, prefix: Self.prefix)
   }
 }

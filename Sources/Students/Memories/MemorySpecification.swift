@@ -28,7 +28,7 @@ public protocol MemorySpecification: Sendable {
 }
 
 /// A memory whose outputs are sums of values divided by the sums of their weights, so that it can
-/// share a denominator with a window, and whose sums leave out whatever keys they are told to.
+/// share a denominator with a window, and whose sums can leave out the keys of any window.
 public protocol NormalizedMemorySpecification: MemorySpecification {}
 
 /// A memory of one layer.
@@ -39,11 +39,13 @@ public protocol MemoryBranch: AnyObject {
   /// Tokens that a sequence may have; nil: any number.
   var maximumLength: Int? { get }
 
-  /// What it says of every token of whole sequences.
-  func read(_ input: MixerInput, on tape: Tape) -> MemoryReading
+  /// What it says of every token of the input.
+  ///
+  /// - Parameter memory: as in `TokenMixer.forward`, but that its position is left to the caller.
+  func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading
 
-  /// What it remembers of an empty context.
-  func makeState() -> any MemoryBranchState
+  /// Adds what it remembers of an empty past to the memory of its layer.
+  func add(to memory: inout Memory)
 }
 
 /// What a memory says.
@@ -60,14 +62,4 @@ public enum MemoryReading {
     case .output(let output): output
     }
   }
-}
-
-/// What a memory remembers of one sequence.
-public protocol MemoryBranchState: AnyObject {
-  /// Bytes held now.
-  var bytes: Int { get }
-  /// What `MemoryBranch.read` says of the next tokens of the sequence, as constants.
-  func advance(_ input: MixerInput) -> MemoryReading
-  /// The same past, to be continued otherwise.
-  func copy() -> any MemoryBranchState
 }

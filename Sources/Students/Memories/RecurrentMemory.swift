@@ -1,51 +1,56 @@
 import Differentiation
 import Operations
 
-/// A recurrent student as the memory of a layer that has a window too: it reads all keys, and its
-/// outputs are final, so that it has no denominator to share.
+/// A recurrent student that can be the memory beside a window. Its outputs are final, so that it has
+/// no denominator to share; older keys alone it reads by being fed each of them when it leaves a
+/// window of fixed length.
+protocol RecurrentMemorySpecification: MemorySpecification {
+  /// - Parameter delay: nil for a mixer that reads every key when it comes.
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer
+}
+
+extension RecurrentMemorySpecification {
+  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
+    makeMixer(geometry, seed: seed, delay: nil)
+  }
+
+  public func makeBranch(_ geometry: LayerGeometry, keys: BranchKeys, seed: UInt64)
+    -> any MemoryBranch
+  {
+    RecurrentMemory(
+      makeMixer(geometry, seed: seed, delay: KeyDelay(keys)), keys: keys, geometry.attention)
+  }
+}
+
+/// A recurrent student as the memory of a layer.
 final class RecurrentMemory: MemoryBranch {
   private let mixer: any TokenMixer
+  private let keys: BranchKeys
+  private let attention: AttentionShape
 
-  init(_ mixer: any TokenMixer) { self.mixer = mixer }
+  init(_ mixer: any TokenMixer, keys: BranchKeys, _ attention: AttentionShape) {
+    (self.mixer, self.keys, self.attention) = (mixer, keys, attention)
+  }
 
   var parameters: [Parameter] { mixer.parameters }
   var maximumLength: Int? { mixer.maximumLength }
   /// See `SharingMixer`; empty where its layers share nothing.
   var sharedNames: [String] { (mixer as? any SharingMixer)?.sharedNames ?? [] }
 
-  func read(_ input: MixerInput, on tape: Tape) -> MemoryReading {
-    .output(mixer.mix(input, on: tape))
+  func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading {
+    let position = memory?.position
+    let output = mixer.forward(input, memory: &memory, on: tape)
+    // The layer moves it, once.
+    if let position { memory?.position = position }
+    if keys == .all { return .output(output) }
+    // Norms and gates of a recurrent student make something of nothing.
+    let holds = keys.shares(
+      1, layout: input.layout, position: position ?? 0, heads: attention.queryHeads)
+    return .output(
+      tape.scaleHeads(output, by: tape.constant(holds), heads: attention.queryHeads))
   }
 
-  func makeState() -> any MemoryBranchState { State(mixer.makeState()) }
-
-  private final class State: MemoryBranchState {
-    private let state: any MixerState
-
-    init(_ state: any MixerState) { self.state = state }
-
-    var bytes: Int { state.bytes }
-
-    func copy() -> any MemoryBranchState { State(state.copy()) }
-
-    func advance(_ input: MixerInput) -> MemoryReading {
-      .output(Tape(isRecording: false).constant(state.advance(input)))
-    }
+  func add(to memory: inout Memory) {
+    for (name, tensor) in mixer.makeMemory().tensors { memory.add(name, tensor) }
   }
 }
-
-/// A recurrent student that can stand beside a window.
-protocol RecurrentMemorySpecification: MemorySpecification {}
-
-extension RecurrentMemorySpecification {
-  public func makeBranch(_ geometry: LayerGeometry, keys: BranchKeys, seed: UInt64)
-    -> any MemoryBranch
-  {
-    precondition(keys == .all, "\(Self.name) reads all keys, not \(keys)")
-    return RecurrentMemory(makeMixer(geometry, seed: seed))
-  }
-}
-
-extension RADRWKV6: RecurrentMemorySpecification {}
-extension RADRWKV7: RecurrentMemorySpecification {}
-extension QLinAtt: RecurrentMemorySpecification {}

@@ -10,7 +10,7 @@ import TensorCore
 ///
 /// with the causal mask `M`. The norm has weight, bias and epsilon of RADLADS' GroupNorm, as the
 /// paper does not say its own.
-public struct QLinAtt: MixerSpecification {
+public struct QLinAtt: MixerSpecification, RecurrentMemorySpecification {
   public static let name = "qlinatt"
   public static let summary = "linear attention without a feature map, outputs normalised (RADLADS)"
   let isRotary: Bool
@@ -23,8 +23,8 @@ public struct QLinAtt: MixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    QLinAttMixer(isRotary: isRotary, geometry, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    QLinAttMixer(isRotary: isRotary, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -32,10 +32,12 @@ private final class QLinAttMixer: TokenMixer {
   private let isRotary: Bool
   private let attention: AttentionShape
   private let norm: HeadOutputNorm
-  fileprivate let shape: GatedLinearAttentionShape
+  private let shape: GatedLinearAttentionShape
+  private let delay: KeyDelay?
 
-  init(isRotary: Bool, _ geometry: LayerGeometry, seed: UInt64) {
+  init(isRotary: Bool, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.isRotary = isRotary
+    self.delay = delay
     attention = geometry.attention
     norm = HeadOutputNorm(RADInitializer(geometry: geometry, seed: seed, purpose: "qlinatt"))
     shape = GatedLinearAttentionShape(
@@ -44,55 +46,26 @@ private final class QLinAttMixer: TokenMixer {
 
   var parameters: [Parameter] { norm.parameters }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    let (queries, keys, values) = operands(input, on: tape)
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    let queries = isRotary ? input.queries : input.project(input.stream, .queries, on: tape)
+    var keys = isRotary ? input.keys : input.project(input.stream, .keys, on: tape)
+    var values = input.values
+    if let delay {
+      keys = delay.apply(keys, "keys", layout: input.layout, memory: &memory, on: tape)
+      values = delay.apply(values, "values", layout: input.layout, memory: &memory, on: tape)
+    }
     let outputs = tape.gatedLinearAttention(
-      queries: queries, keys: keys, values: values,
+      queries: queries, keys: tape.repeatedOverGroups(keys, attention),
+      values: tape.repeatedOverGroups(values, attention),
       logDecays: tape.constant(Tensor(zeros: queries.value.shape)), shape: shape,
-      layout: input.layout)
+      layout: input.layout, memory: &memory)
+    memory?.position += input.layout.rows
     return tape.withoutPadding(norm.apply(outputs, on: tape), layout: input.layout)
   }
 
-  func makeState() -> any MixerState { QLinAttState(self) }
-
-  /// `[tokens, queryHeads * headDim]` each.
-  fileprivate func operands(_ input: MixerInput, on tape: Tape) -> (
-    queries: Variable, keys: Variable, values: Variable
-  ) {
-    let queries = isRotary ? input.queries : input.project(input.stream, .queries, on: tape)
-    let keys = isRotary ? input.keys : input.project(input.stream, .keys, on: tape)
-    return (
-      queries, tape.repeatedOverGroups(keys, attention),
-      tape.repeatedOverGroups(input.values, attention)
-    )
-  }
-
-  fileprivate func finish(_ outputs: Tensor) -> Tensor {
-    let tape = Tape(isRecording: false)
-    return norm.apply(tape.constant(outputs), on: tape).value
-  }
-}
-
-private final class QLinAttState: MixerState {
-  private let mixer: QLinAttMixer
-  private var state: GatedLinearAttentionState
-
-  init(_ mixer: QLinAttMixer, _ state: GatedLinearAttentionState? = nil) {
-    self.mixer = mixer
-    self.state = state ?? GatedLinearAttentionState(mixer.shape)
-  }
-
-  func copy() -> any MixerState { QLinAttState(mixer, state.copied()) }
-
-  var position: Int { state.position }
-  var bytes: Int { state.bytes }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let operands = mixer.operands(input, on: Tape(isRecording: false))
-    let queries = operands.queries.value
-    return mixer.finish(
-      state.advance(
-        queries: queries, keys: operands.keys.value, values: operands.values.value,
-        logDecays: Tensor(zeros: queries.shape)))
+  func makeMemory() -> Memory {
+    var memory = shape.makeMemory()
+    delay?.add(["keys", "values"], width: attention.keyWidth, to: &memory)
+    return memory
   }
 }

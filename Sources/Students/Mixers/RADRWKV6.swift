@@ -16,7 +16,7 @@ import TensorCore
 ///     outputs = GroupNorm(p) ⊙ gate(x_g)                   groupNorm
 ///
 /// Unlike RWKV-6 it has no bonus for the current token.
-public struct RADRWKV6: MixerSpecification {
+public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification {
   public static let name = "rad-rwkv6"
   public static let summary =
     "token shift and a state that forgets by channel (RAD-RWKV6 of RADLADS)"
@@ -43,8 +43,8 @@ public struct RADRWKV6: MixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV6Mixer(self, geometry, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    RADRWKV6Mixer(self, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -56,10 +56,12 @@ private final class RADRWKV6Mixer: StreamMixer {
   private let decay: [Parameter]
   private let gate: RADGate
   private let norm: HeadOutputNorm?
-  fileprivate let shape: GatedLinearAttentionShape
+  private let shape: GatedLinearAttentionShape
+  private let delay: KeyDelay?
 
-  init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64) {
+  init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.specification = specification
+    self.delay = delay
     self.geometry = geometry
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV6")
     let (hidden, width) = (geometry.hiddenSize, geometry.attention.queryWidth)
@@ -82,29 +84,46 @@ private final class RADRWKV6Mixer: StreamMixer {
     (shift?.parameters ?? []) + decay + gate.parameters + (norm?.parameters ?? [])
   }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    let operands = operands(input, before: nil, on: tape)
-    let outputs = tape.gatedLinearAttention(
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    var operands = operands(input, memory: &memory, on: tape)
+    if let delay {
+      let late = { (x: Variable, name: String, memory: inout Memory?) in
+        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
+      }
+      operands.keys = late(operands.keys, "keys", &memory)
+      operands.values = late(operands.values, "values", &memory)
+      operands.logDecays = late(operands.logDecays, "decays", &memory)
+    }
+    var outputs = tape.gatedLinearAttention(
       queries: operands.queries, keys: operands.keys, values: operands.values,
-      logDecays: operands.logDecays, shape: shape, layout: input.layout)
+      logDecays: operands.logDecays, shape: shape, layout: input.layout, memory: &memory)
+    outputs = norm?.apply(outputs, on: tape) ?? outputs
+    memory?.position += input.layout.rows
     return tape.withoutPadding(
-      finish(outputs, gateInput: operands.gateInput, on: tape), layout: input.layout)
+      gate.apply(operands.gateInput, to: outputs, on: tape), layout: input.layout)
   }
 
-  func makeState() -> any MixerState { RADRWKV6State(self, hiddenSize: geometry.hiddenSize) }
+  func makeMemory() -> Memory {
+    var memory = shape.makeMemory()
+    if shift != nil {
+      memory.add(TokenShiftMixes.last, Tensor(zeros: [1, geometry.hiddenSize]))
+    }
+    delay?.add(["keys", "values", "decays"], width: shape.width, to: &memory)
+    return memory
+  }
 
-  fileprivate struct Operands {
+  private struct Operands {
     /// `[tokens, queryHeads * headDim]` each.
-    let queries, keys, values, logDecays: Variable
+    let queries: Variable
+    var keys, values, logDecays: Variable
     /// `[tokens, hiddenSize]`.
     let gateInput: Variable
   }
 
-  /// - Parameter before: the token before the first, `[1, hiddenSize]`; nil at a text's start.
-  fileprivate func operands(_ input: MixerInput, before: Tensor?, on tape: Tape) -> Operands {
+  private func operands(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Operands {
     let x = input.stream
     let mixed =
-      shift?.mix(x, layout: input.layout, before: before, on: tape)
+      shift?.mix(x, layout: input.layout, memory: &memory, on: tape)
       ?? TokenShiftMixes.Inputs(repeating: x)
     var queries = input.project(mixed.receptance, .queries, on: tape)
     var keys = input.project(mixed.key, .keys, on: tape)
@@ -125,10 +144,6 @@ private final class RADRWKV6Mixer: StreamMixer {
     return Operands(
       queries: queries, keys: keys, values: tape.repeatedOverGroups(values, geometry.attention),
       logDecays: logDecays, gateInput: mixed.gate)
-  }
-
-  fileprivate func finish(_ outputs: Variable, gateInput: Variable, on tape: Tape) -> Variable {
-    gate.apply(gateInput, to: norm?.apply(outputs, on: tape) ?? outputs, on: tape)
   }
 }
 
@@ -165,8 +180,13 @@ private struct TokenShiftMixes {
 
   var parameters: [Parameter] { [common[0]] + means + common[1...] }
 
-  func mix(_ x: Variable, layout: SequenceLayout, before: Tensor?, on tape: Tape) -> Inputs {
-    let difference = tape.tokenShiftDifference(x, layout: layout, before: before)
+  /// Where a memory has the last token's input.
+  static let last = "last_input"
+
+  func mix(
+    _ x: Variable, layout: SequenceLayout, memory: inout Memory?, on tape: Tape
+  ) -> Inputs {
+    let difference = tape.tokenShiftDifference(x, layout: layout, memory: &memory, Self.last)
     let common = common.map(tape.parameter)
     let inner = tape.pointwise(
       tape.multiply(
@@ -177,39 +197,5 @@ private struct TokenShiftMixes {
           tape.groupProduct(inner, common[2], group: index), bias: tape.parameter(mean))
         return tape.add(x, tape.multiply(difference, share))
       })
-  }
-}
-
-private final class RADRWKV6State: MixerState {
-  private let mixer: RADRWKV6Mixer
-  private var state: GatedLinearAttentionState
-  /// The last token's input, `[1, hiddenSize]`.
-  private var last: Tensor
-
-  init(_ mixer: RADRWKV6Mixer, hiddenSize: Int) {
-    self.mixer = mixer
-    state = GatedLinearAttentionState(mixer.shape)
-    last = Tensor(zeros: [1, hiddenSize])
-  }
-
-  private init(_ other: RADRWKV6State) {
-    (mixer, state, last) = (other.mixer, other.state.copied(), other.last)
-  }
-
-  func copy() -> any MixerState { RADRWKV6State(self) }
-
-  var position: Int { state.position }
-  var bytes: Int { state.bytes + last.count * MemoryLayout<Float>.stride }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let tokens = input.layout.rows
-    if tokens == 0 { return Tensor(zeros: [0, mixer.shape.width]) }
-    let tape = Tape(isRecording: false)
-    let operands = mixer.operands(input, before: last, on: tape)
-    let outputs = state.advance(
-      queries: operands.queries.value, keys: operands.keys.value, values: operands.values.value,
-      logDecays: operands.logDecays.value)
-    last = Tensor(Array(input.stream.value.elements.suffix(last.count)), last.shape)
-    return mixer.finish(tape.constant(outputs), gateInput: operands.gateInput, on: tape).value
   }
 }

@@ -21,7 +21,7 @@ import TensorCore
 /// values of the first layer that has this student (`MixerInput.shared`). The reference's
 /// unused parameters, `r_k`, `k_k` and `k_a` beside a balanced state, `v0` to `v2` of layer 0, are
 /// not made.
-public struct RADRWKV7: MixerSpecification {
+public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification {
   public static let name = "rad-rwkv7"
   public static let summary =
     "delta rule with decay by channel, values of the first layer shared (RAD-RWKV7 of RADLADS)"
@@ -46,8 +46,8 @@ public struct RADRWKV7: MixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV7Mixer(self, geometry, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    RADRWKV7Mixer(self, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -62,10 +62,12 @@ private final class RADRWKV7Mixer: SharingMixer {
   private let keyFactors: [Parameter]
   private let gate: RADGate
   private let norm: HeadOutputNorm?
-  fileprivate let shape: DeltaRuleShape
+  private let shape: DeltaRuleShape
+  private let delay: KeyDelay?
 
-  init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64) {
+  init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.specification = specification
+    self.delay = delay
     attention = geometry.attention
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV7")
     let channels: Shape = [1, 1, initializer.width]
@@ -103,24 +105,43 @@ private final class RADRWKV7Mixer: SharingMixer {
   static let sharedValues = "the values of the first"
   var sharedNames: [String] { [Self.sharedValues] }
 
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    let operands = operands(input, on: tape)
-    let outputs = tape.deltaRule(
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    var operands = operands(input, on: tape)
+    if let delay {
+      let late = { (x: Variable, name: String, memory: inout Memory?) in
+        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
+      }
+      operands.logDecays = late(operands.logDecays, "decays", &memory)
+      operands.keys = late(operands.keys, "keys", &memory)
+      operands.values = late(operands.values, "values", &memory)
+      operands.removals = late(operands.removals, "removals", &memory)
+      operands.writes = late(operands.writes, "writes", &memory)
+    }
+    var outputs = tape.deltaRule(
       receptances: operands.receptances, logDecays: operands.logDecays, keys: operands.keys,
       values: operands.values, removals: operands.removals, writes: operands.writes, shape: shape,
-      layout: input.layout)
+      layout: input.layout, memory: &memory)
+    outputs = norm?.apply(outputs, on: tape) ?? outputs
+    memory?.position += input.layout.rows
     return tape.withoutPadding(
-      finish(outputs, stream: input.stream, on: tape), layout: input.layout)
+      gate.apply(input.stream, to: outputs, on: tape), layout: input.layout)
   }
 
-  func makeState() -> any MixerState { RADRWKV7State(self) }
+  func makeMemory() -> Memory {
+    var memory = shape.makeMemory()
+    delay?.add(
+      ["decays", "keys", "values", "removals", "writes"], width: attention.queryWidth,
+      to: &memory)
+    return memory
+  }
 
   /// `[tokens, queryHeads * headDim]` each.
-  fileprivate struct Operands {
-    let receptances, logDecays, keys, values, removals, writes: Variable
+  private struct Operands {
+    let receptances: Variable
+    var logDecays, keys, values, removals, writes: Variable
   }
 
-  fileprivate func operands(_ input: MixerInput, on tape: Tape) -> Operands {
+  private func operands(_ input: MixerInput, on tape: Tape) -> Operands {
     let x = input.stream
     let isRotary = specification.isRotary
     let receptances = isRotary ? input.queries : input.project(x, .queries, on: tape)
@@ -163,10 +184,6 @@ private final class RADRWKV7Mixer: SharingMixer {
     let share = valueMix.sigmoid(valueMix.inner(input.stream, on: tape), on: tape)
     return tape.add(values, tape.multiply(difference, share))
   }
-
-  fileprivate func finish(_ outputs: Variable, stream: Variable, on tape: Tape) -> Variable {
-    gate.apply(stream, to: norm?.apply(outputs, on: tape) ?? outputs, on: tape)
-  }
 }
 
 /// `σ(offset + inner · W₂)` with `inner` made of `x W₁`, as RWKV-7 has several.
@@ -194,30 +211,5 @@ private struct LowRankOffset {
     tape.pointwise(
       tape.add(tape.multiply(inner, matrix: tape.parameter(second)), bias: tape.parameter(offset)),
       .sigmoid)
-  }
-}
-
-private final class RADRWKV7State: MixerState {
-  private let mixer: RADRWKV7Mixer
-  private var state: DeltaRuleState
-
-  init(_ mixer: RADRWKV7Mixer, _ state: DeltaRuleState? = nil) {
-    self.mixer = mixer
-    self.state = state ?? DeltaRuleState(mixer.shape)
-  }
-
-  func copy() -> any MixerState { RADRWKV7State(mixer, state.copied()) }
-
-  var position: Int { state.position }
-  var bytes: Int { state.bytes }
-
-  func advance(_ input: MixerInput) -> Tensor {
-    let tape = Tape(isRecording: false)
-    let operands = mixer.operands(input, on: tape)
-    let outputs = state.advance(
-      receptances: operands.receptances.value, logDecays: operands.logDecays.value,
-      keys: operands.keys.value, values: operands.values.value,
-      removals: operands.removals.value, writes: operands.writes.value)
-    return mixer.finish(tape.constant(outputs), stream: input.stream, on: tape).value
   }
 }

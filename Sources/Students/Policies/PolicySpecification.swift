@@ -62,18 +62,24 @@ public struct JoinInput {
   /// `share` for tokens and heads whose memory holds a key, 0 for the others: what holds nothing has
   /// no say. `[tokens, queryHeads]`.
   func share(_ share: Float) -> Tensor {
-    let heads = attention.queryHeads
+    keys.shares(share, layout: layout, position: position, heads: attention.queryHeads)
+  }
+}
+
+extension BranchKeys {
+  /// `share` for tokens that have such a key, 0 for the others and padding, `[tokens, heads]`.
+  ///
+  /// - Parameter position: tokens of the sequence before the layout's first.
+  func shares(_ share: Float, layout: SequenceLayout, position: Int, heads: Int) -> Tensor {
     var shares = [Float](repeating: 0, count: layout.rows * heads)
     for segment in layout.segments {
-      for offset in 0..<segment.count where keys.holdsAny(before: position + offset) {
+      for offset in 0..<segment.count where holdsAny(before: position + offset) {
         for head in 0..<heads { shares[(segment.start + offset) * heads + head] = share }
       }
     }
     return Tensor(shares, [layout.rows, heads])
   }
-}
 
-extension BranchKeys {
   /// Whether the query at `position` of a sequence has any such key.
   func holdsAny(before position: Int) -> Bool {
     switch self {

@@ -8,13 +8,17 @@ struct SoftmaxBranch {
   let window: AttentionWindow
   let sinks: Int
 
-  func read(_ input: MixerInput, on tape: Tape) -> BranchVariables {
+  /// How its names in a memory begin.
+  private static let prefix = "window."
+
+  func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> BranchVariables {
     tape.windowBranch(
       queries: input.queries, keys: input.keys, values: input.values, attention: attention,
-      window: window, sinks: sinks, layout: input.layout)
+      window: window, sinks: sinks, layout: input.layout, memory: &memory, prefix: Self.prefix)
   }
 
-  func makeState() -> WindowBranchState {
-    WindowBranchState(attention, window: window, sinks: sinks)
+  /// Adds what it remembers of an empty past.
+  func add(to memory: inout Memory) {
+    memory.addWindowBranch(attention, window: window, sinks: sinks, prefix: Self.prefix)
   }
 }

@@ -187,6 +187,8 @@ private final class SoftmaxWindowStandIn: TokenMixer {
   init(_ shape: AttentionShape) { mixer = SoftmaxAttentionMixer(shape: shape) }
 
   var parameters: [Parameter] { [] }
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable { mixer.mix(input, on: tape) }
-  func makeState() -> any MixerState { mixer.makeState() }
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    mixer.forward(input, memory: &memory, on: tape)
+  }
+  func makeMemory() -> Memory { mixer.makeMemory() }
 }
