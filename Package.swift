@@ -44,10 +44,11 @@ let package = Package(
       ],
       resources: [.embedInCode("Templates")]),
     .target(
-      name: "Pipeline",
+      name: "Models",
       dependencies: [
-        "Evaluation", "Training", "Checkpoints", "Corpus", "Transformers", "Reports",
+        "Evaluation", "Checkpoints", "Corpus", "Transformers", "Reports", "Results", "Documents",
       ]),
+    .target(name: "Pipeline", dependencies: ["Models", "Training", "Evaluation", "Reports"]),
     .executableTarget(
       name: "linearize",
       dependencies: [
@@ -79,7 +80,11 @@ let package = Package(
     .testTarget(
       name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"],
       resources: [.copy("Goldens")]),
-    .testTarget(name: "PipelineTests", dependencies: ["Pipeline"]),
+    .target(
+      name: "ModelsTestSupport", dependencies: ["Models"], path: "Tests/ModelsTestSupport"),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "ModelsTestSupport", "TestSupport"]),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Pipeline", "ModelsTestSupport", "TestSupport"]),
     .testTarget(name: "linearizeTests", dependencies: ["linearize"]),
   ],
   swiftLanguageModes: [.v6]

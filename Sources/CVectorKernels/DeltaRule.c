@@ -54,19 +54,19 @@ INLINE void sum_four(float *sums, const f16 *v) {
   memcpy(sums, &sum, sizeof sum);
 }
 
-CLONES void vk_delta_rule_products(const float *receptances, const float *removals,
-                                   const float *writes, const float *keys, long stride,
-                                   const float *decays, float *products, float *scratch, long n,
-                                   long dim) {
+CLONES void vk_delta_rule_products(const float *queries, long query_stride, const float *removals,
+                                   long removal_stride, const float *writes, long write_stride,
+                                   const float *keys, long key_stride, const float *decays,
+                                   float *products, float *scratch, long n, long dim) {
 #pragma clang fp contract(fast)
   float *write = scratch, *key = scratch + dim;
   for (long s = 0; s < n; s++) {
-    memcpy(write, writes + s * stride, dim * sizeof(float));
-    memcpy(key, keys + s * stride, dim * sizeof(float));
+    memcpy(write, writes + s * write_stride, dim * sizeof(float));
+    memcpy(key, keys + s * key_stride, dim * sizeof(float));
     for (long t = s; t < n; t++) {
       // The last token has no removal after it: its own stands in and is not stored.
       const long next = t + 1 < n ? t + 1 : t;
-      const float *r = receptances + t * stride, *z = removals + next * stride;
+      const float *r = queries + t * query_stride, *z = removals + next * removal_stride;
       const float *w = decays + t * dim;
       f16 sums[4] = {0, 0, 0, 0};
       long i = 0;
@@ -109,10 +109,11 @@ CLONES void vk_delta_rule_products(const float *receptances, const float *remova
 }
 
 CLONES void vk_delta_rule_product_gradients(
-    const float *receptances, const float *removals, const float *writes, const float *keys,
-    long stride, const float *decays, const float *product_gradients, float *receptance_gradients,
+    const float *queries, long query_stride, const float *removals, long removal_stride,
+    const float *writes, long write_stride, const float *keys, long key_stride,
+    const float *decays, const float *product_gradients, float *query_gradients,
     float *removal_gradients, float *write_gradients, float *key_gradients, float *decay_gradients,
-    long n, long dim) {
+    long gradient_stride, long n, long dim) {
 #pragma clang fp contract(fast)
   for (long i = 0; i < dim; i += LANES) {
     const long tail = dim - i;
@@ -120,23 +121,23 @@ CLONES void vk_delta_rule_product_gradients(
     f16 w[LONGEST], r[LONGEST], z[LONGEST], dw[LONGEST], dr[LONGEST], dz[LONGEST], terms[LONGEST];
     for (long t = 0; t < n; t++) {
       load(&w[t], decays + t * dim + i, tail);
-      load(&r[t], receptances + t * stride + i, tail);
+      load(&r[t], queries + t * query_stride + i, tail);
       z[t] = 0;
-      if (t + 1 < n) load(&z[t], removals + (t + 1) * stride + i, tail);
+      if (t + 1 < n) load(&z[t], removals + (t + 1) * removal_stride + i, tail);
       dw[t] = dr[t] = dz[t] = 0;
     }
     for (long s = 0; s < n; s++) {
       f16 write, key, ratio = 1, of_write = 0, of_key = 0;
-      load(&write, writes + s * stride + i, tail);
-      load(&key, keys + s * stride + i, tail);
+      load(&write, writes + s * write_stride + i, tail);
+      load(&key, keys + s * key_stride + i, tail);
       for (long t = s; t < n; t++) {
         if (t > s) ratio *= w[t];
-        const float *receptance = product_gradients + (n + t) * 2 * n + s;
+        const float *query = product_gradients + (n + t) * 2 * n + s;
         const float *removal = product_gradients + (t + 1) * 2 * n + s;
-        const f16 a = ratio * (receptance[0] * write + receptance[n] * key);
+        const f16 a = ratio * (query[0] * write + query[n] * key);
         dr[t] += a;
         terms[t] = a * r[t];
-        f16 b = receptance[0] * r[t], c = receptance[n] * r[t];
+        f16 b = query[0] * r[t], c = query[n] * r[t];
         if (t + 1 < n) {
           const f16 e = ratio * (removal[0] * write + removal[n] * key);
           dz[t] += e;
@@ -147,8 +148,8 @@ CLONES void vk_delta_rule_product_gradients(
         of_write += ratio * b;
         of_key += ratio * c;
       }
-      add(write_gradients + s * stride + i, &of_write, tail);
-      add(key_gradients + s * stride + i, &of_key, tail);
+      add(write_gradients + s * gradient_stride + i, &of_write, tail);
+      add(key_gradients + s * gradient_stride + i, &of_key, tail);
       // A pair's term is the gradient of every log decay between its tokens.
       f16 sum = 0;
       for (long t = n - 1; t > s; t--) {
@@ -157,9 +158,9 @@ CLONES void vk_delta_rule_product_gradients(
       }
     }
     for (long t = 0; t < n; t++) {
-      add(receptance_gradients + t * stride + i, &dr[t], tail);
-      add(decay_gradients + t * stride + i, &dw[t], tail);
-      if (t + 1 < n) add(removal_gradients + (t + 1) * stride + i, &dz[t], tail);
+      add(query_gradients + t * gradient_stride + i, &dr[t], tail);
+      add(decay_gradients + t * gradient_stride + i, &dw[t], tail);
+      if (t + 1 < n) add(removal_gradients + (t + 1) * gradient_stride + i, &dz[t], tail);
     }
   }
 }

@@ -2,43 +2,61 @@ import Operations
 import TensorCore
 
 extension Tape {
-  /// See `Operations.gatedLinearAttention`.
+  /// See `Operations.gatedLinearAttention`; what it gives and the initial state pass gradients on.
+  public func gatedLinearAttention(
+    queries: Variable, keys: Variable, values: Variable, decay: RecurrentDecay<Variable>,
+    shape: RecurrentShape, layout: SequenceLayout, initial: RecurrentState<Variable>? = nil,
+    isNormalized: Bool = false, isCausal: Bool = true
+  ) -> RecurrentOutput<Variable> {
+    let decays = decay.map(\.value)
+    let before = initial?.map(\.value)
+    let result = Operations.gatedLinearAttention(
+      queries: queries.value, keys: keys.value, values: values.value, decay: decays, shape: shape,
+      layout: layout, initial: before, isNormalized: isNormalized, isCausal: isCausal)
+    let variables = record(
+      [queries, keys, values] + decay.operands + (initial?.tensors ?? []), outputs: result.tensors
+    ) { gradients in
+      let found = gatedLinearAttentionGradients(
+        numerator: gradients[0], denominator: isNormalized ? gradients[2] : nil,
+        final: RecurrentState(
+          sums: gradients[1], normalizer: isNormalized ? gradients[3] : nil as Tensor??),
+        queries: queries.value, keys: keys.value, values: values.value, decay: decays,
+        shape: shape, layout: layout, initial: before, isNormalized: isNormalized,
+        isCausal: isCausal)
+      return [found.queries, found.keys, found.values] + (found.decay.map { [$0] } ?? [])
+        + (initial == nil ? [] : found.initial.tensors)
+    }
+    return RecurrentOutput(
+      numerator: variables[0], denominator: isNormalized ? variables[2] : nil,
+      final: RecurrentState(
+        sums: variables[1], normalizer: isNormalized ? variables[3] : nil))
+  }
+
+  /// The same for square heads without groups, whose channels decay each at its own rate.
   public func gatedLinearAttention(
     queries: Variable, keys: Variable, values: Variable, logDecays: Variable,
     shape: GatedLinearAttentionShape, layout: SequenceLayout
   ) -> Variable {
-    let output = Operations.gatedLinearAttention(
-      queries: queries.value, keys: keys.value, values: values.value, logDecays: logDecays.value,
-      shape: shape, layout: layout)
-    return record([queries, keys, values, logDecays], output) { gradient in
-      let gradients = gatedLinearAttentionGradients(
-        gradient, queries: queries.value, keys: keys.value, values: values.value,
-        logDecays: logDecays.value, shape: shape, layout: layout)
-      return [gradients.queries, gradients.keys, gradients.values, gradients.logDecays]
-    }
+    gatedLinearAttention(
+      queries: queries, keys: keys, values: values, decay: .channel(logDecays),
+      shape: shape.recurrent, layout: layout
+    ).numerator
   }
+}
 
-  /// See `Operations.groupNorm`.
-  public func groupNorm(
-    _ x: Variable, weight: Variable?, bias: Variable?, headDim: Int, epsilon: Float
-  ) -> Variable {
-    let (output, statistics) = Operations.groupNorm(
-      x.value, weight: weight?.value, bias: bias?.value, headDim: headDim, epsilon: epsilon)
-    return record([x] + [weight, bias].compactMap { $0 }, output) { gradient in
-      let gradients = groupNormGradients(
-        gradient, x: x.value, weight: weight?.value, statistics: statistics, headDim: headDim,
-        parameterGradients: [weight, bias].contains { $0?.requiresGradient == true })
-      return [gradients.input] + (weight == nil ? [] : [gradients.weight])
-        + (bias == nil ? [] : [gradients.bias])
-    }
-  }
+extension RecurrentDecay {
+  /// None or one.
+  var operands: [Operand] { operand.map { [$0] } ?? [] }
+}
 
-  /// See `Operations.tokenShiftDifference`. What lies `before` a segment is a constant.
-  public func tokenShiftDifference(
-    _ x: Variable, layout: SequenceLayout, before: Tensor? = nil
-  ) -> Variable {
-    record([x], Operations.tokenShiftDifference(x.value, layout: layout, before: before)) {
-      [tokenShiftDifferenceGradient($0, layout: layout)]
-    }
+extension RecurrentState {
+  /// The sums, and the normaliser where there is one.
+  var tensors: [Operand] { [sums] + (normalizer.map { [$0] } ?? []) }
+}
+
+extension RecurrentOutput {
+  /// Numerators and sums, and where outputs are normalised denominators and normaliser.
+  var tensors: [Operand] {
+    [numerator, final.sums] + [denominator, final.normalizer].compactMap { $0 }
   }
 }

@@ -2,6 +2,7 @@ import Corpus
 import Differentiation
 import Documents
 import Foundation
+import Models
 import Operations
 import Pipeline
 import Students
@@ -31,7 +32,7 @@ struct Benchmarks {
     let rate = matrixProductRate() / 1e9
     print(String(format: "matrix product 1024x576x1536            %8.1f GFLOP/s", rate))
     try hybridKernel()
-    deltaRuleKernel()
+    recurrentKernels()
     let suite = ModelBenchmarks(model: model, tokens: tokens, isQuick: isQuick, rate: rate)
     try suite.run()
     print("peak memory \(ProcessMemory.peakBytes >> 20) MiB")

@@ -14,3 +14,6 @@ func zeroPadding(_ layout: SequenceLayout, _ x: UnsafeMutablePointer<Float>, wid
 
 @inline(__always)
 func logarithm(_ x: Float) -> Float { logf(x) }
+
+@inline(__always)
+func exponential(_ x: Float) -> Float { expf(x) }

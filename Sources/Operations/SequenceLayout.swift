@@ -6,6 +6,7 @@ import TensorCore
 /// the same to attention: rows of one segment see each other, rows outside every segment are
 /// padding, take part in nothing and come out as zeros. No mask can leak what no loop visits.
 public struct SequenceLayout: Sendable, Equatable {
+  /// Rows that see each other: one sequence, or one document of it.
   public struct Segment: Sendable, Equatable {
     /// First row.
     public let start: Int
@@ -14,21 +15,25 @@ public struct SequenceLayout: Sendable, Equatable {
     /// Position of the first row, for rotary and learned positions.
     public let firstPosition: Int
 
+    /// A segment of `count` rows.
     public init(start: Int, count: Int, firstPosition: Int = 0) {
       self.start = start
       self.count = count
       self.firstPosition = firstPosition
     }
 
+    /// The rows of the segment.
     public var rows: Range<Int> { start..<start + count }
   }
 
+  /// Rows in all, padding included.
   public let rows: Int
   /// Disjoint, ascending.
   public let segments: [Segment]
   /// Position of every row; 0 for padding.
   public let positions: [Int32]
 
+  /// Segments in ascending order within so many rows.
   public init(rows: Int, segments: [Segment]) {
     var end = 0
     for segment in segments {
@@ -65,6 +70,7 @@ public struct SequenceLayout: Sendable, Equatable {
     }
   }
 
+  /// Whether a row lies outside every segment.
   public var hasPadding: Bool { segments.reduce(0) { $0 + $1.count } < rows }
 
   /// Rows outside every segment.

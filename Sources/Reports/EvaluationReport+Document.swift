@@ -5,7 +5,7 @@ import Results
 extension EvaluationReport {
   /// The name under which the held-out text stands among lm-eval's tasks. A task of this name
   /// takes its place.
-  public static let textTaskName = "heldout_text"
+  static let textTaskName = "heldout_text"
 
   /// `results.json`: the members of lm-eval 0.4.13 about the subject (the student, or the teacher
   /// evaluated alone), in lm-eval's order, so that its tools read them, and one member more,

@@ -64,7 +64,7 @@ extension EvaluationReport {
   }
 
   /// Whether the thresholds were kept; nil when there are none.
-  public var thresholdSentence: String? {
+  var thresholdSentence: String? {
     if verdicts.isEmpty { return nil }
     let missed = verdicts.filter { !$0.isKept }
     if missed.isEmpty {
@@ -77,7 +77,7 @@ extension EvaluationReport {
 
   /// What was left out of the tasks, and what was cut, so that no score stands for more than was
   /// measured; nil when every sample was scored whole.
-  public var sampleSentence: String? {
+  var sampleSentence: String? {
     let tasks = subject?.tasks ?? []
     let partial = tasks.filter { $0.samples < $0.availableSamples }.map {
       "\($0.name) \(Figures.count($0.samples)) of \(Figures.count($0.availableSamples))"
@@ -116,7 +116,7 @@ extension EvaluationReport {
 
   /// What perplexity does not show: whether anything that left the window can be named again. Of
   /// each kind of recall the longest context in which the teacher answers most queries.
-  public var recallSentence: String? {
+  var recallSentence: String? {
     guard let teacher = self[.teacher], let student = self[.student] else { return nil }
     func accuracy(_ variant: ModelVariant, like result: RecallResult) -> String? {
       self[variant]?.recall.first { $0.kind == result.kind && $0.length == result.length }

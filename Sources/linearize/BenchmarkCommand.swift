@@ -2,6 +2,7 @@ import ArgumentParser
 import Documents
 import Evaluation
 import Foundation
+import Models
 import Pipeline
 import Reports
 import Results

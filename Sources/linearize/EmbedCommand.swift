@@ -1,6 +1,7 @@
 import ArgumentParser
 import Documents
 import Foundation
+import Models
 import Pipeline
 import Results
 

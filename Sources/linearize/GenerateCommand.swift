@@ -1,6 +1,7 @@
 import ArgumentParser
 import Corpus
 import Documents
+import Models
 import Pipeline
 import Results
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Documents
+import Models
 import Pipeline
 
 struct InspectCommand: ParsableCommand {

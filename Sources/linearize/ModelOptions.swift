@@ -1,4 +1,5 @@
 import ArgumentParser
+import Models
 import Pipeline
 
 /// Which model: shared by the commands that run one.

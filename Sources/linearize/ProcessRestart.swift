@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Pipeline
 
 /// Starts this program over in the same process.

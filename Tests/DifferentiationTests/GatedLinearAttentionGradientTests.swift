@@ -14,7 +14,8 @@ private struct GatedBlock {
   /// Two documents with padding between them.
   static let layout = SequenceLayout(
     rows: rows, segments: [.init(start: 0, count: 3), .init(start: 4, count: 17)])
-  static let shape = GatedLinearAttentionShape(heads: heads, headDim: width / heads)
+  static let shape = RecurrentShape(
+    queryHeads: heads, keyDim: width / heads, scale: 1 / Float(width / heads).squareRoot())
   static let trained: [String: Shape] = [
     "share": [width], "offset": [width], "query": [width, width], "key": [width, width],
     "decay": [width, width], "decayBias": [width], "gate": [width, width], "normWeight": [width],
@@ -40,15 +41,16 @@ private struct GatedBlock {
     let shifted = tape.add(
       x, tape.scaleChannels(difference, by: p("share"), plus: p("offset")))
     let queries = tape.pointwise(tape.linear(shifted, p("query")), .tanh)
-    let keys = tape.normalizeHeads(tape.linear(shifted, p("key")), headDim: Self.shape.headDim)
+    let keys = tape.normalizeHeads(tape.linear(shifted, p("key")), headDim: Self.shape.keyDim)
     let decays = tape.pointwise(
       tape.add(tape.linear(shifted, p("decay")), bias: p("decayBias")), .boundedDecay)
     let balanced = tape.multiply(keys, tape.pointwise(decays, .oneMinusExp))
     let mixed = tape.gatedLinearAttention(
-      queries: queries, keys: balanced, values: shifted, logDecays: decays, shape: Self.shape,
-      layout: Self.layout)
+      queries: queries, keys: balanced, values: shifted, decay: .channel(decays), shape: Self.shape,
+      layout: Self.layout
+    ).numerator
     let normalized = tape.groupNorm(
-      mixed, weight: p("normWeight"), bias: p("normBias"), headDim: Self.shape.headDim,
+      mixed, weight: p("normWeight"), bias: p("normBias"), headDim: Self.shape.keyDim,
       epsilon: 0.125)
     let gate = tape.pointwise(tape.linear(x, p("gate")), .sigmoid)
     return tape.multiply(normalized, tape.add(gate, tape.pointwise(gate, .softplus)))
@@ -67,13 +69,13 @@ private struct GatedBlock {
     ).map(+)
     let queries = Naive.pointwise(linear(shifted, v["query"]!, inputs: width), .tanh)
     let keys = Naive.normalizedHeads(
-      linear(shifted, v["key"]!, inputs: width), headDim: Self.shape.headDim)
+      linear(shifted, v["key"]!, inputs: width), headDim: Self.shape.keyDim)
     let plain = linear(shifted, v["decay"]!, inputs: width)
     let decays = Naive.pointwise(
       plain.indices.map { plain[$0] + v["decayBias"]![$0 % width] }, .boundedDecay)
     let balanced = zip(keys, Naive.pointwise(decays, .oneMinusExp)).map(*)
     var mixed = [Double](repeating: 0, count: shifted.count)
-    let headDim = Self.shape.headDim
+    let headDim = Self.shape.keyDim
     for segment in Self.layout.segments {
       for head in 0..<Self.heads {
         let part = { (x: [Double]) in
@@ -82,9 +84,11 @@ private struct GatedBlock {
             heads: Self.heads, head: head)
         }
         let output = Naive.gatedLinearAttention(
-          queries: part(queries), keys: part(balanced), values: part(shifted),
-          logDecays: part(decays), headDim: headDim, scale: Double(Self.shape.scale)
-        ).output
+          NaiveGatedLinearAttention(
+            queries: part(queries), keys: part(balanced), values: part(shifted),
+            logDecays: part(decays)),
+          keyDim: headDim, valueDim: headDim, scale: Double(Self.shape.scale)
+        ).numerator
         for (index, value) in output.enumerated() {
           let row = segment.start + index / headDim
           mixed[row * width + head * headDim + index % headDim] = value

@@ -18,7 +18,7 @@ struct DeltaRuleGolden: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
   /// Relative RMS: rounding an exponent around −5 costs its exponential that much more.
   var tolerance: Double { name == "strong" ? 1e-4 : 1e-5 }
-  var shape: DeltaRuleShape { DeltaRuleShape(heads: heads, headDim: dim, scale: 0.75) }
+  var shape: RecurrentShape { RecurrentShape(queryHeads: heads, keyDim: dim, scale: 0.75) }
 
   private func uniform(_ operand: String, _ length: Int) -> [Double] {
     var generator = SeededGenerator(seed: UInt64(length), purpose: "delta-rule.\(name).\(operand)")
@@ -43,7 +43,7 @@ struct DeltaRuleGolden: Sendable, CustomTestStringConvertible {
       "writes": zip(kappa, uniform("writes", length)).map { $0 * $1 },
       "upstream": uniform("upstream", length).map { 2 * $0 - 1 },
     ]
-    return values.mapValues { Tensor($0.map(Float.init), [length, shape.width]) }
+    return values.mapValues { Tensor($0.map(Float.init), [length, shape.queryWidth]) }
   }
 }
 
@@ -57,17 +57,18 @@ struct DeltaRuleGolden: Sendable, CustomTestStringConvertible {
       let x = testCase.operands(length)
       let layout = SequenceLayout(length: length)
       let (output, saved) = deltaRule(
-        receptances: x["receptances"]!, logDecays: x["logDecays"]!, keys: x["keys"]!,
-        values: x["values"]!, removals: x["removals"]!, writes: x["writes"]!,
+        queries: x["receptances"]!, keys: x["keys"]!, values: x["values"]!,
+        removals: x["removals"]!, writes: x["writes"]!, decay: .channel(x["logDecays"]!),
         shape: testCase.shape, layout: layout)
       let gradients = deltaRuleGradients(
-        x["upstream"]!, receptances: x["receptances"]!, logDecays: x["logDecays"]!,
-        keys: x["keys"]!, values: x["values"]!, removals: x["removals"]!, writes: x["writes"]!,
-        saved: saved, shape: testCase.shape, layout: layout)
+        output: x["upstream"]!, queries: x["receptances"]!, keys: x["keys"]!,
+        values: x["values"]!, removals: x["removals"]!, writes: x["writes"]!,
+        decay: .channel(x["logDecays"]!), saved: try #require(saved), shape: testCase.shape,
+        layout: layout)
       for (name, found) in [
-        ("output", output), ("state", saved.finalStates),
-        ("gradient.receptances", gradients.receptances),
-        ("gradient.logDecays", gradients.logDecays), ("gradient.keys", gradients.keys),
+        ("output", output.numerator), ("state", output.final.sums),
+        ("gradient.receptances", gradients.queries),
+        ("gradient.logDecays", try #require(gradients.decay)), ("gradient.keys", gradients.keys),
         ("gradient.values", gradients.values), ("gradient.removals", gradients.removals),
         ("gradient.writes", gradients.writes),
       ] {
@@ -84,23 +85,27 @@ struct DeltaRuleGolden: Sendable, CustomTestStringConvertible {
     let golden = try Golden("delta-rule/\(testCase.name)")
     for length in testCase.lengths {
       let x = testCase.operands(length)
-      let width = testCase.shape.width
-      var state = DeltaRuleState(testCase.shape)
+      let width = testCase.shape.queryWidth
+      var state = RecurrentState(emptyFor: testCase.shape)
       var output: [Float] = []
       for token in 0..<length {
         let row = x.mapValues {
           Tensor(Array($0.elements[token * width..<(token + 1) * width]), [1, width])
         }
-        output +=
-          state.advance(
-            receptances: row["receptances"]!, logDecays: row["logDecays"]!, keys: row["keys"]!,
-            values: row["values"]!, removals: row["removals"]!, writes: row["writes"]!
-          ).elements
+        let (result, _) = deltaRule(
+          queries: row["receptances"]!, keys: row["keys"]!, values: row["values"]!,
+          removals: row["removals"]!, writes: row["writes"]!, decay: .channel(row["logDecays"]!),
+          shape: testCase.shape,
+          layout: SequenceLayout(
+            rows: 1, segments: [.init(start: 0, count: 1, firstPosition: token)]),
+          initial: state, savesForGradients: false)
+        state = result.final
+        output += result.numerator.elements
       }
       #expect(
         relativeRMS(output, try golden.expected("\(length).output")) < testCase.tolerance)
       #expect(
-        relativeRMS(state.states.elements, try golden.expected("\(length).state"))
+        relativeRMS(state.sums.elements, try golden.expected("\(length).state"))
           < testCase.tolerance)
     }
   }

@@ -12,23 +12,20 @@ import Testing
     arguments: ["mixed", "fast"], lengths)
   func recurrence(decays: String, length: Int) throws {
     let golden = try Golden("gated/\(decays)-\(length)")
-    let shape = GatedLinearAttentionShape(heads: 2, headDim: 6)
+    let shape = RecurrentShape(queryHeads: 2, keyDim: 6, scale: 1 / Float(6).squareRoot())
     let layout = SequenceLayout(length: length)
     let names = ["queries", "keys", "values", "logDecays"]
     let inputs = try names.map { try golden[$0] }
-    let output = gatedLinearAttention(
-      queries: inputs[0], keys: inputs[1], values: inputs[2], logDecays: inputs[3], shape: shape,
-      layout: layout)
-    #expect(relativeRMS(output.elements, try golden.expected("output")) < 2e-6)
-    var state = GatedLinearAttentionState(shape)
-    let recurrent = state.advance(
-      queries: inputs[0], keys: inputs[1], values: inputs[2], logDecays: inputs[3])
-    #expect(recurrent.elements == output.elements)
-    #expect(relativeRMS(state.states.elements, try golden.expected("state")) < 2e-6)
+    let result = gatedLinearAttention(
+      queries: inputs[0], keys: inputs[1], values: inputs[2], decay: .channel(inputs[3]),
+      shape: shape, layout: layout)
+    #expect(relativeRMS(result.numerator.elements, try golden.expected("output")) < 2e-6)
+    #expect(relativeRMS(result.final.sums.elements, try golden.expected("state")) < 2e-6)
     let found = gatedLinearAttentionGradients(
-      try golden["upstream"], queries: inputs[0], keys: inputs[1], values: inputs[2],
-      logDecays: inputs[3], shape: shape, layout: layout)
-    for (name, gradient) in zip(names, [found.queries, found.keys, found.values, found.logDecays]) {
+      numerator: try golden["upstream"], queries: inputs[0], keys: inputs[1], values: inputs[2],
+      decay: .channel(inputs[3]), shape: shape, layout: layout)
+    let gradients = [found.queries, found.keys, found.values, try #require(found.decay)]
+    for (name, gradient) in zip(names, gradients) {
       let expected = try golden.expected("gradient.\(name)")
       #expect(relativeRMS(gradient.elements, expected) < 4e-6, "\(name)")
     }

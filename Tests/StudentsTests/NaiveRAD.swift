@@ -81,11 +81,13 @@ struct NaiveRAD: NaiveTwin {
     if isBalanced { keys = zip(keys, logDecays).map { $0 * (1 - exp($1)) } }
     let outputs = heads { column in
       Naive.gatedLinearAttention(
-        queries: column(queries), keys: column(late(keys)),
-        values: column(late(repeated(projected(mixed[2], .values)))),
-        logDecays: column(late(logDecays)),
-        headDim: attention.headDim, scale: 1 / Double(attention.headDim).squareRoot()
-      ).output
+        NaiveGatedLinearAttention(
+          queries: column(queries), keys: column(late(keys)),
+          values: column(late(repeated(projected(mixed[2], .values)))),
+          logDecays: column(late(logDecays))),
+        keyDim: attention.headDim, valueDim: attention.headDim,
+        scale: 1 / Double(attention.headDim).squareRoot()
+      ).numerator
     }
     return gated(hasGroupNorm ? normalized(outputs) : outputs, mixed[4])
   }
@@ -115,10 +117,9 @@ struct NaiveRAD: NaiveTwin {
     let outputs = heads { column in
       Naive.deltaRule(
         NaiveDeltaRule(
-          receptances: column(queries), logDecays: column(late(decays)),
-          keys: column(late(written)), values: column(late(values)),
-          removals: column(late(directions)).map { -$0 },
-          writes: column(late(zip(directions, rates).map(*)))), headDim: d,
+          queries: column(queries), logDecays: column(late(decays)), keys: column(late(written)),
+          values: column(late(values)), removals: column(late(directions)).map { -$0 },
+          writes: column(late(zip(directions, rates).map(*)))), keyDim: d, valueDim: d,
         scale: hasGroupNorm ? 1 : 1 / Double(d).squareRoot()
       ).output
     }

@@ -27,7 +27,7 @@ public struct HDF5Attributes: Sendable {
   private let owner: HDF5Dataset?
 
   /// Beyond this a value does not fit the object's header; write a dataset instead.
-  public static let maximumBytes = 60_000
+  static let maximumBytes = 60_000
 
   init(file: HDF5File, object: String?, handle: HDF5Handle?, owner: HDF5Dataset? = nil) {
     self.file = file

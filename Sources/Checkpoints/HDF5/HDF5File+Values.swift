@@ -119,7 +119,7 @@ extension HDF5File {
   /// All elements of a dataset of 64-bit integers, in row-major order.
   ///
   /// - Throws: `HDF5Error` when there is no such dataset or it holds something else.
-  public func int64s(_ name: String) throws -> [Int64] {
+  func int64s(_ name: String) throws -> [Int64] {
     try elements(name, of: .int64, filledWith: 0)
   }
 

@@ -5,7 +5,7 @@ import TensorCore
 // A whole model in one HDF5 file: datasets under Hugging Face's names.
 extension ModelSource {
   /// Attribute of the file with the text of `config.json`.
-  public static let configurationAttribute = "configuration"
+  static let configurationAttribute = "configuration"
   /// Datasets of text that are no weights: the tokenizer's files.
   static let documentNames = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
 

@@ -4,7 +4,7 @@ import Foundation
 /// Why data cannot be used.
 public struct DatasetError: ExitCoded, Equatable, CustomStringConvertible {
   /// At most this many bad lines are reported at once.
-  public static let reportedLines = 20
+  static let reportedLines = 20
 
   /// 65 for malformed data, 66 for a missing file, 74 for one that cannot be read.
   public let exitCode: ExitCode

@@ -43,7 +43,7 @@ public struct PackedSequence: Sendable, Equatable {
   public var targets: [Int32] { shifted(labels, within: segments) }
 
   /// Positions that have a target.
-  public var targetCount: Int {
+  var targetCount: Int {
     segments.reduce(0) { count, segment in
       count + labels[segment.range].dropFirst().count { $0 != Self.ignoredLabel }
     }

@@ -37,16 +37,16 @@ public struct EncodedDocument: Sendable, Equatable {
 }
 
 /// Makes sequences out of documents, in their order.
-public struct SequencePacker {
+struct SequencePacker {
   /// How sequences are made.
-  public let specification: PackingSpecification
+  let specification: PackingSpecification
   private let paddingToken: Int32
   /// The sequences that are finished.
-  public private(set) var sequences: [PackedSequence] = []
+  private(set) var sequences: [PackedSequence] = []
   /// Sequences left out because nothing would be learned from them.
-  public private(set) var unlabelledSequences = 0
+  private(set) var unlabelledSequences = 0
   /// Tokens that came into no sequence: the last remainder, and what was truncated.
-  public private(set) var droppedTokens = 0
+  private(set) var droppedTokens = 0
 
   private var tokens: [Int32] = []
   private var labels: [Int32] = []
@@ -55,18 +55,18 @@ public struct SequencePacker {
   private var used = 0
 
   /// - Parameter paddingToken: fills what no document does; no segment covers it.
-  public init(_ specification: PackingSpecification, paddingToken: Int32) {
+  init(_ specification: PackingSpecification, paddingToken: Int32) {
     self.specification = specification
     self.paddingToken = paddingToken
   }
 
   /// Whether the budget is used up; what is appended then is dropped.
-  public var isFull: Bool { sequences.count >= specification.budget }
+  var isFull: Bool { sequences.count >= specification.budget }
 
   /// Adds one document.
   ///
   /// - Throws: `DatasetError` when the specification refuses one of this length.
-  public mutating func append(_ document: EncodedDocument) throws {
+  mutating func append(_ document: EncodedDocument) throws {
     if specification.packing == .oneDocument { return try appendAlone(document) }
     tokens += document.tokens
     labels += document.labels
@@ -81,7 +81,7 @@ public struct SequencePacker {
   }
 
   /// Ends the last sequence.
-  public mutating func finish() {
+  mutating func finish() {
     let rest = tokens.count - used
     if rest > 0, specification.lastRemainder == .padded, !isFull {
       emit(rest)

@@ -8,9 +8,9 @@ import Transformers
 /// (arXiv 2510.05901, 2309.17453).
 public struct AblatedDecoders {
   /// Window of the untrained teacher beside a student that has none, in tokens.
-  public static let windowBesidePureLinear = 64
+  static let windowBesidePureLinear = 64
   /// Attention sinks of the untrained teacher beside a student that has none (arXiv 2309.17453).
-  public static let sinksBesideNone = 4
+  static let sinksBesideNone = 4
 
   /// One decoder beside teacher and student.
   public struct Row {

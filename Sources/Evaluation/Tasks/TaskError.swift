@@ -4,7 +4,7 @@ import Documents
 /// Why a task cannot be scored. Nothing is skipped or guessed in its place.
 public struct TaskError: ExitCoded, Equatable, CustomStringConvertible {
   /// At most this many bad rows are reported at once.
-  public static let reportedRows = 20
+  static let reportedRows = 20
 
   public let exitCode: ExitCode
   public let description: String

@@ -52,7 +52,9 @@ public enum AttentionWeightFloor: String, Sendable, CaseIterable {
 
 /// Gradients of `attentionWeightCrossEntropy`, already times its weight.
 public struct AttentionWeightGradients: Sendable {
+  /// For the features of queries, `[tokens, queryHeads * featureDim]`.
   public var queryFeatures: Tensor
+  /// For the features of keys, `[tokens, queryHeads * featureDim]`.
   public var keyFeatures: Tensor
   /// For the logits, `[queryHeads]`.
   public var windowFactors: Tensor

@@ -1,105 +1,69 @@
-import CVectorKernels
 import TensorCore
 
-/// The recurrent form of `deltaRule` over one sequence: one matrix a head, whatever the number of
-/// tokens seen.
+/// Square heads of a delta rule, each with keys of its own.
+public struct DeltaRuleShape: Sendable, Equatable {
+  public let heads: Int
+  public let headDim: Int
+  /// Multiplies outputs.
+  public let scale: Float
+
+  public init(heads: Int, headDim: Int, scale: Float = 1) {
+    self.heads = heads
+    self.headDim = headDim
+    self.scale = scale
+  }
+
+  public var recurrent: RecurrentShape {
+    RecurrentShape(queryHeads: heads, keyDim: headDim, scale: scale)
+  }
+}
+
+/// The state of `deltaRule` over one sequence, with its position.
 public struct DeltaRuleState: Sendable {
   public let shape: DeltaRuleShape
   /// Tokens seen.
   public private(set) var position = 0
-  /// `P` after the last of them, `[heads, headDim, headDim]`.
-  public private(set) var states: Tensor
+  private var state: RecurrentState<Tensor>
 
   public init(_ shape: DeltaRuleShape) {
     self.shape = shape
-    states = Tensor(zeros: [shape.heads, shape.headDim, shape.headDim])
+    state = RecurrentState(emptyFor: shape.recurrent)
   }
 
   /// A state as `position` and `states` of another say.
   init(_ shape: DeltaRuleShape, position: Int, states: Tensor) {
     self.shape = shape
     self.position = position
-    self.states = states
+    state = RecurrentState(
+      sums: states.reshaped([1, shape.heads, shape.headDim, shape.headDim]))
   }
 
-  /// The same state to be advanced otherwise; storage is copied now and not when one of the two
-  /// is advanced.
-  public func copied() -> DeltaRuleState {
-    var copy = self
-    copy.states = Tensor(uninitialized: states.shape)
-    copy.states.withMutablePointer { target in
-      states.withPointer { target.update(from: $0, count: states.count) }
-    }
-    return copy
+  /// Of every head, `[heads, headDim, headDim]`.
+  public var states: Tensor {
+    state.sums.reshaped([shape.heads, shape.headDim, shape.headDim])
   }
+
+  /// The same state to be advanced otherwise.
+  public func copied() -> DeltaRuleState { self }
 
   /// Bytes of all heads' states.
-  public var bytes: Int { states.count * MemoryLayout<Float>.stride }
+  public var bytes: Int { state.sums.count * MemoryLayout<Float>.stride }
 
   /// Outputs of the next tokens; shapes as in `deltaRule`, without padding.
   public mutating func advance(
     receptances: Tensor, logDecays: Tensor, keys: Tensor, values: Tensor, removals: Tensor,
     writes: Tensor
   ) -> Tensor {
-    let shape = shape
     let tokens = receptances.shape[0]
-    let operands = DeltaRuleOperands(
-      receptances: receptances, logDecays: logDecays, keys: keys, values: values,
-      removals: removals, writes: writes)
-    operands.check(shape, rows: tokens)
-    var output = Tensor(uninitialized: [tokens, shape.width])
-    if tokens == 0 { return output }
-    // Chunks end where those of the parallel form end, so that both sum in the same order.
-    let length = DeltaRuleShape.chunkLength
-    var ends = [min(tokens, length - position % length)]
-    while ends.last! < tokens { ends.append(min(tokens, ends.last! + length)) }
-    withMutablePointers(&output, &states) { output, states in
-      operands.withHeads(shape, SequenceLayout(length: tokens)) { head, _, slot in
-        let state = states + slot * shape.stateCount
-        let output = output + slot * shape.headDim
-        DeltaRuleChunk.withScratch(shape.headDim) { scratch in
-          var start = 0
-          for end in ends {
-            let target = output + start * shape.width
-            if end - start == 1 {
-              head.step(start, state: state, output: target, reading: scratch)
-            } else {
-              DeltaRuleChunk(head, start..<end, scratch).forward(
-                state: state, output: target, readings: nil)
-            }
-            start = end
-          }
-        }
-      }
-    }
+    if tokens == 0 { return receptances }
+    let (result, _) = deltaRule(
+      queries: receptances, keys: keys, values: values, removals: removals, writes: writes,
+      decay: .channel(logDecays), shape: shape.recurrent,
+      layout: SequenceLayout(
+        rows: tokens, segments: [.init(start: 0, count: tokens, firstPosition: position)]),
+      initial: state, savesForGradients: false)
+    state = result.final
     position += tokens
-    return output
-  }
-}
-
-extension DeltaRuleHead {
-  /// One token by the recurrence, row by row of the state.
-  ///
-  /// - Parameter reading: scratch, `[headDim]`.
-  func step(
-    _ token: Int, state: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>,
-    reading: UnsafeMutablePointer<Float>
-  ) {
-    let d = shape.headDim
-    let row = token * shape.width
-    reading.update(repeating: 0, count: d)
-    for index in 0..<d {
-      vk_add_scaled(reading, state + index * d, removals[row + index], d)
-    }
-    output.update(repeating: 0, count: d)
-    let decays = reading + d
-    vk_exp(logDecays + row, decays, d)
-    for index in 0..<d {
-      let line = state + index * d
-      vk_scale(line, line, decays[index], d)
-      vk_add_scaled(line, reading, writes[row + index], d)
-      vk_add_scaled(line, values + row, keys[row + index], d)
-      vk_add_scaled(output, line, shape.scale * receptances[row + index], d)
-    }
+    return result.numerator
   }
 }

@@ -30,9 +30,12 @@ public struct DistillationLosses: Sendable {
 
 /// Factors of the gradients of the **sums** of both losses.
 public struct DistillationScales: Sendable {
+  /// Factor of the sum of divergences.
   public var divergence: Float
+  /// Factor of the sum of cross-entropies.
   public var crossEntropy: Float
 
+  /// A factor for each of the two losses.
   public init(divergence: Float, crossEntropy: Float) {
     self.divergence = divergence
     self.crossEntropy = crossEntropy

@@ -14,8 +14,10 @@ public struct TruncatedDistributions: Sendable {
   /// What the other tokens have together, `[rows, 1]`.
   public var remainingMass: Tensor
 
+  /// The number of distributions.
   public var rows: Int { remainingMass.shape[0] }
 
+  /// Distributions of `count` tokens each, row after row.
   public init(count: Int, ids: [Int32], logProbabilities: Tensor, remainingMass: Tensor) {
     let rows = remainingMass.shape[0]
     precondition(

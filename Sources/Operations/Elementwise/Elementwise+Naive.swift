@@ -1,6 +1,7 @@
 import RealModule
 
 extension Naive {
+  /// The activation of every element.
   public static func activated<T: Real>(_ x: [T], _ activation: Activation) -> [T] {
     x.map { x in
       switch activation {
@@ -13,12 +14,14 @@ extension Naive {
     }
   }
 
+  /// `silu(gate) * up` of every element.
   public static func siluMultiply<T: Real>(gate: [T], up: [T]) -> [T] {
     zip(activated(gate, .silu), up).map { $0 * $1 }
   }
 }
 
 extension Naive {
+  /// The function of every element.
   public static func pointwise<T: Real>(_ x: [T], _ function: PointwiseFunction) -> [T] {
     x.map { x in
       switch function {
@@ -32,10 +35,12 @@ extension Naive {
     }
   }
 
+  /// `x * factors + bias`, column by column of rows as wide as the factors.
   public static func scaledChannels<T: Real>(_ x: [T], by factors: [T], plus bias: [T]) -> [T] {
     x.indices.map { x[$0] * factors[$0 % factors.count] + bias[$0 % factors.count] }
   }
 
+  /// Every head divided by its length plus 1e-12.
   public static func normalizedHeads<T: Real>(_ x: [T], headDim: Int) -> [T] {
     stride(from: 0, to: x.count, by: headDim).flatMap { start in
       let head = x[start..<start + headDim]

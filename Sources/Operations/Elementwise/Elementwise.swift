@@ -26,6 +26,7 @@ public func accumulate(_ addend: Tensor, scaledBy factor: Float = 1, into total:
   }
 }
 
+/// `factor * x`.
 public func scaled(_ x: Tensor, by factor: Float) -> Tensor {
   var result = Tensor(uninitialized: x.shape)
   result.withMutablePointer { result in
@@ -119,6 +120,7 @@ public enum Activation: String, Sendable, CaseIterable {
   }
 }
 
+/// The activation of every element.
 public func activated(_ x: Tensor, _ activation: Activation) -> Tensor {
   var result = Tensor(uninitialized: x.shape)
   result.withMutablePointer { result in
@@ -131,6 +133,7 @@ public func activated(_ x: Tensor, _ activation: Activation) -> Tensor {
   return result
 }
 
+/// The gradient of `activated` for its input `x`.
 public func activationGradient(_ gradient: Tensor, x: Tensor, _ activation: Activation) -> Tensor {
   var result = Tensor(uninitialized: x.shape)
   result.withMutablePointer { result in
@@ -164,6 +167,7 @@ public func siluMultiply(gate: Tensor, up: Tensor) -> Tensor {
   return result
 }
 
+/// The gradients of `siluMultiply` for its two factors.
 public func siluMultiplyGradients(_ gradient: Tensor, gate: Tensor, up: Tensor) -> (
   gate: Tensor, up: Tensor
 ) {

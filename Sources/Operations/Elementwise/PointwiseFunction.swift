@@ -63,6 +63,7 @@ public enum PointwiseFunction: String, Sendable, CaseIterable {
 
 private let grain = 1 << 14
 
+/// The function of every element.
 public func pointwise(_ x: Tensor, _ function: PointwiseFunction) -> Tensor {
   let count = x.count
   var result = Tensor(uninitialized: x.shape)

@@ -11,6 +11,7 @@ public struct CosineFeatures: RowFeatures, Equatable {
   /// `N`, in tokens.
   public let maximumLength: Int
 
+  /// Features for sequences of at most so many tokens.
   public init(maximumLength: Int) {
     precondition(maximumLength > 0, "a maximum length of \(maximumLength)")
     self.maximumLength = maximumLength

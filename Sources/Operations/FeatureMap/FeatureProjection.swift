@@ -4,15 +4,18 @@ import TensorCore
 /// Heads of a feature map: query head `h` projects head `h / group` of its input with its own
 /// matrix, so that keys shared by a group still have one map a query head.
 public struct FeatureProjectionShape: Sendable, Equatable {
+  /// Maps of the layer: one a query head.
   public let queryHeads: Int
   /// Heads of the input: the query heads, or the key heads.
   public let inputHeads: Int
+  /// Coordinates of a head of the input.
   public let headDim: Int
   /// Width of the projection, `f`.
   public let projectionDim: Int
   /// `u = x W + b + x`; needs `projectionDim == headDim`.
   public let skipConnection: Bool
 
+  /// The projections of a layer's queries or keys.
   public init(
     queryHeads: Int, inputHeads: Int, headDim: Int, projectionDim: Int, skipConnection: Bool = false
   ) {

@@ -14,14 +14,18 @@ import TensorCore
 public struct RandomFeatures: Sendable {
   /// `ω`, `[count, dim]`, the same for every head of a layer.
   public let directions: Tensor
+  /// Factor of the query-key products that the features stand for.
   public let scale: Float
+  /// `ε`, added to every exponential, so that no row of weights is empty.
   public let epsilon: Float
   /// `c` of the keys. An exponent is at most `|ω_r|²/2`; shifted, at most 60.
   public let keyShift: Float
 
+  /// The number of random directions, and of features.
   public var count: Int { directions.shape[0] }
   var dim: Int { directions.shape[1] }
 
+  /// Features along the given directions, `[count, dim]`.
   public init(directions: Tensor, scale: Float, epsilon: Float) {
     self.directions = directions
     self.scale = scale

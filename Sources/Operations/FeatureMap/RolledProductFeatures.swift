@@ -7,6 +7,7 @@ public struct RolledProductFeatures: RowFeatures, Equatable {
   /// `ν`.
   public let distances: Int
 
+  /// Products with neighbours up to so far away.
   public init(distances: Int) {
     precondition(distances > 0, "\(distances) distances")
     self.distances = distances

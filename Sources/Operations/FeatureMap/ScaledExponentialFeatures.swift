@@ -7,10 +7,12 @@ import TensorCore
 /// Exponents above 34 count as 34: then no product of two features, summed over heads of 128 and
 /// a million keys, overflows.
 public struct ScaledExponentialFeatures: RowFeatures, Equatable {
+  /// `t`, which multiplies coordinates.
   public let temperature: Float
   static let largestExponent = 34.0
   private let largest: Float
 
+  /// The map of a temperature.
   public init(temperature: Float) {
     self.temperature = temperature
     largest = Float(exp(Self.largestExponent))

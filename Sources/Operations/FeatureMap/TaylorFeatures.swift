@@ -9,8 +9,10 @@ import TensorCore
 /// of dimension `1 + dim + dim (dim + 1) / 2`: 153 for 16 coordinates, 2145 for 64. The product is
 /// at least 1/2, but grows with `s` only from −1 on.
 public struct TaylorFeatures: RowFeatures, Equatable {
+  /// Factor of the query-key products that the features stand for.
   public let scale: Float
 
+  /// The map for products of a scale.
   public init(scale: Float) { self.scale = scale }
 
   public func featureDim(of dim: Int) -> Int { 1 + dim + dim * (dim + 1) / 2 }

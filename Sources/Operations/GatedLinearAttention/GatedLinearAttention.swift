@@ -1,137 +1,150 @@
 import TensorCore
 
-/// Heads of a gated linear attention. Every operand is `[tokens, heads * headDim]`.
-public struct GatedLinearAttentionShape: Sendable, Equatable {
-  public let heads: Int
-  public let headDim: Int
-  /// Factor of the outputs; `1/sqrt(headDim)` unless given.
-  public let scale: Float
-
-  public init(heads: Int, headDim: Int, scale: Float? = nil) {
-    precondition(heads > 0 && headDim > 0, "\(heads) heads of \(headDim)")
-    self.heads = heads
-    self.headDim = headDim
-    self.scale = scale ?? 1 / Float(headDim).squareRoot()
-  }
-
-  public var width: Int { heads * headDim }
-
-  func check(_ operands: Tensor..., rows: Int) {
-    for operand in operands {
-      precondition(operand.shape == [rows, width], "\(operand.shape) for \(self), \(rows) rows")
-    }
-  }
-}
-
-/// Causal linear attention whose state forgets, at a rate of its own for every key channel and
-/// token: gated linear attention (arXiv 2312.06635, section 4), the kernel of RWKV-6 (arXiv
-/// 2404.05892) without its bonus, as RAD-RWKV6 uses it (RADLADS, arXiv 2505.03005). Per head,
-/// with `S_0 = 0` at the start of every segment,
+/// Causal linear attention whose state may forget: gated linear attention (arXiv 2312.06635,
+/// section 4), of which linear attention (arXiv 2006.16236), retention's fixed decay (arXiv
+/// 2307.08621) and the kernel of RWKV-6 (arXiv 2404.05892) without its bonus are cases. Per head,
+/// with a state `S` and, where outputs are normalised, `z`,
 ///
-///     S_t = diag(e^{g_t}) S_{t−1} + k_tᵀ v_t
-///     o_t = scale q_t S_t
+///     S_t = diag(e^{g_t}) S_{t−1} + k_tᵀ v_t        z_t = e^{g_t} ⊙ z_{t−1} + k_t
+///     N_t = scale q_t S_t                           D_t = scale q_t·z_t
 ///
-/// Computed in chunks of 16 tokens: with `Λ_ij = e^{g_{j+1}} … e^{g_i}`, a product over the tokens
-/// between, and `S` the state before the chunk,
+/// Bidirectional attention, which has no decay, sees the last state in every row.
 ///
-///     o_i = scale (Σ_{j≤i} (q_i·(Λ_ij ⊙ k_j)) v_j + (q_i ⊙ Λ_i0) S)
+/// Computed in chunks: with `Λ_ij = e^{g_{j+1}} … e^{g_i}`, a product over the tokens between, and
+/// `S` the state before the chunk,
 ///
-/// No factor is above 1, so that nothing overflows however fast the decay. Products and not
-/// exponents of differences of sums: a sum of 16 decays of −5 is rounded by 4e-6, which would be
-/// the relative error of its exponential.
+///     N_i = scale (Σ_{j≤i} (q_i·(Λ_ij ⊙ k_j)) v_j + (q_i ⊙ Λ_i0) S)
+///
+/// With a decay of every channel's own the products are formed pair by pair, 16 tokens at a time;
+/// else `Λ_ij` is a number, and they are a matrix product, 64 tokens at a time. No factor is above
+/// 1, so that nothing overflows however fast the decay. Products and not exponents of differences
+/// of sums: a sum of 16 decays of −5 is rounded by 4e-6, which would be the relative error of its
+/// exponential. One token that continues a sequence is computed by the recurrence.
 ///
 /// - Parameters:
-///   - queries, keys, values: `[tokens, heads * headDim]`.
-///   - logDecays: `g`, `[tokens, heads * headDim]`, at most 0.
-/// - Returns: `[tokens, heads * headDim]`, zero on padding.
+///   - queries: `[tokens, queryHeads * keyDim]`, features where there is a feature map.
+///   - keys: `[tokens, keyHeads * keyDim]`.
+///   - values: `[tokens, valueHeads * valueDim]`.
+///   - layout: where a segment continues a sequence from `initial`, its `firstPosition` says at
+///     which position.
+///   - initial: the state before every segment; nil where all begin.
+///   - isNormalized: whether there are denominators, and a normaliser in the states.
+///   - isCausal: false for bidirectional attention, without decay.
 public func gatedLinearAttention(
-  queries: Tensor, keys: Tensor, values: Tensor, logDecays: Tensor,
-  shape: GatedLinearAttentionShape, layout: SequenceLayout
-) -> Tensor {
-  shape.check(queries, keys, values, logDecays, rows: layout.rows)
-  var output = Tensor(uninitialized: queries.shape)
-  output.withMutablePointer { output in
-    zeroPadding(layout, output, width: shape.width)
-    let operands = GatedOperands(
-      queries: queries, keys: keys, values: values, logDecays: logDecays)
-    operands.withHeads(shape: shape, layout: layout) { head, offset in
-      var state = Tensor(zeros: [shape.headDim, shape.headDim])
-      state.withMutablePointer {
-        head.forward(state: $0, firstPosition: 0, output: output + offset)
-      }
+  queries: Tensor, keys: Tensor, values: Tensor, decay: RecurrentDecay<Tensor>,
+  shape: RecurrentShape, layout: SequenceLayout, initial: RecurrentState<Tensor>? = nil,
+  isNormalized: Bool = false, isCausal: Bool = true
+) -> RecurrentOutput<Tensor> {
+  let operands = GatedOperands(
+    queries: queries, keys: keys, values: values, decay: decay, initial: initial,
+    isNormalized: isNormalized, isCausal: isCausal, shape: shape, layout: layout)
+  let (segments, heads) = (layout.segments.count, shape.queryHeads)
+  var results = [
+    Tensor(uninitialized: [layout.rows, shape.outputWidth]),
+    Tensor(uninitialized: [segments, heads, shape.keyDim, shape.valueDim]),
+  ]
+  if isNormalized {
+    results += [
+      Tensor(uninitialized: [layout.rows, heads]),
+      Tensor(uninitialized: [segments, heads, shape.keyDim]),
+    ]
+  }
+  withMutablePointers(of: &results) { results in
+    zeroPadding(layout, results[0], width: shape.outputWidth)
+    if isNormalized { zeroPadding(layout, results[2], width: shape.queryHeads) }
+    operands.withHeads { head, place in
+      let state = GatedState(
+        sums: results[1] + place.slot * shape.stateCount,
+        normalizer: isNormalized ? results[3] + place.slot * shape.keyDim : nil)
+      head.forward(
+        state: state, numerator: place.rows(results[0], dim: shape.valueDim),
+        denominator: isNormalized ? place.rows(results[2], dim: 1) : nil)
     }
   }
-  return output
+  return RecurrentOutput(
+    numerator: results[0], denominator: isNormalized ? results[2] : nil,
+    final: RecurrentState(sums: results[1], normalizer: isNormalized ? results[3] : nil))
 }
 
+/// The operands of all heads, checked.
 struct GatedOperands {
-  let queries, keys, values, logDecays: Tensor
+  let queries, keys, values: Tensor
+  let decay: RecurrentDecay<Tensor>
+  let initial: RecurrentState<Tensor>?
+  let isNormalized, isCausal: Bool
+  let shape: RecurrentShape
+  let layout: SequenceLayout
 
-  /// Runs `body` for every head of every segment, in parallel; `offset` is that of the head's
-  /// first element.
-  func withHeads(
-    shape: GatedLinearAttentionShape, layout: SequenceLayout,
-    _ body: (_ head: GatedHead, _ offset: Int) -> Void
+  init(
+    queries: Tensor, keys: Tensor, values: Tensor, decay: RecurrentDecay<Tensor>,
+    initial: RecurrentState<Tensor>?, isNormalized: Bool, isCausal: Bool, shape: RecurrentShape,
+    layout: SequenceLayout
   ) {
-    withPointers(queries, keys, values, logDecays, logDecays) { queries, keys, values, g, _ in
-      WorkerPool.shared.parallel(layout.segments.count * shape.heads) { task in
-        let segment = layout.segments[task / shape.heads]
-        let offset = segment.start * shape.width + task % shape.heads * shape.headDim
+    (self.queries, self.keys, self.values) = (queries, keys, values)
+    (self.decay, self.initial) = (decay, initial)
+    (self.isNormalized, self.isCausal) = (isNormalized, isCausal)
+    (self.shape, self.layout) = (shape, layout)
+    shape.check(queries: queries, keys: keys, values: values, rows: layout.rows)
+    decay.check(shape, rows: layout.rows)
+    initial?.check(shape, segments: layout.segments.count, isNormalized: isNormalized)
+    if case .none = decay { return }
+    precondition(isCausal, "attention that sees later tokens cannot forget earlier ones")
+  }
+
+  /// Runs `body` for every head of every segment, in parallel.
+  func withHeads(_ body: (_ head: GatedHead, _ place: HeadPlace) -> Void) {
+    var tensors = [queries, keys, values]
+    let decayIndex = tensors.count
+    if let operand = decay.operand { tensors.append(operand) }
+    let initialIndex = tensors.count
+    if let initial { tensors += [initial.sums] + (initial.normalizer.map { [$0] } ?? []) }
+    let (shape, heads) = (shape, shape.queryHeads)
+    withPointers(of: tensors) { pointers in
+      WorkerPool.shared.parallel(layout.segments.count * heads) { task in
+        let segment = layout.segments[task / heads]
+        let place = HeadPlace(
+          slot: task, head: task % heads, heads: heads, firstRow: segment.start)
+        let rows = { (index: Int, heads: Int, dim: Int) in
+          HeadRows(
+            pointers[index], heads: heads, dim: dim, queryHead: place.head, of: shape.queryHeads,
+            firstRow: segment.start)
+        }
+        var before: (sums: UnsafePointer<Float>, normalizer: UnsafePointer<Float>?)?
+        if initial != nil {
+          before = (
+            pointers[initialIndex] + task * shape.stateCount,
+            isNormalized ? pointers[initialIndex + 1] + task * shape.keyDim : nil
+          )
+        }
         body(
           GatedHead(
-            shape: shape, count: segment.count, queries: queries + offset, keys: keys + offset,
-            values: values + offset, logDecays: g + offset),
-          offset)
+            keyDim: shape.keyDim, valueDim: shape.valueDim, scale: shape.scale,
+            count: segment.count, firstPosition: initial == nil ? 0 : segment.firstPosition,
+            queries: rows(0, heads, shape.keyDim), keys: rows(1, shape.keyHeads, shape.keyDim),
+            values: rows(2, shape.valueHeads, shape.valueDim),
+            decay: HeadDecay(
+              decay, decay.operand == nil ? nil : pointers[decayIndex], shape: shape,
+              head: place.head, firstRow: segment.start),
+            isCausal: isCausal, initialSums: before?.sums, initialNormalizer: before?.normalizer),
+          place)
       }
     }
   }
 }
 
-/// Consecutive rows of one head, `shape.width` apart.
-struct GatedHead {
-  let shape: GatedLinearAttentionShape
-  /// Rows.
-  let count: Int
-  let queries, keys, values, logDecays: UnsafePointer<Float>
+/// Where one head of one segment stands among the results.
+struct HeadPlace {
+  /// Among the states.
+  let slot: Int
+  let head, heads: Int
+  let firstRow: Int
 
-  var d: Int { shape.headDim }
-  var stride: Int { shape.width }
-
-  /// Rows of every chunk. Chunks end where the position in the sequence is a multiple of their
-  /// length, so that a sequence fed in pieces is summed in the same order.
-  func chunks(firstPosition: Int = 0) -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var start = 0
-    while start < count {
-      let length = GatedChunk.length - (firstPosition + start) % GatedChunk.length
-      ranges.append(start..<min(count, start + length))
-      start = ranges.last!.upperBound
-    }
-    return ranges
+  /// - Parameter result: the first element of `[rows, heads * dim]`.
+  func rows(_ result: UnsafeMutablePointer<Float>, dim: Int) -> MutableHeadRows {
+    MutableHeadRows(result, heads: heads, dim: dim, head: head, firstRow: firstRow)
   }
 
-  /// Writes the outputs and leaves the state after the last row in `state`, `[headDim, headDim]`.
-  func forward(
-    state: UnsafeMutablePointer<Float>, firstPosition: Int, output: UnsafeMutablePointer<Float>
-  ) {
-    var scratch = Tensor(uninitialized: [GatedChunk.elements(d, keepsPairs: false)])
-    scratch.withMutablePointer { scratch in
-      let chunk = GatedChunk(scratch, d: d, keepsPairs: false)
-      for rows in chunks(firstPosition: firstPosition) {
-        chunk.prepareDecays(self, rows)
-        chunk.prepareQueries(self, rows)
-        chunk.prepareKeys(self, rows)
-        chunk.prepareProducts(self, rows)
-        let first = rows.lowerBound * stride
-        BLAS.multiply(
-          m: rows.count, n: d, k: rows.count, alpha: shape.scale,
-          Matrix(chunk.products, stride: GatedChunk.length),
-          Matrix(values + first, stride: stride), into: output + first, stride: stride)
-        BLAS.multiply(
-          m: rows.count, n: d, k: d, alpha: shape.scale, Matrix(chunk.decayedQueries, stride: d),
-          Matrix(state, stride: d), beta: 1, into: output + first, stride: stride)
-        chunk.advance(self, rows, state: state)
-      }
-    }
+  func rows(_ result: UnsafePointer<Float>, dim: Int) -> HeadRows {
+    HeadRows(result + (firstRow * heads + head) * dim, stride: heads * dim)
   }
 }

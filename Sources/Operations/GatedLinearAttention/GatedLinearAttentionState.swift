@@ -1,53 +1,69 @@
 import TensorCore
 
-/// The recurrent form of `gatedLinearAttention` over one sequence: one matrix a head, whose size
-/// does not depend on how many tokens it has seen.
-public struct GatedLinearAttentionState {
+/// Square heads of a gated linear attention, each with keys of its own.
+public struct GatedLinearAttentionShape: Sendable, Equatable {
+  public let heads: Int
+  public let headDim: Int
+  /// Factor of the outputs; `1/sqrt(headDim)` unless given.
+  public let scale: Float
+
+  public init(heads: Int, headDim: Int, scale: Float? = nil) {
+    self.heads = heads
+    self.headDim = headDim
+    self.scale = scale ?? 1 / Float(headDim).squareRoot()
+  }
+
+  public var width: Int { heads * headDim }
+
+  public var recurrent: RecurrentShape {
+    RecurrentShape(queryHeads: heads, keyDim: headDim, scale: scale)
+  }
+}
+
+/// The state of `gatedLinearAttention` over one sequence, with its position.
+public struct GatedLinearAttentionState: Sendable {
   public let shape: GatedLinearAttentionShape
   /// Tokens seen.
   public private(set) var position = 0
-  /// `S` of every head, `[heads, headDim, headDim]`, key channels by value channels.
-  public private(set) var states: Tensor
+  private var state: RecurrentState<Tensor>
 
   public init(_ shape: GatedLinearAttentionShape) {
     self.shape = shape
-    states = Tensor(zeros: [shape.heads, shape.headDim, shape.headDim])
+    state = RecurrentState(emptyFor: shape.recurrent)
   }
 
   /// A state as `position` and `states` of another say.
   init(_ shape: GatedLinearAttentionShape, position: Int, states: Tensor) {
     self.shape = shape
     self.position = position
-    self.states = states
+    state = RecurrentState(
+      sums: states.reshaped([1, shape.heads, shape.headDim, shape.headDim]))
   }
 
-  /// The same state to be advanced otherwise; it is copied now and not when one is advanced.
-  public func copied() -> GatedLinearAttentionState {
-    var copy = self
-    copy.states.withMutablePointer { _ in }
-    return copy
+  /// Of every head, `[heads, headDim, headDim]`.
+  public var states: Tensor {
+    state.sums.reshaped([shape.heads, shape.headDim, shape.headDim])
   }
 
-  public var bytes: Int { states.count * MemoryLayout<Float>.stride }
+  /// The same state to be advanced otherwise.
+  public func copied() -> GatedLinearAttentionState { self }
+
+  public var bytes: Int { state.sums.count * MemoryLayout<Float>.stride }
 
   /// Outputs of the next tokens; shapes as in `gatedLinearAttention`.
   public mutating func advance(queries: Tensor, keys: Tensor, values: Tensor, logDecays: Tensor)
     -> Tensor
   {
     let tokens = queries.shape[0]
-    let (shape, position) = (shape, position)
-    shape.check(queries, keys, values, logDecays, rows: tokens)
-    var output = Tensor(uninitialized: queries.shape)
-    if tokens == 0 { return output }
-    let operands = GatedOperands(
-      queries: queries, keys: keys, values: values, logDecays: logDecays)
-    withMutablePointers(&output, &states) { output, states in
-      operands.withHeads(shape: shape, layout: SequenceLayout(length: tokens)) { head, offset in
-        head.forward(
-          state: states + offset * shape.headDim, firstPosition: position, output: output + offset)
-      }
-    }
-    self.position += tokens
-    return output
+    if tokens == 0 { return queries }
+    let result = gatedLinearAttention(
+      queries: queries, keys: keys, values: values, decay: .channel(logDecays),
+      shape: shape.recurrent,
+      layout: SequenceLayout(
+        rows: tokens, segments: [.init(start: 0, count: tokens, firstPosition: position)]),
+      initial: state)
+    state = result.final
+    position += tokens
+    return result.numerator
   }
 }

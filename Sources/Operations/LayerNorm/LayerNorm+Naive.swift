@@ -1,6 +1,7 @@
 import RealModule
 
 extension Naive {
+  /// Layer norm of rows as wide as the weight.
   public static func layerNorm<T: Real>(_ x: [T], weight: [T], bias: [T], epsilon: T) -> [T] {
     let width = weight.count
     var output = x

@@ -1,6 +1,7 @@
 import RealModule
 
 extension Naive {
+  /// Root-mean-square norm of rows as wide as the weight.
   public static func rmsNorm<T: Real>(_ x: [T], weight: [T], epsilon: T) -> [T] {
     let width = weight.count
     var output = x

@@ -20,6 +20,7 @@ public struct RotaryEmbedding: Sendable, Equatable {
   /// Radians per position of each pair, `[rotaryDim / 2]`.
   public let frequencies: [Double]
 
+  /// Frequencies `theta^(-2 i / rotaryDim)` of every pair `i`, scaled.
   public init(rotaryDim: Int, theta: Double, scaling: Scaling = .none) {
     precondition(rotaryDim % 2 == 0, "rotary dimension \(rotaryDim) is odd")
     self.rotaryDim = rotaryDim

@@ -4,14 +4,18 @@ import TensorCore
 /// `[tokens, keyValueHeads * headDim]`; query head `h` reads key and value head
 /// `h / (queryHeads / keyValueHeads)`.
 public struct AttentionShape: Sendable, Equatable {
+  /// Heads of the queries, and of the outputs.
   public let queryHeads: Int
+  /// Heads of keys and values, a divisor of the query heads.
   public let keyValueHeads: Int
+  /// Coordinates of a head.
   public let headDim: Int
   /// Factor of the query-key products; `1/sqrt(headDim)` unless given.
   public let scale: Float
   /// A query sees the keys up to its own; otherwise every key of its segment, as in an encoder.
   public let isCausal: Bool
 
+  /// The shape of an attention; `scale` is `1/sqrt(headDim)` unless given.
   public init(
     queryHeads: Int, keyValueHeads: Int, headDim: Int, scale: Float? = nil, isCausal: Bool = true
   ) {
@@ -27,7 +31,9 @@ public struct AttentionShape: Sendable, Equatable {
 
   /// Query heads that share one key-value head.
   public var group: Int { queryHeads / keyValueHeads }
+  /// Columns of queries and outputs.
   public var queryWidth: Int { queryHeads * headDim }
+  /// Columns of keys, and of values.
   public var keyWidth: Int { keyValueHeads * headDim }
 
   func check(queries: Tensor, keys: Tensor, values: Tensor, rows: Int) {

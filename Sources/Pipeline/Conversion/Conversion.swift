@@ -1,6 +1,7 @@
 import Checkpoints
 import Documents
 import Foundation
+import Models
 import Operations
 import Students
 import TensorCore

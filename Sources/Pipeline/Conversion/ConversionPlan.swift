@@ -1,6 +1,7 @@
 import Corpus
 import Documents
 import Foundation
+import Models
 import Operations
 import TensorCore
 import Transformers

@@ -1,6 +1,7 @@
 import Checkpoints
 import Documents
 import Evaluation
+import Models
 import Results
 import Transformers
 

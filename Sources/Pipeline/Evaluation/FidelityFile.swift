@@ -1,4 +1,5 @@
 import Checkpoints
+import Models
 import Results
 
 /// A fidelity measurement as an HDF5 file, for whoever draws more of it than a report shows:

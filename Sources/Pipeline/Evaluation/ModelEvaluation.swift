@@ -3,6 +3,7 @@ import Corpus
 import Documents
 import Evaluation
 import Foundation
+import Models
 import Results
 import Transformers
 

@@ -1,4 +1,5 @@
 import Documents
+import Models
 import Transformers
 
 /// Low-rank updates of the attention projections, as a stage asks for them.

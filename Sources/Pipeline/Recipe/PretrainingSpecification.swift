@@ -1,4 +1,5 @@
 import Documents
+import Models
 
 /// Training from scratch: every weight of the teacher, and of the student's attention if there is
 /// one, on next-token cross-entropy.

@@ -2,6 +2,7 @@ import Corpus
 import Documents
 import Evaluation
 import Foundation
+import Models
 import Reports
 import Results
 import Transformers

@@ -1,6 +1,7 @@
 import Checkpoints
 import Documents
 import Foundation
+import Models
 import Transformers
 
 /// Trains all weights, and writes the model as a folder that is a teacher to every command, or,

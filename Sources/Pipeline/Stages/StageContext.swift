@@ -1,6 +1,7 @@
 import Corpus
 import Documents
 import Foundation
+import Models
 import Operations
 import Students
 import Synchronization

@@ -1,6 +1,7 @@
 import Differentiation
 import Documents
 import Foundation
+import Models
 import TensorCore
 import Training
 

@@ -22,7 +22,7 @@ public struct LearningRateSchedule: Sendable, Equatable {
   /// Optimizer steps of the whole stage.
   public let totalSteps: Int
   /// The optimizer's rate, before any schedule.
-  public let baseLearningRate: Double
+  let baseLearningRate: Double
 
   /// Optimizer steps taken.
   public private(set) var step = 0

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Results
+import TestSupport
 import Testing
 
 @testable import Pipeline

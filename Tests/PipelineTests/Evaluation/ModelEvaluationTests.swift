@@ -1,8 +1,11 @@
 import Documents
 import Evaluation
 import Foundation
+import Models
+import ModelsTestSupport
 import Reports
 import Results
+import TestSupport
 import Testing
 
 @testable import Pipeline

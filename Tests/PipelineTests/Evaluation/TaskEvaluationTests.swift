@@ -1,5 +1,8 @@
 import Documents
 import Foundation
+import Models
+import ModelsTestSupport
+import TestSupport
 import Testing
 
 @testable import Pipeline

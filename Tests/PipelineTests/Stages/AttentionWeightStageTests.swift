@@ -1,5 +1,6 @@
 import Differentiation
 import Documents
+import Models
 import Operations
 import Students
 import TensorCore

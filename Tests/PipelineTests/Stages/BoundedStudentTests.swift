@@ -1,6 +1,7 @@
 import Documents
 import Evaluation
 import Foundation
+import Models
 import Testing
 import Transformers
 

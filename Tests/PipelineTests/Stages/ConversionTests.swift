@@ -2,6 +2,7 @@ import Checkpoints
 import Corpus
 import Documents
 import Foundation
+import Models
 import TensorCore
 import Testing
 

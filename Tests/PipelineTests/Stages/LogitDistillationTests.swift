@@ -2,6 +2,7 @@ import Corpus
 import Differentiation
 import Documents
 import Foundation
+import Models
 import Operations
 import TensorCore
 import Testing

@@ -1,6 +1,8 @@
 import Checkpoints
 import Documents
 import Foundation
+import Models
+import ModelsTestSupport
 import TensorCore
 import Testing
 import Transformers

@@ -1,6 +1,9 @@
 import Documents
 import Evaluation
 import Foundation
+import Models
+import ModelsTestSupport
+import TestSupport
 import Testing
 import Transformers
 
