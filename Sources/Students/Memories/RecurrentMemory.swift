@@ -54,3 +54,19 @@ final class RecurrentMemory: MemoryBranch {
     for (name, tensor) in mixer.makeMemory().tensors { memory.add(name, tensor) }
   }
 }
+
+/// Reasons why no recurrent student stands on a layer.
+func recurrentConflicts(_ geometry: LayerGeometry, name: String, isRotary: Bool) -> [String] {
+  var conflicts: [String] = []
+  if !geometry.attention.isCausal {
+    conflicts.append(
+      "mixer is \"\(name)\", but a recurrent student needs a causal teacher: its state holds what stands before a token, and queries of this teacher see those after it as well; use \"\(LinearAttention.name)\""
+    )
+  }
+  if isRotary, !geometry.hasRotaryPositions {
+    conflicts.append(
+      "rotary is true, but the teacher has no rotary positions that queries and keys could be given; set it to false"
+    )
+  }
+  return conflicts
+}
