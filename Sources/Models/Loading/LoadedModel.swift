@@ -47,7 +47,7 @@ public final class LoadedModel {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let source = try ModelSource.open(try RunArtefacts(path)?.lastModel ?? path)
+    let source = try ModelSource.openTeacher(try RunArtefacts(path)?.lastModel ?? path)
     if let document = source.configuration[ExportedConfiguration.studentKey] {
       return try openExported(source, document, location: path)
     }
@@ -115,7 +115,7 @@ public final class LoadedModel {
   {
     let source: ModelSource
     do {
-      source = try ModelSource.open(teacher)
+      source = try ModelSource.openTeacher(teacher)
     } catch {
       throw TeacherUnavailable(student: path, teacher: teacher, reason: "\(error)")
     }
@@ -188,8 +188,11 @@ public final class LoadedModel {
 
 /// A student whose teacher cannot be opened where it was.
 public struct TeacherUnavailable: ExitCoded, CustomStringConvertible {
+  /// The student, as the user named it.
   public let student: String
+  /// The teacher's place, as the student says it.
   public let teacher: String
+  /// Why it cannot be opened.
   public let reason: String
 
   public var exitCode: ExitCode { .missingInput }
