@@ -21,7 +21,7 @@ import TensorCore
 /// values of the first layer that has this student (`MixerInput.shared`). The reference's
 /// unused parameters, `r_k`, `k_k` and `k_a` beside a balanced state, `v0` to `v2` of layer 0, are
 /// not made.
-public struct RADRWKV7: MixerSpecification {
+public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification {
   public static let name = "rad-rwkv7"
   public static let summary =
     "delta rule with decay by channel, values of the first layer shared (RAD-RWKV7 of RADLADS)"
@@ -46,8 +46,8 @@ public struct RADRWKV7: MixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV7Mixer(self, geometry, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    RADRWKV7Mixer(self, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -63,9 +63,11 @@ private final class RADRWKV7Mixer: SharingMixer {
   private let gate: RADGate
   private let norm: HeadOutputNorm?
   private let shape: DeltaRuleShape
+  private let delay: KeyDelay?
 
-  init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64) {
+  init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.specification = specification
+    self.delay = delay
     attention = geometry.attention
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV7")
     let channels: Shape = [1, 1, initializer.width]
@@ -104,7 +106,17 @@ private final class RADRWKV7Mixer: SharingMixer {
   var sharedNames: [String] { [Self.sharedValues] }
 
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
-    let operands = operands(input, on: tape)
+    var operands = operands(input, on: tape)
+    if let delay {
+      let late = { (x: Variable, name: String, memory: inout Memory?) in
+        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
+      }
+      operands.logDecays = late(operands.logDecays, "decays", &memory)
+      operands.keys = late(operands.keys, "keys", &memory)
+      operands.values = late(operands.values, "values", &memory)
+      operands.removals = late(operands.removals, "removals", &memory)
+      operands.writes = late(operands.writes, "writes", &memory)
+    }
     var outputs = tape.deltaRule(
       receptances: operands.receptances, logDecays: operands.logDecays, keys: operands.keys,
       values: operands.values, removals: operands.removals, writes: operands.writes, shape: shape,
@@ -115,11 +127,18 @@ private final class RADRWKV7Mixer: SharingMixer {
       gate.apply(input.stream, to: outputs, on: tape), layout: input.layout)
   }
 
-  func makeMemory() -> Memory { shape.makeMemory() }
+  func makeMemory() -> Memory {
+    var memory = shape.makeMemory()
+    delay?.add(
+      ["decays", "keys", "values", "removals", "writes"], width: attention.queryWidth,
+      to: &memory)
+    return memory
+  }
 
   /// `[tokens, queryHeads * headDim]` each.
   private struct Operands {
-    let receptances, logDecays, keys, values, removals, writes: Variable
+    let receptances: Variable
+    var logDecays, keys, values, removals, writes: Variable
   }
 
   private func operands(_ input: MixerInput, on tape: Tape) -> Operands {

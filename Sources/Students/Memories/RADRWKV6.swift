@@ -16,7 +16,7 @@ import TensorCore
 ///     outputs = GroupNorm(p) ⊙ gate(x_g)                   groupNorm
 ///
 /// Unlike RWKV-6 it has no bonus for the current token.
-public struct RADRWKV6: MixerSpecification {
+public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification {
   public static let name = "rad-rwkv6"
   public static let summary =
     "token shift and a state that forgets by channel (RAD-RWKV6 of RADLADS)"
@@ -43,8 +43,8 @@ public struct RADRWKV6: MixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV6Mixer(self, geometry, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    RADRWKV6Mixer(self, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -57,9 +57,11 @@ private final class RADRWKV6Mixer: StreamMixer {
   private let gate: RADGate
   private let norm: HeadOutputNorm?
   private let shape: GatedLinearAttentionShape
+  private let delay: KeyDelay?
 
-  init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64) {
+  init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.specification = specification
+    self.delay = delay
     self.geometry = geometry
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV6")
     let (hidden, width) = (geometry.hiddenSize, geometry.attention.queryWidth)
@@ -83,7 +85,15 @@ private final class RADRWKV6Mixer: StreamMixer {
   }
 
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
-    let operands = operands(input, memory: &memory, on: tape)
+    var operands = operands(input, memory: &memory, on: tape)
+    if let delay {
+      let late = { (x: Variable, name: String, memory: inout Memory?) in
+        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
+      }
+      operands.keys = late(operands.keys, "keys", &memory)
+      operands.values = late(operands.values, "values", &memory)
+      operands.logDecays = late(operands.logDecays, "decays", &memory)
+    }
     var outputs = tape.gatedLinearAttention(
       queries: operands.queries, keys: operands.keys, values: operands.values,
       logDecays: operands.logDecays, shape: shape, layout: input.layout, memory: &memory)
@@ -98,12 +108,14 @@ private final class RADRWKV6Mixer: StreamMixer {
     if shift != nil {
       memory.add(TokenShiftMixes.last, Tensor(zeros: [1, geometry.hiddenSize]))
     }
+    delay?.add(["keys", "values", "decays"], width: shape.width, to: &memory)
     return memory
   }
 
   private struct Operands {
     /// `[tokens, queryHeads * headDim]` each.
-    let queries, keys, values, logDecays: Variable
+    let queries: Variable
+    var keys, values, logDecays: Variable
     /// `[tokens, hiddenSize]`.
     let gateInput: Variable
   }
