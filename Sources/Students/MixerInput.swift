@@ -26,6 +26,7 @@ public protocol LayerProjections: AnyObject {
 ///
 /// Queries, keys and values are computed when they are asked for, since some students never ask.
 public final class MixerInput {
+  /// Which rows belong together, and their positions.
   public let layout: SequenceLayout
   /// What the layers of the pass share.
   public let shared: SharedValues
