@@ -55,6 +55,22 @@ extension DocumentReader {
   }
 }
 
+/// How fast channels forget before any training.
+enum DecayStart: String, CaseIterable {
+  /// From slow to fast over the channels, as RADLADS has it.
+  case scheduled
+  /// Every head's channels by the mean distance of the teacher's attention in it.
+  case calibrated
+
+  init(_ reader: DocumentReader) {
+    self = reader.choice(
+      "decayStart", default: DecayStart.scheduled,
+      "How fast channels forget before training; scheduled: from slow to fast over the channels, "
+        + "as RADLADS; calibrated: by exp(−1/d) a token in a head whose attention in the teacher "
+        + "looks d tokens back on average, measured on sequences of the training data")
+  }
+}
+
 /// Initial values, as functions of the seed, the layer and the parameter's name.
 struct RADInitializer {
   let geometry: LayerGeometry
@@ -77,10 +93,22 @@ struct RADInitializer {
     return Parameter(name: name, value: .uniform(shape, in: -bound...bound, using: &generator))
   }
 
-  /// `first + 5 (n / (channels − 1))^power`, `[1, 1, channels]`: how fast a channel forgets.
-  func decaySpeeds(_ name: String, first: Double, power: Double) -> Parameter {
-    let speeds = (0..<width).map {
-      Float(first + 5 * pow(Double($0) / Double(max(1, width - 1)), power))
+  /// `first + 5 (n / (channels − 1))^power`, `[1, 1, channels]`: how fast a channel forgets; or, in
+  /// the heads of a layer whose attention was measured, what makes that `exp(−1/d)` a token of the
+  /// mean distance `d`.
+  ///
+  /// - Parameter speed: that a rate `−log w` is made of.
+  func decaySpeeds(
+    _ name: String, first: Double, power: Double, replacing layer: ReplacedLayer?,
+    speed: (_ rate: Double) -> Double
+  ) -> Parameter {
+    let speeds = (0..<width).map { channel in
+      let head = channel / geometry.attention.headDim
+      if let distance = layer?.statistics[head].distance {
+        // So that a head which looks at its own token alone does not forget all.
+        return Float(speed(1 / max(distance, 0.25)))
+      }
+      return Float(first + 5 * pow(Double(channel) / Double(max(1, width - 1)), power))
     }
     return Parameter(name: name, value: Tensor(speeds, [1, 1, width]))
   }

@@ -100,6 +100,10 @@ public struct Conversion {
       environment: environment)
     // Text too short for a later stage is said before the first.
     for stage in recipe.stages { _ = try context.data(of: stage.specification) }
+    if let mixer = recipe.student?.calibratedMixer {
+      try StudentCalibration(mixer: mixer, seed: UInt64(recipe.seed)).run(
+        student, of: teacher.decoder, data.train)
+    }
     return context
   }
 

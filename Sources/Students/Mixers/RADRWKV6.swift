@@ -1,5 +1,6 @@
 import Differentiation
 import Documents
+import Foundation
 import Operations
 import TensorCore
 
@@ -16,7 +17,7 @@ import TensorCore
 ///     outputs = GroupNorm(p) ⊙ gate(x_g)                   groupNorm
 ///
 /// Unlike RWKV-6 it has no bonus for the current token.
-public struct RADRWKV6: MixerSpecification {
+public struct RADRWKV6: CalibratedMixerSpecification {
   public static let name = "rad-rwkv6"
   public static let summary =
     "token shift and a state that forgets by channel (RAD-RWKV6 of RADLADS)"
@@ -26,6 +27,7 @@ public struct RADRWKV6: MixerSpecification {
   let isRotary: Bool
   let gate: RADGate.Kind
   let tokenShiftRank, decayRank, gateRank: Int?
+  let decayStart: DecayStart
 
   public init(_ reader: DocumentReader) {
     isShifted = reader.boolean(
@@ -37,14 +39,21 @@ public struct RADRWKV6: MixerSpecification {
     tokenShiftRank = reader.rank("tokenShiftRank", of: "each mix of the token shift")
     decayRank = reader.rank("decayRank", of: "the decay")
     gateRank = reader.rank("gateRank", of: "the gate")
+    decayStart = DecayStart(reader)
   }
+
+  public var isCalibrated: Bool { decayStart == .calibrated }
 
   public func conflicts(with geometry: LayerGeometry) -> [String] {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
   public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV6Mixer(self, geometry, seed: seed)
+    RADRWKV6Mixer(self, geometry, replacing: nil, seed: seed)
+  }
+
+  public func makeMixer(_ layer: ReplacedLayer, seed: UInt64) -> any TokenMixer {
+    RADRWKV6Mixer(self, layer.geometry, replacing: isCalibrated ? layer : nil, seed: seed)
   }
 }
 
@@ -58,7 +67,10 @@ private final class RADRWKV6Mixer: StreamMixer {
   private let norm: HeadOutputNorm?
   private let shape: GatedLinearAttentionShape
 
-  init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64) {
+  init(
+    _ specification: RADRWKV6, _ geometry: LayerGeometry, replacing layer: ReplacedLayer?,
+    seed: UInt64
+  ) {
     self.specification = specification
     self.geometry = geometry
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV6")
@@ -68,7 +80,9 @@ private final class RADRWKV6Mixer: StreamMixer {
       ? TokenShiftMixes(rank: specification.tokenShiftRank, initializer) : nil
     let rank = specification.decayRank ?? RankRule.decay.rank(hiddenSize: hidden)
     decay = [
-      initializer.decaySpeeds("time_decay", first: -6, power: 0.7 + 1.3 * initializer.depth),
+      initializer.decaySpeeds(
+        "time_decay", first: -6, power: 0.7 + 1.3 * initializer.depth, replacing: layer,
+        speed: { log($0) }),
       initializer.constant("time_decay_w1", 0, [hidden, rank]),
       initializer.uniform("time_decay_w2", [rank, width], bound: 0.01),
     ]
