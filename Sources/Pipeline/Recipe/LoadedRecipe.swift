@@ -73,6 +73,9 @@ public struct LoadedRecipe: Sendable {
         dataset.indexPaths.map { ("$.data.\(section)[\(index)].path, its index", $0) }
       }
     }
+    inputs += recipe.stages.flatMap { stage in
+      stage.specification.inputs.map { ("$.stages[\(stage.index)].\($0.field)", $0.path) }
+    }
     let missing = inputs.filter { !FileManager.default.fileExists(atPath: $0.1) }
     if missing.isEmpty { return }
     throw .missingInputs(

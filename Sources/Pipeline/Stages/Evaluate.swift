@@ -122,6 +122,28 @@ public struct Evaluate: StageSpecification {
 }
 
 extension Evaluate {
+  public var inputs: [(field: String, path: String)] {
+    var inputs: [(field: String, path: String)] = []
+    for (index, task) in tasks.enumerated() {
+      inputs.append(("tasks[\(index)].path", task.path))
+      if let data = task.data { inputs.append(("tasks[\(index)].data", data)) }
+    }
+    if let baseline { inputs.append(("baseline", baseline)) }
+    return inputs
+  }
+
+  /// Tasks and a baseline that cannot be read end the run before its work, not after it.
+  public func checkInputs(
+    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+  ) throws {
+    for task in tasks where FileManager.default.fileExists(atPath: task.path) {
+      _ = try EvaluationTask.load(task.path, dataOverride: task.data)
+    }
+    if let baseline, FileManager.default.fileExists(atPath: baseline) {
+      _ = try StoredResults(contentsOf: baseline)
+    }
+  }
+
   /// The last stage's results are the run's, in its folder; those of an evaluation before it stand
   /// below the stage's id, and are not measured again when they are there.
   public func run(_ stage: RecipeStage, in context: StageContext) throws {
@@ -165,10 +187,7 @@ private struct EvaluationPass {
 
   func run() throws -> EvaluationReport {
     let start = context.clock()
-    // A baseline that cannot be read ends the stage before the work, not after it.
-    let baseline = try specification.baseline.map {
-      try StoredResults(try DocumentFile($0).read(), path: $0)
-    }
+    let baseline = try specification.baseline.map { try StoredResults(contentsOf: $0) }
     let test = Array(context.data.test.prefix(specification.sequences ?? .max))
     // A model that was pretrained is measured by itself: what it was made of is not its teacher.
     let isAlone = context.recipe.isPretraining

@@ -83,7 +83,7 @@ extension LogitDistillation: NamedWeightsStage {
       })
   }
 
-  func checkInputs(
+  public func checkInputs(
     _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
   ) throws {
     guard let cachedLogits else { return }

@@ -24,7 +24,7 @@ import Transformers
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, mixer, "calibrated")
-    try recipe.checkStudent()
+    _ = try Preflight(recipe)
     #expect(try teacher.run(recipe) == .success)
     let expected = try teacher.bytes(artefact)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")

@@ -200,7 +200,7 @@ import Transformers
     let advice = "; remove the file to write it again, or name another"
     func refused(_ recipe: LoadedRecipe, _ run: TinyTeacher, _ message: String) throws {
       let attempts: [() throws -> Void] = [
-        { try recipe.checkStudent() }, { _ = try run.run(recipe) },
+        { _ = try Preflight(recipe) }, { _ = try run.run(recipe) },
       ]
       for attempt in attempts {
         let error = #expect(throws: InputError.self) { try attempt() }
@@ -266,9 +266,10 @@ import Transformers
         + "tokens that the teacher has")
     #expect(!teacher.exists("run"))
     let pattern = #expect(throws: ModelError.self) {
-      try recipe(
-        teacher, #"stages[1].parameters=["lm_head.weight", "*.self_atn.*"]"#
-      ).checkStudent()
+      _ = try Preflight(
+        recipe(
+          teacher, #"stages[1].parameters=["lm_head.weight", "*.self_atn.*"]"#
+        ))
     }
     #expect(pattern?.problems.count == 1)
   }

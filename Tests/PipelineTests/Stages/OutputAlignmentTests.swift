@@ -61,7 +61,7 @@ import Transformers
       stages=[{"stage":"output-alignment","steps":6,"batchSize":4,"gradientAccumulation":1,\
       "evaluateEvery":3,"optimizer":{"learningRate":0.0003}}]
       """)
-    try recipe.checkStudent()
+    _ = try Preflight(recipe)
     #expect(try encoder.run(recipe) == .success)
     let losses = try String(contentsOfFile: encoder.folder + "/run/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n")

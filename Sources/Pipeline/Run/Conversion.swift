@@ -39,31 +39,16 @@ public struct Conversion {
   /// - Returns: what to print, and whether every threshold was kept.
   /// - Throws: errors that conform to `ExitCoded`; what was published before stays valid.
   public func run() throws -> (summary: String, code: ExitCode) {
-    try loaded.checkInputs()
+    let ready = try Preflight(loaded, drawsWeights: true)
     let recipe = loaded.recipe
-    let teacher = try LoadedModel.open(recipe.teacher, seed: UInt64(recipe.seed))
-    if teacher.student != nil {
-      throw ModelError(
-        location: teacher.location,
-        problems: ["is a student already; expected a checkpoint with softmax attention"])
-    }
-    try loaded.requireFit(teacher.decoder.configuration)
-    let digest = try teacher.source.contentDigest()
-    try requireDigest(digest)
-    try loaded.checkStageInputs(teacher.decoder.configuration) { digest }
-    let student = Decoder(
-      configuration: teacher.decoder.configuration, weights: teacher.decoder.weights)
-    if let specification = recipe.student {
-      try student.install(specification, seed: UInt64(recipe.seed), location: loaded.path)
-      try loaded.requireStages(of: student)
-    }
+    let digest = try ready.teacherDigest.value()
     let inputs = try RunInputs.document(recipe, teacherDigest: digest)
     let run = try RunDirectory(
       recipe.output, recipe: loaded.resolved, inputs: inputs, environment: environment,
       resume: resume, resolve: LoadedRecipe.resolved)
     var context: StageContext?
     let code = try run.supervise {
-      let begun = try begin(run, teacher: teacher, student: student, digest: digest)
+      let begun = try begin(run, ready, digest: digest)
       context = begun
       for stage in recipe.stages { try stage.specification.run(stage, in: begun) }
       return begun.code
@@ -73,24 +58,15 @@ public struct Conversion {
     return ("The run is in \(run.path); the recipe has no evaluate stage.\n", code)
   }
 
-  private func requireDigest(_ digest: String) throws {
-    guard let expected = loaded.recipe.teacher.sha256, expected.lowercased() != digest else {
-      return
-    }
-    throw ModelError(
-      location: loaded.recipe.teacher.path ?? "",
-      problems: [
-        "its weights have SHA-256 \(digest), expected \(expected.lowercased()) as $.teacher.sha256 says"
-      ])
-  }
-
+  /// Reads the text and opens the logs.
   private func begin(
-    _ run: RunDirectory, teacher: LoadedModel, student: Decoder, digest: String
+    _ run: RunDirectory, _ ready: Preflight, digest: String
   ) throws -> StageContext {
     let recipe = loaded.recipe
-    let data = try RecipeData(recipe.data, model: teacher, seed: UInt64(recipe.seed))
+    let data = try RecipeData(recipe.data, model: ready.teacher, seed: UInt64(recipe.seed))
     let context = StageContext(
-      recipe: loaded, run: run, teacher: teacher, teacherDigest: digest, student: student,
+      recipe: loaded, run: run, teacher: ready.teacher, teacherDigest: digest,
+      student: ready.student,
       data: data, metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
       timings: try LineLog(run.timingsPath),
       scalars: ScalarLog(
@@ -99,10 +75,14 @@ public struct Conversion {
       interruption: interruption, progress: progress, clock: clock, wallClock: wallClock,
       environment: environment)
     // Text too short for a later stage is said before the first.
-    for stage in recipe.stages { _ = try context.data(of: stage.specification) }
+    for stage in recipe.stages {
+      let data = try context.data(of: stage.specification)
+      guard let training = stage.training else { continue }
+      try TrainingLoop.check(stage.id, training, totalSteps: training.steps(on: data), nil)
+    }
     if let mixer = recipe.student?.calibratedMixer {
       try StudentCalibration(mixer: mixer, seed: UInt64(recipe.seed)).run(
-        student, of: teacher.decoder, data.train)
+        ready.student, of: ready.teacher.decoder, data.train)
     }
     return context
   }

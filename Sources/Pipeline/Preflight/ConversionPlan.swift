@@ -36,24 +36,13 @@ public struct ConversionPlan {
   /// What share of the matrix rate whole stages reach, seen on SmolLM2-135M.
   private static let efficiency = 0.6
 
-  /// - Throws: what opening the teacher throws, and missing inputs.
-  public init(_ loaded: LoadedRecipe) throws {
-    try loaded.checkInputs()
-    let recipe = loaded.recipe
-    let model = try LoadedModel.open(
-      recipe.teacher, seed: UInt64(recipe.seed), drawsWeights: false)
-    let decoder = model.decoder
-    try loaded.requireFit(decoder.configuration)
-    if let student = recipe.student {
-      try decoder.install(student, seed: UInt64(recipe.seed), location: loaded.path)
-      try loaded.requireStages(of: decoder)
-    }
+  /// - Throws: what the text's files throw when their sizes are asked for.
+  public init(_ ready: Preflight) throws {
+    let recipe = ready.loaded.recipe
+    let decoder = ready.student
     configuration = decoder.configuration
-    teacherBytes = model.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
-    convertedLayers =
-      recipe.student.map {
-        decoder.layers.count - $0.softmaxLayers.layers(of: decoder.layers.count).count
-      } ?? 0
+    teacherBytes = ready.teacher.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
+    convertedLayers = decoder.convertedLayers.count
     let length = recipe.data.packing.sequenceLength
     let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1, length: length)) }
     let textTokens = Int(Double(textBytes) / Self.bytesPerToken)

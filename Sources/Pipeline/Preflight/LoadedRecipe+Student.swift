@@ -3,29 +3,6 @@ import Students
 import Transformers
 
 extension LoadedRecipe {
-  /// Stands the student on its teacher, of which only the headers are read.
-  ///
-  /// - Throws: what opening the teacher throws, `RecipeError` when stages or texts are not for such
-  ///   a teacher, and `ModelError` with every reason why the student cannot stand on it.
-  public func checkStudent() throws {
-    let seed = UInt64(recipe.seed)
-    let model = try LoadedModel.open(recipe.teacher, seed: seed, drawsWeights: false)
-    try requireFit(model.decoder.configuration)
-    guard let student = recipe.student else { return }
-    try model.decoder.install(student, seed: seed, location: path)
-    try requireStages(of: model.decoder)
-    try checkStageInputs(model.decoder.configuration) { try model.source.contentDigest() }
-  }
-
-  /// What the stages need besides teacher and text.
-  func checkStageInputs(
-    _ configuration: DecoderConfiguration, teacherDigest: () throws -> String
-  ) throws {
-    for stage in recipe.stages.compactMap({ $0.specification as? any TrainingStage }) {
-      try stage.checkInputs(recipe, teacher: configuration, teacherDigest: teacherDigest)
-    }
-  }
-
   /// Holds the stages against the student that they are to train.
   ///
   /// - Parameter student: installed on its teacher, as it is before any stage.
