@@ -103,8 +103,7 @@ struct AttentionBlock {
 }
 
 @Suite struct AttentionBlockGradientTests {
-  @Test("a decoder block with a low-rank pair has the gradients of its naive twin")
-  func gradients() throws {
+  @Test func `A decoder block with a low-rank pair has the gradients of its naive twin`() throws {
     let block = AttentionBlock()
     let parameters = block.parameters()
     let tape = Tape()
@@ -119,8 +118,7 @@ struct AttentionBlock {
     }
   }
 
-  @Test("without a leaf that needs it, parameters get the same gradients")
-  func constantInput() {
+  @Test func `Without a leaf that needs it, parameters get the same gradients`() {
     let block = AttentionBlock()
     let gradients = [true, false].map { isLeaf in
       let parameters = block.parameters()

@@ -84,8 +84,7 @@ import Testing
     }
   }
 
-  @Test("gradients pass through the state between two pieces of gated linear attention")
-  func gated() {
+  @Test func `Gradients pass through the state between two pieces of gated linear attention`() {
     let common: Set = ["queries", "keys", "values", "sums", "normalizer"]
     for (kind, names): (String, Set<String>) in [
       ("none", common), ("head", common.union(["head"])), ("channel", common.union(["channel"])),
@@ -100,8 +99,7 @@ import Testing
     }
   }
 
-  @Test("gradients pass through the state between two pieces of a delta rule")
-  func deltaRule() {
+  @Test func `Gradients pass through the state between two pieces of a delta rule`() {
     let common: Set = ["queries", "keys", "values", "removals", "writes", "sums"]
     for (isPerHead, names) in [(true, common.union(["head"])), (false, common.union(["channel"]))] {
       expectAlike(names) { tape, x, layout, state in
@@ -114,8 +112,7 @@ import Testing
     }
   }
 
-  @Test("a loss that reads the final state alone has gradients too")
-  func finalState() {
+  @Test func `A loss that reads the final state alone has gradients too`() {
     let tape = Tape()
     var draw = TestValues(3)
     let x = [12, 6, 20].map { tape.leaf(tensor(draw.normal(40 * $0), [40, $0])) }

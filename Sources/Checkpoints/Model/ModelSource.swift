@@ -16,7 +16,7 @@ public struct ModelSource: Sendable {
   /// The kind of file that was opened.
   public let format: Format
   /// `config.json`; made of the metadata for GGUF.
-  public let configuration: JSONValue
+  public var configuration: JSONValue
   /// By their Hugging Face names, `[outputs, inputs]`, row-major. Tensors of other types, such as
   /// integer masks, are only in `descriptions`.
   public let tensors: [String: StoredTensor]

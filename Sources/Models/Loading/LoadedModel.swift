@@ -48,7 +48,7 @@ public final class LoadedModel {
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
     let source = try ModelSource.open(try RunArtefacts(path)?.lastModel ?? path)
-    if let document = source.configuration["linearize"] {
+    if let document = source.configuration[ExportedConfiguration.studentKey] {
       return try openExported(source, document, location: path)
     }
     let decoder = try Decoder(
@@ -135,8 +135,10 @@ public final class LoadedModel {
 
   /// An exported folder holds the teacher's tensors and the student's side by side.
   private static func openExported(
-    _ source: ModelSource, _ document: JSONValue, location: String
+    _ exported: ModelSource, _ document: JSONValue, location: String
   ) throws -> LoadedModel {
+    var source = exported
+    source.configuration = ExportedConfiguration.teacher(of: exported.configuration)
     var frozen = source.tensors
     var trained: [(name: String, tensor: Tensor)] = []
     let names = try StudentArtefact(document: document, tensors: [])

@@ -6,10 +6,8 @@ import Testing
 @testable import Checkpoints
 
 struct GGUFModelTests {
-  @Test(
-    "a converted model gives its own tensors back, row by row",
-    arguments: ["llama", "qwen2", "qwen3", "gpt2", "gptneox"])
-  func tensors(architecture: String) throws {
+  @Test(arguments: ["llama", "qwen2", "qwen3", "gpt2", "gptneox"])
+  func `A converted model gives its own tensors back, row by row`(architecture: String) throws {
     let model = try ModelSource.open(Goldens.path("gguf/\(architecture).gguf"))
     let original = try SafetensorsFile(Goldens.path("gguf/\(architecture).safetensors"))
     #expect(Set(model.tensors.keys) == Set(original.tensors.map(\.name)))
@@ -26,8 +24,7 @@ struct GGUFModelTests {
     }
   }
 
-  @Test("metadata become the configuration that Hugging Face writes")
-  func configurations() throws {
+  @Test func `Metadata become the configuration that Hugging Face writes`() throws {
     let llama: JSONValue = [
       "model_type": "llama", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
       "num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 64, "hidden_act": "silu",
@@ -58,8 +55,7 @@ struct GGUFModelTests {
     #expect(try configuration("gptneox") == neoX)
   }
 
-  @Test("the tokenizer's keys come with the model")
-  func tokenizer() throws {
+  @Test func `The tokenizer's keys come with the model`() throws {
     let model = try ModelSource.open(Goldens.path("gguf/llama.gguf"))
     guard case .gguf(let metadata) = model.tokenizer else {
       Issue.record("\(String(describing: model.tokenizer))")
@@ -69,8 +65,9 @@ struct GGUFModelTests {
     #expect(metadata["general.architecture"] == nil)
   }
 
-  @Test("llama.cpp's divisors of frequencies become the scaling that they were computed from")
-  func ropeFactors() throws {
+  @Test func `Llama.cpp's divisors of frequencies become the scaling that they were computed from`()
+    throws
+  {
     let cases = try JSONValue(parsing: try Goldens.bytes("gguf/rope-factors.json"))
     for golden in cases.arrayValue ?? [] {
       let factors = golden["factors"]?.arrayValue?.compactMap(\.doubleValue).map(Float.init) ?? []
@@ -95,8 +92,7 @@ struct GGUFModelTests {
     #expect(RopeFactors.scaling(of: ones, headDim: 8, theta: 10_000) == JSONObject())
   }
 
-  @Test("everything that does not fit an architecture is listed at once")
-  func problems() throws {
+  @Test func `Everything that does not fit an architecture is listed at once`() throws {
     var builder = GGUFBuilder()
     builder.keys = [
       ("general.architecture", .string("llama")), ("llama.attention.head_count", .uint32(3)),
@@ -122,8 +118,7 @@ struct GGUFModelTests {
     }
   }
 
-  @Test("an unknown architecture is refused with those that are known")
-  func unknown() throws {
+  @Test func `An unknown architecture is refused with those that are known`() throws {
     var builder = GGUFBuilder()
     builder.keys = [("general.architecture", .string("mamba"))]
     let error = try #require(throws: CheckpointError.self) { try open(builder) }
