@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Models
 import Students
 import Testing
 import Transformers
