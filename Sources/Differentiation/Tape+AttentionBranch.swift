@@ -65,6 +65,16 @@ extension Tape {
     }
   }
 
+  /// What a normalised recurrent operation gives, as a branch; its log scale is 0.
+  public func branch(_ output: RecurrentOutput<Variable>) -> BranchVariables {
+    guard let denominators = output.denominator else {
+      preconditionFailure("outputs that are not normalised have no denominators to join by")
+    }
+    return BranchVariables(
+      numerators: output.numerator, denominators: denominators,
+      logScales: constant(Tensor(zeros: denominators.value.shape)))
+  }
+
   /// See `Operations.branchQuotient`.
   public func branchQuotient(_ branch: BranchVariables) -> Variable {
     let denominators = branch.denominators.value

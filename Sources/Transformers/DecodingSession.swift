@@ -12,13 +12,20 @@ public final class DecodingSession {
   /// Tokens read.
   public private(set) var position = 0
 
-  public init(_ decoder: Decoder) {
+  /// Tokens that it is to hold in the end, as far as is known.
+  private let context: Int
+
+  /// - Parameter context: tokens of the sequence that will be read in the end. A model whose rotary
+  ///   positions depend on it (Phi-3 of 128k tokens) needs to know when it reads the first one.
+  public init(_ decoder: Decoder, context: Int = 0) {
     self.decoder = decoder
+    self.context = context
     memories = decoder.layers.map { $0.mixer.makeMemory() }
   }
 
   private init(_ other: DecodingSession) {
     decoder = other.decoder
+    context = other.context
     memories = other.memories.map { $0?.copied() }
     position = other.position
   }
@@ -55,7 +62,9 @@ public final class DecodingSession {
   private func read(_ tokens: [Int32]) -> Tensor {
     let layout = SequenceLayout(
       rows: tokens.count,
-      segments: [.init(start: 0, count: tokens.count, firstPosition: position)])
+      segments: [
+        .init(start: 0, count: tokens.count, firstPosition: position, context: context)
+      ])
     let tape = Tape(isRecording: false)
     let x = decoder.forEachLayer(tokens, ForwardPass(layout, on: tape)) { visit in
       visit.forward(memory: &memories[visit.layer.index])

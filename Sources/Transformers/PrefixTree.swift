@@ -81,11 +81,15 @@ public struct PrefixTree: Sendable {
     return segments
   }
 
+  /// What sequences begin with together has the positions that the longest of them asks for.
   var layout: SequenceLayout {
-    SequenceLayout(
+    let longest = rows.reduce(0) { max($0, $1.count) }
+    return SequenceLayout(
       rows: tokens.count,
       segments: segments.map {
-        .init(start: $0.rows.lowerBound, count: $0.rows.count, firstPosition: $0.position)
+        .init(
+          start: $0.rows.lowerBound, count: $0.rows.count, firstPosition: $0.position,
+          context: longest)
       })
   }
 }

@@ -45,15 +45,14 @@ struct AttentionBlock {
 
   func forward(_ tape: Tape, _ x: Variable, _ parameters: [String: Parameter]) -> Variable {
     let p = { (name: String) in tape.parameter(parameters[name]!) }
-    let positions = Self.layout.positions
     let h = tape.rmsNorm(x, weight: p("norm"), epsilon: 0.5)
     let lora = tape.linear(tape.linear(h, p("loraA")), p("loraB"))
     let bias = tensor(values["queryBias"]!, [8])
     var queries = tape.linear(h, frozen("query", [8, 8]), bias: bias)
     queries = tape.add(queries, Self.loraFactor, lora)
-    queries = tape.rotate(queries, Self.rotary, headDim: 4, positions: positions)
+    queries = tape.rotate(queries, Self.rotary, headDim: 4, layout: Self.layout)
     var keys = tape.linear(h, frozen("key", [4, 8]))
-    keys = tape.rotate(keys, Self.rotary, headDim: 4, positions: positions)
+    keys = tape.rotate(keys, Self.rotary, headDim: 4, layout: Self.layout)
     let mixed = tape.softmaxAttention(
       queries: queries, keys: keys, values: tape.linear(h, frozen("value", [4, 8])),
       shape: Self.shape, layout: Self.layout, window: 5)

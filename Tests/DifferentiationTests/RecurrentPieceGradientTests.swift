@@ -124,4 +124,38 @@ import Testing
     #expect(x[1].gradient!.elements.contains { $0 != 0 })
     #expect(x[2].gradient!.elements.allSatisfy { $0 == 0 })
   }
+
+  @Test("without decay the quotient of numerators and denominators is that of linear attention")
+  func linearBranch() {
+    let attention = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 5)
+    let shape = RecurrentShape(queryHeads: 4, valueHeads: 2, keyDim: 3, valueDim: 5)
+    let layout = SequenceLayout(
+      rows: 90, segments: [.init(start: 0, count: 70), .init(start: 72, count: 18)])
+    let gradients = { (branch: (Tape, [Variable]) -> BranchVariables) -> [Tensor] in
+      var draw = TestValues(5)
+      let tape = Tape()
+      let x = [(12, true), (12, true), (10, false)].map { width, isPositive in
+        let rows = draw.normal(90 * width)
+        return tape.leaf(tensor(isPositive ? rows.map { abs($0) } : rows, [90, width]))
+      }
+      let output = tape.withoutPadding(
+        tape.branchQuotient(branch(tape, x)), layout: layout)
+      tape.backward(from: [(output, tensor(draw.normal(90 * 20), [90, 20]))])
+      return [output.value] + x.map { $0.gradient! }
+    }
+    let expected = gradients { tape, x in
+      tape.featureBranch(
+        queryFeatures: x[0], keyFeatures: x[1], values: x[2], attention: attention, keys: .all,
+        layout: layout)
+    }
+    let found = gradients { tape, x in
+      tape.branch(
+        tape.gatedLinearAttention(
+          queries: x[0], keys: x[1], values: x[2], decay: .none, shape: shape, layout: layout,
+          isNormalized: true))
+    }
+    for (found, expected) in zip(found, expected) {
+      #expect(relativeRMS(found.elements, expected.elements.map(Double.init)) < 2e-6)
+    }
+  }
 }

@@ -88,8 +88,8 @@ final class ProjectingLayer: LayerProjections {
       x, matrix: tape.constant(Tensor(weight, [MixerOperands.hiddenSize, width])))
   }
 
-  func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable {
-    tape.rotate(x, Self.rotary, headDim: attention.headDim, positions: positions)
+  func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
+    tape.rotate(x, Self.rotary, headDim: attention.headDim, layout: layout)
   }
 }
 

@@ -97,7 +97,7 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     return MixerInput(stream: stream, layer: layer, pass: pass) {
       let projected = layer.project(stream, $0, on: tape)
       if $0 == .values { return projected }
-      return layer.rotate(projected, positions: layout.positions, on: tape)
+      return layer.rotate(projected, layout: layout, on: tape)
     }
   }
 
@@ -117,8 +117,8 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
       return tape.multiply(x, matrix: tape.constant(testCase.draw(name, [10, width])))
     }
 
-    func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable {
-      tape.rotate(x, rotary, headDim: 4, positions: positions)
+    func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
+      tape.rotate(x, rotary, headDim: 4, layout: layout)
     }
   }
 }

@@ -68,7 +68,7 @@ public struct TextGenerator {
   ) throws -> GenerationResult {
     let room = try room(after: prompt)
     let sampler = sampling.sampler
-    let session = DecodingSession(decoder)
+    let session = DecodingSession(decoder, context: prompt.count + maximumTokens)
     var text = StreamingDecoder(tokenizer, skipSpecialTokens: true)
     var result = GenerationResult(promptTokens: prompt.count)
     let start = clock()

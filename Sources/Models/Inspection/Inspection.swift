@@ -120,7 +120,7 @@ public struct Inspection: Sendable {
   /// `nil` for an architecture that is not known here: its metadata still tell what it is.
   private static func configuration(ofGGUF path: String) -> JSONValue? {
     do {
-      return try ModelSource.open(path).configuration
+      return try ModelSource.openTeacher(path).configuration
     } catch {
       return nil
     }

@@ -47,7 +47,7 @@ public final class LoadedModel {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let source = try ModelSource.open(try RunArtefacts(path)?.lastModel ?? path)
+    let source = try ModelSource.openTeacher(try RunArtefacts(path)?.lastModel ?? path)
     if let document = source.configuration[ExportedConfiguration.studentKey] {
       return try openExported(source, document, location: path)
     }
@@ -115,7 +115,7 @@ public final class LoadedModel {
   {
     let source: ModelSource
     do {
-      source = try ModelSource.open(teacher)
+      source = try ModelSource.openTeacher(teacher)
     } catch {
       throw TeacherUnavailable(student: path, teacher: teacher, reason: "\(error)")
     }

@@ -214,14 +214,16 @@ private struct HybridBackward {
       uninitialized: [
         count * (2 * columns + d + 1) + (chunk.hasLinearNear ? count * near : 0)
       ])
-    scratch.withMutablePointer { weights in
+    let isCapped = head.shape.hasWindow && head.shape.attention.softCap != nil
+    var capped = Tensor(uninitialized: [isCapped ? count * columns : 0])
+    withMutablePointers(&scratch, &capped) { weights, scores in
       let dWeights = weights + count * columns
       let dN = dWeights + count * columns
       let dD = dN + count * d
       let dLinear = dD + count
 
       head.weights(
-        chunk, into: weights, known: maxima + first * heads)
+        chunk, into: weights, known: maxima + first * heads, scores: isCapped ? scores : nil)
       quotientGradients(chunk, dN: dN, dD: dD)
       if let dV {
         BLAS.multiply(
@@ -259,7 +261,7 @@ private struct HybridBackward {
         clear(line, ends.sinks..<ends.window)
         clear(line, ends.visible..<columns)
         guard head.shape.hasWindow else { continue }
-        // From weights to products; what remains in `line` is the gradient of scale q·k.
+        // From weights to products; what remains in `line` is the gradient of scores.
         var largest = ends.sinks > 0 ? 0 : ends.window
         for column in 0..<ends.visible where column < ends.sinks || column >= ends.window {
           if weight[column] > weight[largest] { largest = column }
@@ -269,6 +271,9 @@ private struct HybridBackward {
         let total = vk_sum(line, ends.visible)
         gammaGradient += total / gamma
         line[largest] += seed.largestProductGradient(total, row: (first + query) * heads)
+      }
+      if isCapped {
+        head.shape.attention.backwardScores(dWeights, scores: scores, count * columns)
       }
       if head.shape.hasWindow, let dQ, let dK { productGradients(chunk, dWeights, dQ, dK) }
       if chunk.hasLinearNear {
@@ -290,7 +295,7 @@ private struct HybridBackward {
     _ chunk: HybridChunk, _ dA: UnsafePointer<Float>, _ dQ: UnsafeMutablePointer<Float>,
     _ dK: UnsafeMutablePointer<Float>
   ) {
-    let scale = head.shape.attention.scale
+    let scale = head.shape.attention.productFactor
     let row = chunk.queries.lowerBound * head.queryStride
     for (column, count, keys, target) in [
       (

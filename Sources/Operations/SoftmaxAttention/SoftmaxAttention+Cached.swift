@@ -65,13 +65,14 @@ private func cachedSoftmaxAttention(
             m: rows.count, n: columns, k: d, Matrix(queries + offset, stride: shape.queryWidth),
             Matrix(keys + first * shape.keyWidth + keyOffset, stride: shape.keyWidth).transposed,
             into: scores, stride: columns)
+          shape.transformScores(scores, rows.count * columns)
           for (line, row) in rows.enumerated() {
             let score = scores + line * columns
             let visible = before + row + 1 - first
             let hidden = window.map { max(0, visible - $0) } ?? 0
-            let maximum = shape.scale * vk_max(score + hidden, visible - hidden)
+            let maximum = shape.scoreFactor * vk_max(score + hidden, visible - hidden)
             let total = vk_exp_sum(
-              score + hidden, score + hidden, visible - hidden, shape.scale, maximum)
+              score + hidden, score + hidden, visible - hidden, shape.scoreFactor, maximum)
             vk_scale(score + hidden, score + hidden, 1 / total, visible - hidden)
             clear(score, 0..<hidden)
             clear(score, visible..<columns)

@@ -1,5 +1,5 @@
 /// Hugging Face names of the tensors that GGUF renames.
-struct GGUFNames {
+struct GGUFNames: Sendable {
   /// GGUF's stem before `.weight` or `.bias`, to Hugging Face's.
   let whole: [String: String]
   /// Likewise, after `blk.N.`.
@@ -18,12 +18,23 @@ struct GGUFNames {
     return "\(blockPrefix).\(layer).\(stem).\(suffix)"
   }
 
-  /// Tables that are computed from the configuration, not weights.
-  static func isIgnorable(_ name: String) -> Bool {
-    name.hasPrefix("blk.") && name.hasSuffix(".attn_rot_embd.weight")
-      || name.hasSuffix("rotary_emb.inv_freq")
+  /// What a tensor is called in its block, or before all of them.
+  static func part(of name: String) -> String {
+    let parts = name.split(separator: ".")
+    return String(parts.count > 1 ? parts[parts.count - 2] : "")
   }
 
+  /// llama.cpp's divisors of Llama 3's rotary frequencies.
+  static let ropeDivisors = "rope_freqs.weight"
+
+  /// Tables that are computed from the configuration, or from which it is made; not weights.
+  static func isIgnorable(_ name: String) -> Bool {
+    name.hasPrefix("blk.") && name.hasSuffix(".attn_rot_embd.weight")
+      || name.hasSuffix("rotary_emb.inv_freq") || name == ropeDivisors
+      || name.hasPrefix("rope_factors_")
+  }
+
+  /// Of Llama and the families after it.
   static let llama = GGUFNames(
     whole: [
       "token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
@@ -37,26 +48,9 @@ struct GGUFNames {
     ],
     blockPrefix: "model.layers")
 
-  static let gpt2 = GGUFNames(
-    whole: [
-      "token_embd": "transformer.wte", "position_embd": "transformer.wpe",
-      "output_norm": "transformer.ln_f", "output": "lm_head",
-    ],
-    block: [
-      "attn_norm": "ln_1", "ffn_norm": "ln_2", "attn_qkv": "attn.c_attn",
-      "attn_output": "attn.c_proj", "ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj",
-    ],
-    blockPrefix: "transformer.h")
-
-  static let gptNeoX = GGUFNames(
-    whole: [
-      "token_embd": "gpt_neox.embed_in", "output_norm": "gpt_neox.final_layer_norm",
-      "output": "embed_out",
-    ],
-    block: [
-      "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-      "attn_qkv": "attention.query_key_value", "attn_output": "attention.dense",
-      "ffn_up": "mlp.dense_h_to_4h", "ffn_down": "mlp.dense_4h_to_h",
-    ],
-    blockPrefix: "gpt_neox.layers")
+  /// The same but for some stems of blocks.
+  func renaming(_ stems: [String: String]) -> GGUFNames {
+    GGUFNames(
+      whole: whole, block: block.merging(stems) { $1 }, blockPrefix: blockPrefix)
+  }
 }

@@ -1,15 +1,16 @@
+import Checkpoints
 import Documents
 import Foundation
 import TensorCore
 import Testing
 
-@testable import Checkpoints
+@testable import Transformers
 
-struct GGUFModelTests {
+struct GGUFLayoutTests {
   @Test(arguments: ["llama", "qwen2", "qwen3", "gpt2", "gptneox"])
   func `A converted model gives its own tensors back, row by row`(architecture: String) throws {
-    let model = try ModelSource.open(Goldens.path("gguf/\(architecture).gguf"))
-    let original = try SafetensorsFile(Goldens.path("gguf/\(architecture).safetensors"))
+    let model = try Self.open("\(architecture).gguf")
+    let original = try SafetensorsFile(Self.path("\(architecture).safetensors"))
     #expect(Set(model.tensors.keys) == Set(original.tensors.map(\.name)))
     let isTransposed = model.configuration["linearize_conv1d_transposed"]?.boolValue ?? false
     #expect(isTransposed == (architecture == "gpt2"))
@@ -55,20 +56,9 @@ struct GGUFModelTests {
     #expect(try configuration("gptneox") == neoX)
   }
 
-  @Test func `The tokenizer's keys come with the model`() throws {
-    let model = try ModelSource.open(Goldens.path("gguf/llama.gguf"))
-    guard case .gguf(let metadata) = model.tokenizer else {
-      Issue.record("\(String(describing: model.tokenizer))")
-      return
-    }
-    #expect(metadata["tokenizer.ggml.tokens"] == ["a", "b", "é"])
-    #expect(metadata["general.architecture"] == nil)
-  }
-
-  @Test func `Llama.cpp's divisors of frequencies become the scaling that they were computed from`()
-    throws
-  {
-    let cases = try JSONValue(parsing: try Goldens.bytes("gguf/rope-factors.json"))
+  @Test func `Llama.cpp's divisors of frequencies become the scaling that they were computed from`() throws {
+    let cases = try JSONValue(
+      parsing: try Data(contentsOf: URL(fileURLWithPath: Self.path("rope-factors.json"))))
     for golden in cases.arrayValue ?? [] {
       let factors = golden["factors"]?.arrayValue?.compactMap(\.doubleValue).map(Float.init) ?? []
       let headDim = try #require(golden["head_dim"]?.intValue)
@@ -93,18 +83,16 @@ struct GGUFModelTests {
   }
 
   @Test func `Everything that does not fit an architecture is listed at once`() throws {
-    var builder = GGUFBuilder()
-    builder.keys = [
-      ("general.architecture", .string("llama")), ("llama.attention.head_count", .uint32(3)),
-      ("llama.block_count", .string("two")), ("llama.expert_count", .uint32(8)),
+    let metadata: JSONValue = [
+      "general.architecture": "llama", "llama.attention.head_count": 3,
+      "llama.block_count": "two", "llama.expert_count": 8,
     ]
-    let floats = GGUFBuilder.floats([0, 0, 0, 0])
-    builder.tensors = [
-      .init(name: "blk.0.attn_q.weight", dimensions: [1, 4], bytes: floats),
-      .init(name: "blk.0.ffn_gate_exps.weight", dimensions: [4], bytes: floats),
-      .init(name: "rope_freqs.weight", dimensions: [4], bytes: floats),
+    let tensors = [
+      "blk.0.attn_q.weight": StoredTensor(Tensor(zeros: [4, 1])),
+      "blk.0.ffn_gate_exps.weight": StoredTensor(Tensor(zeros: [4])),
+      "rope_freqs.weight": StoredTensor(Tensor(zeros: [4])),
     ]
-    let error = try #require(throws: CheckpointError.self) { try open(builder) }
+    let error = try #require(throws: ModelError.self) { try translate(metadata, tensors) }
     #expect(error.exitCode == .badData)
     for words in [
       "llama.block_count: found the string \"two\", expected a positive integer",
@@ -119,28 +107,51 @@ struct GGUFModelTests {
   }
 
   @Test func `An unknown architecture is refused with those that are known`() throws {
-    var builder = GGUFBuilder()
-    builder.keys = [("general.architecture", .string("mamba"))]
-    let error = try #require(throws: CheckpointError.self) { try open(builder) }
+    let error = try #require(throws: ModelError.self) {
+      try translate(["general.architecture": "mamba"], [:])
+    }
+    #expect(error.problems.count == 1)
     #expect(
-      error.problems == [
-        .init(
-          "general.architecture", found: "\"mamba\"",
-          expected: "one of llama, qwen2, qwen3, gpt2, gptneox")
-      ])
-    let unnamed = try #require(throws: CheckpointError.self) { try open(GGUFBuilder()) }
+      error.problems[0].hasPrefix(
+        "general.architecture: found \"mamba\", expected one of llama, qwen2, qwen3, gpt2, gptneox")
+    )
+    #expect(error.problems[0].hasSuffix("; this architecture is not supported"))
+    let unnamed = try #require(throws: ModelError.self) { try translate([:], [:]) }
     #expect(unnamed.description.contains("general.architecture: found nothing"))
   }
 
-  private func configuration(_ architecture: String) throws -> JSONValue {
-    try ModelSource.open(Goldens.path("gguf/\(architecture).gguf")).configuration
+  @Test func `Families that share an architecture are told apart by their window`() throws {
+    let file = try ModelSource.open(Self.path("llama.gguf"))
+    var metadata = try #require(file.metadata.objectValue)
+    metadata["llama.attention.sliding_window"] = 7
+    let mistral = try translate(.object(metadata), file.tensors)
+    #expect(mistral.configuration["model_type"] == "mistral")
+    #expect(mistral.configuration["sliding_window"] == 7)
   }
 
-  private func open(_ builder: GGUFBuilder) throws -> ModelSource {
-    let folder = try TemporaryFolder()
-    let path = folder.file("model.gguf")
-    try write(builder.bytes, to: path)
-    return try ModelSource.open(path)
+  private typealias Translated = (configuration: JSONValue, tensors: [String: StoredTensor])
+
+  private func configuration(_ architecture: String) throws -> JSONValue {
+    try Self.open("\(architecture).gguf").configuration
+  }
+
+  private static func open(_ name: String) throws -> Translated {
+    let file = try ModelSource.open(path(name))
+    return try TeacherFamilies.translated(
+      gguf: file.metadata, tensors: file.tensors, location: name)
+  }
+
+  private func translate(
+    _ metadata: JSONValue, _ tensors: [String: StoredTensor]
+  ) throws -> Translated {
+    try TeacherFamilies.translated(gguf: metadata, tensors: tensors, location: "model.gguf")
+  }
+
+  /// Files that the readers of checkpoints are tested with.
+  private static func path(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("CheckpointsTests/Goldens/gguf")
+      .appendingPathComponent(name).path
   }
 
   private func transposed(_ matrix: Tensor) -> Tensor {
