@@ -6,7 +6,8 @@ public struct ReplacedLayer {
   public let geometry: LayerGeometry
   /// What its heads did on a few sequences, one a query head.
   public let statistics: [AttentionStatistics.Head]
-  /// RMS weights of every head's queries and keys, `[headDim]`, where the teacher has them.
+  /// Weights of the norms of queries and keys as the teacher's checkpoint has them, `[headDim]`, or
+  /// as long as all heads where these are normalised as one; nil where the teacher has none.
   public let queryNorm, keyNorm: Tensor?
   private let weight: (ProjectionRole) -> Tensor
 

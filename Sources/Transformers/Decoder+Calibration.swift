@@ -46,14 +46,15 @@ extension Decoder {
 extension DecoderLayer {
   /// This layer as a student may see it.
   public func replaced(_ statistics: [AttentionStatistics.Head]) -> ReplacedLayer {
-    ReplacedLayer(
-      geometry, statistics: statistics, queryNorm: weights.queryNorm?.tensor,
-      keyNorm: weights.keyNorm?.tensor
+    let attention = block.attention
+    return ReplacedLayer(
+      geometry, statistics: statistics, queryNorm: attention.queryNorm?.weight.tensor,
+      keyNorm: attention.keyNorm?.weight.tensor
     ) { role in
       switch role {
-      case .queries: self.weights.queries.weight.tensor
-      case .keys: self.weights.keys.weight.tensor
-      case .values: self.weights.values.weight.tensor
+      case .queries: attention.queries.weight.tensor
+      case .keys: attention.keys.weight.tensor
+      case .values: attention.values.weight.tensor
       }
     }
   }
