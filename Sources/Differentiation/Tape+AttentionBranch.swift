@@ -11,6 +11,7 @@ public struct BranchVariables {
   /// what it stands for, and from no other.
   public let logScales: Variable
 
+  /// A branch of given sums.
   public init(numerators: Variable, denominators: Variable, logScales: Variable) {
     self.numerators = numerators
     self.denominators = denominators

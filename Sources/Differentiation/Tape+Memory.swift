@@ -41,6 +41,54 @@ extension Tape {
         memory: &memory!))
   }
 
+  /// See `Operations.windowBranch`, of whole sequences and of a memory.
+  public func windowBranch(
+    queries: Variable, keys: Variable, values: Variable, attention: AttentionShape,
+    window: AttentionWindow, sinks: Int, layout: SequenceLayout, memory: inout Memory?,
+    prefix: String
+  ) -> BranchVariables {
+    guard goesOn(from: memory, layout) else {
+      return windowBranch(
+        queries: queries, keys: keys, values: values, attention: attention, window: window,
+        sinks: sinks, layout: layout)
+    }
+    return constant(
+      Operations.windowBranch(
+        queries: queries.value, keys: keys.value, values: values.value, attention: attention,
+        window: window, sinks: sinks, memory: &memory!, prefix: prefix))
+  }
+
+  /// See `Operations.featureBranch`, of whole sequences and of a memory.
+  public func featureBranch(
+    queryFeatures: Variable, keyFeatures: Variable, values: Variable, attention: AttentionShape,
+    keys: BranchKeys, layout: SequenceLayout, memory: inout Memory?, prefix: String
+  ) -> BranchVariables {
+    guard goesOn(from: memory, layout) else {
+      return featureBranch(
+        queryFeatures: queryFeatures, keyFeatures: keyFeatures, values: values,
+        attention: attention, keys: keys, layout: layout)
+    }
+    return constant(
+      Operations.featureBranch(
+        queryFeatures: queryFeatures.value, keyFeatures: keyFeatures.value, values: values.value,
+        attention: attention, keys: keys, memory: &memory!, prefix: prefix))
+  }
+
+  /// See `Operations.delayedRows`; the memory holds the last `delay` rows under `name`.
+  public func delayRows(
+    _ x: Variable, by delay: Int, skipping skipped: Int, layout: SequenceLayout,
+    memory: inout Memory?, _ name: String
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else {
+      return delayRows(x, by: delay, skipping: skipped, layout: layout)
+    }
+    let before = memory![name]
+    memory![name] = lastRows(before, then: x.value)
+    return delayRows(
+      x, by: delay, skipping: skipped, layout: layout, before: before,
+      position: memory!.position)
+  }
+
   /// See `Operations.gatedLinearAttention` and `continuedGatedLinearAttention`.
   public func gatedLinearAttention(
     queries: Variable, keys: Variable, values: Variable, logDecays: Variable,

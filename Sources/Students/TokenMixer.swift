@@ -51,10 +51,10 @@ public protocol SharingMixer: TokenMixer {
   var sharedNames: [String] { get }
 }
 
-/// The halves of a mixer that joins softmax over a window with linear attention.
+/// The halves of a mixer that joins softmax over a window with a memory of other keys.
 public enum MixerPart: Sendable, CaseIterable {
   case window
-  case linear
+  case memory
 }
 
 /// A mixer whose halves can be run apart, to see what each is worth.
@@ -63,6 +63,9 @@ public protocol HybridMixer: TokenMixer {
   var window: AttentionWindow { get }
   /// First tokens that stay visible to the window's softmax.
   var sinks: Int { get }
+
+  /// Which keys its memory reads, and how, in a few words.
+  var memoryDetail: String { get }
 
   /// One half with the other switched off, sharing this mixer's parameters; nil when the mixer
   /// has but one half.
@@ -78,6 +81,9 @@ public struct LayerGeometry: Sendable, Equatable {
   public let hiddenSize: Int
   /// Whether the teacher rotates queries and keys by their positions.
   public let hasRotaryPositions: Bool
+  /// The layer itself, where a start is computed of it (`CalibratedSpecification`); initial values
+  /// are then a function of it too, names and shapes of parameters are not.
+  public var replaced: ReplacedLayer?
 
   /// - Parameter layers: as if the layer were the last unless given.
   public init(

@@ -1,5 +1,6 @@
 // Pointers of several tensors at once; nested closures past two read worse than what they guard.
 
+/// Calls `body` with the first elements of the tensors, which may be read until it returns.
 public func withPointers<Result>(
   _ a: Tensor, _ b: Tensor,
   _ body: (UnsafePointer<Float>, UnsafePointer<Float>) throws -> Result
@@ -7,6 +8,7 @@ public func withPointers<Result>(
   try a.withPointer { a in try b.withPointer { b in try body(a, b) } }
 }
 
+/// Calls `body` with the first elements of the tensors, which may be read until it returns.
 public func withPointers<Result>(
   _ a: Tensor, _ b: Tensor, _ c: Tensor,
   _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) throws -> Result
@@ -14,6 +16,7 @@ public func withPointers<Result>(
   try withPointers(a, b) { a, b in try c.withPointer { c in try body(a, b, c) } }
 }
 
+/// Calls `body` with the first elements of the tensors, which may be read until it returns.
 public func withPointers<Result>(
   _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor, _ e: Tensor,
   _ body: (
@@ -26,6 +29,7 @@ public func withPointers<Result>(
   }
 }
 
+/// Calls `body` with the first elements of the tensors, which may be written until it returns.
 public func withMutablePointers<Result>(
   _ a: inout Tensor, _ b: inout Tensor,
   _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) throws -> Result
@@ -33,6 +37,7 @@ public func withMutablePointers<Result>(
   try a.withMutablePointer { a in try b.withMutablePointer { b in try body(a, b) } }
 }
 
+/// Calls `body` with the first elements of the tensors, which may be written until it returns.
 public func withMutablePointers<Result>(
   _ a: inout Tensor, _ b: inout Tensor, _ c: inout Tensor,
   _ body: (

@@ -11,11 +11,11 @@ extension Decoder {
   /// replace: of the teacher's weights, and of its attention on some sequences.
   ///
   /// - Parameters:
-  ///   - mixer: that of the recipe, which was installed.
+  ///   - student: the recipe's, which was installed.
   ///   - teacher: the decoder that this student stands on, untouched.
   ///   - sequences: in memory quadratic in their tokens.
   public func calibrate(
-    _ mixer: any CalibratedMixerSpecification, of teacher: Decoder,
+    _ student: StudentSpecification, of teacher: Decoder,
     on sequences: [(tokens: [Int32], layout: SequenceLayout)], seed: UInt64
   ) {
     let converted = convertedLayers
@@ -37,8 +37,10 @@ extension Decoder {
       }
     }
     for (index, statistics) in statistics {
-      layers[index].mixer = mixer.makeMixer(
-        teacher.layers[index].replaced(statistics.heads), seed: seed)
+      let layer = teacher.layers[index]
+      var geometry = layer.geometry
+      geometry.replaced = layer.replaced(statistics.heads)
+      layers[index].mixer = student.mixer.makeMixer(geometry, seed: seed)
     }
   }
 }
@@ -48,14 +50,11 @@ extension DecoderLayer {
   public func replaced(_ statistics: [AttentionStatistics.Head]) -> ReplacedLayer {
     let attention = block.attention
     return ReplacedLayer(
-      geometry, statistics: statistics, queryNorm: attention.queryNorm?.weight.tensor,
-      keyNorm: attention.keyNorm?.weight.tensor
-    ) { role in
-      switch role {
-      case .queries: attention.queries.weight.tensor
-      case .keys: attention.keys.weight.tensor
-      case .values: attention.values.weight.tensor
-      }
-    }
+      statistics: statistics, queryNorm: attention.queryNorm?.weight.tensor,
+      keyNorm: attention.keyNorm?.weight.tensor,
+      projections: [
+        .queries: attention.queries.weight.stored, .keys: attention.keys.weight.stored,
+        .values: attention.values.weight.stored,
+      ])
   }
 }

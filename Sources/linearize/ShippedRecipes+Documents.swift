@@ -759,6 +759,104 @@ extension ShippedRecipe {
 """#
     ),
     (
+      "quick/projected-sum",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "projected-sum",
+  "description": "A window of 32 with 4 sinks and a memory that joins it from nothing, on the small teacher.",
+  "output": "runs/quick/projected-sum",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "memory": {
+      "kind": "feature-map"
+    },
+    "window": {
+      "kind": "sliding",
+      "size": 32,
+      "sinks": 4
+    },
+    "policy": {
+      "kind": "projected-sum"
+    }
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 25,
+      "schedule": {
+        "kind": "cosine",
+        "finalLearningRate": 0.0001
+      },
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 60,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 20,
+      "optimizer": {
+        "learningRate": 0.001
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "fidelity": {
+        "sequences": 8,
+        "length": 256
+      },
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
       "quick/radlads-rwkv6",
       #"""
 {

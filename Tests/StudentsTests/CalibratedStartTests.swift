@@ -12,23 +12,22 @@ import Testing
   /// One a query head; of one head nothing is known.
   private static let distances: [Double?] = [3, 40, nil, 0]
 
-  private func layer(_ distances: [Double?] = distances) -> ReplacedLayer {
-    ReplacedLayer(
-      StudentCase.geometry,
-      statistics: distances.map {
+  private var measured: LayerGeometry {
+    var geometry = StudentCase.geometry
+    geometry.replaced = ReplacedLayer(
+      statistics: Self.distances.map {
         AttentionStatistics.Head(
           distance: $0, entropy: 1, sinkMass: 0.2, queryNorm: 1, keyNorm: 1)
-      }
-    ) { role in Tensor(zeros: [role == .queries ? 24 : 12, 20]) }
+      }, projections: [:])
+    return geometry
   }
 
-  private func mixer(_ name: String, decayStart: String?) throws -> any CalibratedMixerSpecification
-  {
+  private func mixer(_ name: String, decayStart: String?) throws -> any MixerSpecification {
     var document: JSONObject = ["mixer": .string(name)]
     if let decayStart { document["decayStart"] = .string(decayStart) }
     let specification = try StudentCase(document: .object(document)).specification()
-    #expect((specification.calibratedMixer != nil) == (decayStart == "calibrated"))
-    return try #require(specification.mixer as? any CalibratedMixerSpecification)
+    #expect(specification.isCalibrated == (decayStart == "calibrated"))
+    return specification.mixer
   }
 
   /// `−log w` of every channel of a fresh mixer, whose other terms are 0.
@@ -46,7 +45,7 @@ import Testing
   func distances(name: String) throws {
     let specification = try mixer(name, decayStart: "calibrated")
     let scheduled = try rates(specification.makeMixer(StudentCase.geometry, seed: 5))
-    let rates = try rates(specification.makeMixer(layer(), seed: 5))
+    let rates = try rates(specification.makeMixer(measured, seed: 5))
     #expect(rates.count == 24)
     for (channel, rate) in rates.enumerated() {
       switch channel / 6 {
@@ -71,7 +70,7 @@ import Testing
     let expected = plain.makeMixer(StudentCase.geometry, seed: 5).parameters
     for start in [nil, "scheduled", "calibrated"] {
       let specification = try mixer(name, decayStart: start)
-      let found = specification.makeMixer(layer(), seed: 5).parameters
+      let found = specification.makeMixer(measured, seed: 5).parameters
       #expect(found.map(\.name) == expected.map(\.name))
       for (found, expected) in zip(found, expected) {
         let isDecay = ["time_decay", "w0"].contains(found.name) && start == "calibrated"
@@ -79,5 +78,18 @@ import Testing
         #expect(found.value.shape == expected.value.shape)
       }
     }
+  }
+
+  @Test func `A memory beside a window starts so too`() throws {
+    let student = { (start: JSONValue) in
+      try StudentCase(document: [
+        "memory": ["kind": "rad-rwkv6", "decayStart": start], "window": ["size": 8],
+        "policy": ["kind": "projected-sum"],
+      ]).specification()
+    }
+    #expect(try !student("scheduled").isCalibrated)
+    let calibrated = try student("calibrated")
+    #expect(calibrated.isCalibrated)
+    #expect(abs(try rates(calibrated.mixer.makeMixer(measured, seed: 5))[0] * 3 - 1) < 1e-5)
   }
 }

@@ -29,14 +29,14 @@ import Testing
     let testCase = try #require(StudentCase.all.first { $0.mixerName == "linear" })
     let mixer = try #require(try testCase.trainedMixer() as? any HybridMixer)
     #expect(mixer.only(.window) == nil)
-    #expect(mixer.only(.linear) == nil)
+    #expect(mixer.only(.memory) == nil)
   }
 
-  @Test func `Where the window reaches every key, the linear half alone is silent`() throws {
+  @Test func `Where the window reaches every key, the memory alone is silent`() throws {
     let testCase = try #require(Self.hybrids.first { $0.document["windowSize"] == 64 })
     let mixer = try #require(try testCase.trainedMixer() as? any HybridMixer)
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 64)
-    let linear = try #require(mixer.only(.linear)).output(operands).elements
+    let linear = try #require(mixer.only(.memory)).output(operands).elements
     #expect(linear.allSatisfy { $0 == 0 })
     let window = try #require(mixer.only(.window)).output(operands).elements
     #expect(relativeRMS(window, mixer.output(operands).elements.map(Double.init)) < 1e-6)

@@ -22,6 +22,10 @@ public struct ActivationCapture {
   /// Chunks of an HDF5 file end below 4 GiB, and a chunk here holds at least one sequence.
   private static let largestSequenceBytes = (4 << 30) - 1
 
+  /// Captures what a model computes.
+  ///
+  /// - Parameter includesAttentions: Whether attention weights are written too, which are quadratic
+  ///   in the length.
   public init(_ model: LoadedModel, includesAttentions: Bool) {
     self.model = model
     self.includesAttentions = includesAttentions

@@ -14,6 +14,12 @@ public struct TextGenerator {
   /// Seconds of a clock that never goes back.
   private let clock: () -> Double
 
+  /// A generator.
+  ///
+  /// - Parameters:
+  ///   - location: The model, for messages.
+  ///   - stopTokens: Tokens after which nothing is generated.
+  ///   - clock: Seconds, never going back.
   public init(
     decoder: Decoder, tokenizer: Tokenizer, location: String, stopTokens: Set<Int32>,
     clock: @escaping () -> Double

@@ -188,8 +188,11 @@ public final class LoadedModel {
 
 /// A student whose teacher cannot be opened where it was.
 public struct TeacherUnavailable: ExitCoded, CustomStringConvertible {
+  /// The student, as the user named it.
   public let student: String
+  /// The teacher's place, as the student says it.
   public let teacher: String
+  /// Why it cannot be opened.
   public let reason: String
 
   public var exitCode: ExitCode { .missingInput }

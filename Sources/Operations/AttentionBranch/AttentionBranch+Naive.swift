@@ -7,6 +7,7 @@ public struct NaiveBranch<T: Real> {
   /// `D` and `m`, `[count]`.
   public var denominators, logScales: [T]
 
+  /// A branch of one head of one sequence.
   @inlinable
   public init(numerators: [T], denominators: [T], logScales: [T]) {
     self.numerators = numerators

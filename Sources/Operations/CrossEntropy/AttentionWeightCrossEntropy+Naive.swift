@@ -5,7 +5,8 @@ extension Naive {
   /// `A = softmax(scale q·k)` over the keys that a query sees.
   ///
   /// - Parameters:
-  ///   - queries, keys: `[count, headDim]`.
+  ///   - queries: `[count, headDim]`.
+  ///   - keys: as `queries`.
   ///   - weights: `Â`, `[count, count]`, as `Naive.hybridAttention` returns it.
   ///   - teacherWindow: keys up to its own that a query of the teacher sees; nil: all.
   @inlinable

@@ -3,10 +3,15 @@ import TensorCore
 
 /// Gradients of `hybridAttention`; those of queries, keys and values only where asked for.
 public struct HybridAttentionGradients: Sendable {
+  /// For queries, `[tokens, queryHeads * headDim]`; nil where not asked for.
   public var queries: Tensor?
+  /// For keys, `[tokens, keyValueHeads * headDim]`; nil where not asked for.
   public var keys: Tensor?
+  /// For values, `[tokens, keyValueHeads * headDim]`; nil where not asked for.
   public var values: Tensor?
+  /// For the features of queries, `[tokens, queryHeads * featureDim]`.
   public var queryFeatures: Tensor
+  /// For the features of keys, `[tokens, queryHeads * featureDim]`.
   public var keyFeatures: Tensor
   /// For the logits, `[queryHeads]`.
   public var windowFactors: Tensor

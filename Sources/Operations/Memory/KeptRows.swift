@@ -4,6 +4,7 @@ import TensorCore
 public struct KeptRows: Sendable {
   /// Rows in use.
   public private(set) var count = 0
+  /// Columns of a row.
   public let width: Int
   /// Whether the buffer has one size for every length of the sequence.
   public let isFixed: Bool
@@ -49,6 +50,7 @@ public struct KeptRows: Sendable {
     count += added
   }
 
+  /// Forgets the oldest rows.
   public mutating func dropFirst(_ dropped: Int) {
     precondition((0...count).contains(dropped), "\(dropped) of \(count) rows")
     if dropped == 0 { return }

@@ -130,6 +130,7 @@ public struct Memory: Sendable {
 
 /// A written memory that is not of the mixer that is to go on from it.
 public struct MemoryError: Error, Equatable, CustomStringConvertible {
+  /// Names and shapes of what was written, and of what was to be read.
   public let found, expected: [String]
 
   public var description: String {

@@ -17,7 +17,8 @@ extension AttentionShape {
 ///
 /// - Parameters:
 ///   - queries: `[tokens, queryHeads * headDim]`.
-///   - keys, values: `[tokens, keyValueHeads * headDim]`.
+///   - keys: `[tokens, keyValueHeads * headDim]`.
+///   - values: as `keys`.
 ///   - window: keys a query sees, itself included; nil: all.
 ///   - memory: of `AttentionShape.makeMemory`; its position is left to the caller.
 public func continuedSoftmaxAttention(

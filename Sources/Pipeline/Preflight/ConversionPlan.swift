@@ -9,24 +9,33 @@ import Transformers
 /// What a recipe will do and need, from the headers of its checkpoint and the sizes of its texts
 /// alone: no weight is read, nothing is written.
 public struct ConversionPlan {
+  /// What one stage will do and need.
   public struct Stage {
     /// The stage's id.
     public let name: String
+    /// Optimizer steps.
     public let steps: Int
+    /// Tokens trained on.
     public let tokens: Int
+    /// Numbers that the stage trains.
     public let trainedParameters: Int
     /// Bytes beside the mapped weights, at the peak.
     public let memoryBytes: Int
     /// Checkpoints, artefact and stored activations, at the peak.
     public let diskBytes: Int
+    /// Estimated from `measuredRate`.
     public let seconds: Double
   }
 
+  /// Sizes of the teacher.
   public let configuration: DecoderConfiguration
+  /// Bytes of the teacher's weights as stored.
   public let teacherBytes: Int
+  /// Layers that get the student's attention.
   public let convertedLayers: Int
   /// Estimated from bytes of text where a stage counts epochs.
   public let trainingSequences: Int
+  /// The stages, in order.
   public let stages: [Stage]
   /// Floating-point operations a second of a matrix product, measured for the estimate.
   public let measuredRate: Double

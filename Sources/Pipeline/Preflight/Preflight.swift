@@ -9,6 +9,7 @@ import Transformers
 /// `validate`, `--dry-run` and `run` all begin with it, so they refuse the same recipes, for the same
 /// reasons, in the same order. Text is read when a run begins, before its first stage.
 public struct Preflight {
+  /// The recipe and its resolved form.
   public let loaded: LoadedRecipe
   /// The run's teacher, or the model that it trains from the start.
   let teacher: LoadedModel

@@ -4,6 +4,7 @@ import Documents
 public struct PreflightMistakes: ExitCoded, CustomStringConvertible {
   /// Of the recipe.
   public let path: String
+  /// The reasons, at least one.
   public let mistakes: [any Error]
 
   /// That of the first.
@@ -16,14 +17,17 @@ public struct PreflightMistakes: ExitCoded, CustomStringConvertible {
 
 /// Everything that is wrong with the runs of a study, each mistake once.
 public struct StudyMistakes: ExitCoded, CustomStringConvertible {
+  /// One mistake, and whose it is.
   public struct Mistake: Sendable {
     /// `RECIPE, VARIANT` of the runs that have it.
     public var runs: [String]
+    /// What is wrong.
     public let error: any Error
   }
 
   /// Of the study.
   public let path: String
+  /// Every mistake once, at least one.
   public let mistakes: [Mistake]
 
   /// That of the first.

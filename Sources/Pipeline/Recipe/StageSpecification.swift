@@ -39,10 +39,12 @@ public protocol StageSpecification: Sendable {
   static var name: String { get }
   /// One sentence for `linearize list` and the schema.
   static var summary: String { get }
+  /// What the stage is for.
   static var phase: StagePhase { get }
   /// Decoders alone where a stage pretrains or adapts, unless it says otherwise.
   static var models: StageModels { get }
 
+  /// Reads the stage's own keys of its entry in `stages`.
   init(_ reader: DocumentReader)
 
   /// What the stage tells a training loop; `nil` for a stage that trains nothing.
@@ -107,8 +109,10 @@ public struct RecipeStage: Sendable {
   public let id: String
   /// Place among the recipe's stages, from 0.
   public let index: Int
+  /// What the stage does.
   public let specification: any StageSpecification
 
+  /// The word after `"stage":`.
   public var name: String { specification.name }
   /// What the stage tells a training loop; `nil` for a stage that trains nothing.
   public var training: TrainingSpecification? { specification.training }

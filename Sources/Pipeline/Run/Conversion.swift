@@ -10,15 +10,22 @@ import Transformers
 
 /// A recipe being carried out in its folder.
 public struct Conversion {
+  /// The recipe and its resolved form.
   public let loaded: LoadedRecipe
+  /// Whether a run in the folder is continued.
   public var resume: Bool
+  /// Asked between steps whether a signal wants the run to save and stop.
   public var interruption = Interruption.none
+  /// What is told while the run goes.
   public var progress: ProgressReporter
+  /// What `env.json` will hold.
   public var environment: JSONValue
+  /// Seconds of a clock that never goes back.
   public var clock: () -> Double
   /// Seconds since 1970, for TensorBoard.
   public var wallClock: () -> Double
 
+  /// A conversion that has not begun.
   public init(
     _ loaded: LoadedRecipe, resume: Bool, interruption: Interruption, progress: ProgressReporter,
     environment: JSONValue,
@@ -80,8 +87,8 @@ public struct Conversion {
       guard let training = stage.training else { continue }
       try TrainingLoop.check(stage.id, training, totalSteps: training.steps(on: data), nil)
     }
-    if let mixer = recipe.student?.calibratedMixer {
-      try StudentCalibration(mixer: mixer, seed: UInt64(recipe.seed)).run(
+    if let student = recipe.student, student.isCalibrated {
+      try StudentCalibration(specification: student, seed: UInt64(recipe.seed)).run(
         ready.student, of: ready.teacher.decoder, data.train)
     }
     return context

@@ -13,7 +13,7 @@ struct StudentCalibration {
   /// Most tokens of a document: the weights are `[queryHeads, tokens, tokens]`.
   static let tokens = 512
 
-  let mixer: any CalibratedMixerSpecification
+  let specification: StudentSpecification
   let seed: UInt64
 
   /// Documents of the drawn sequences, each from its beginning.
@@ -42,6 +42,6 @@ struct StudentCalibration {
           + "\(Decoder.calibrationSinks) tokens, of which student.decayStart \"calibrated\" could be "
           + "measured; give longer documents, or leave decayStart out")
     }
-    student.calibrate(mixer, of: teacher, on: documents, seed: seed)
+    student.calibrate(specification, of: teacher, on: documents, seed: seed)
   }
 }

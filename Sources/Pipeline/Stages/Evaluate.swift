@@ -19,7 +19,9 @@ public struct Evaluate: StageSpecification {
   public struct Threshold: Sendable, Equatable {
     /// One of `EvaluationReport.measures`, or `TASK/METRIC`.
     public var measure: String
+    /// The least value that keeps the bound; nil for none.
     public var minimum: Double?
+    /// The greatest value that keeps the bound; nil for none.
     public var maximum: Double?
   }
 
@@ -42,15 +44,21 @@ public struct Evaluate: StageSpecification {
 
   /// Test sequences to measure on; `nil` for all that the data section keeps.
   public var sequences: Int?
+  /// Tasks, scored by every variant.
   public var tasks: [Task]
   /// Window only, memory only, no attention, and the untrained teacher with window and sinks.
   public var ablations: Bool
+  /// How retrieval from the context is asked for; nil not at all.
   public var recall: RecallPlan?
+  /// On how much text attention is compared; nil not at all.
   public var fidelity: FidelityPlan?
+  /// At which lengths models are timed; nil not at all.
   public var speed: SpeedPlan?
+  /// Bounds; a missed one makes the exit status 1.
   public var thresholds: [Threshold]
   /// A `results.json` that this one must not fall behind.
   public var baseline: String?
+  /// How far behind the baseline is still well: of accuracies absolute, of perplexities relative.
   public var tolerance: Double
 
   public init(_ reader: DocumentReader) {
@@ -122,6 +130,7 @@ public struct Evaluate: StageSpecification {
 }
 
 extension Evaluate {
+  /// Files that the stage reads, by their keys below it.
   public var inputs: [(field: String, path: String)] {
     var inputs: [(field: String, path: String)] = []
     for (index, task) in tasks.enumerated() {

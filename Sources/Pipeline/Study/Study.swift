@@ -12,12 +12,15 @@ public struct Study: Sendable {
     public var name: String
     /// Recipes that this variant is for; nil for all.
     public var recipes: [String]?
+    /// What is changed in the recipes.
     public var overrides: [RecipeOverride]
   }
 
   /// A measure of one recipe's results.
   public struct Column: Sendable, Equatable {
+    /// Heading of the column.
     public var title: String
+    /// The recipe whose results are read.
     public var recipe: String
     /// One of `EvaluationReport.measures`.
     public var measure: String
@@ -25,17 +28,23 @@ public struct Study: Sendable {
 
   /// One variant of one recipe.
   public struct Run: Sendable {
+    /// Name of the variant.
     public let variant: String
+    /// Name of the recipe in the study.
     public let recipe: String
+    /// The recipe as the variant changes it.
     public let loaded: LoadedRecipe
   }
 
   /// As the user gave it.
   public let path: String
+  /// What the study is called.
   public let name: String
   /// Its runs are in `output/RECIPE/VARIANT`.
   public let output: String
+  /// Rows of the table.
   public let variants: [Variant]
+  /// Columns of the table.
   public let columns: [Column]
   /// Recipe by recipe, in the order of the document.
   public let runs: [Run]

@@ -51,9 +51,9 @@ import Transformers
     let recipe = try recipe(teacher, "rad-rwkv6", "calibrated")
     let model = try LoadedModel.open(recipe.recipe.teacher, seed: 0)
     let data = try RecipeData(recipe.recipe.data, model: model, seed: 0)
-    let mixer = try #require(recipe.recipe.student?.calibratedMixer)
+    let student = try #require(recipe.recipe.student)
     let draw = { (seed: UInt64) in
-      StudentCalibration(mixer: mixer, seed: seed).documents(data.train).map(\.tokens)
+      StudentCalibration(specification: student, seed: seed).documents(data.train).map(\.tokens)
     }
     #expect(draw(1) == draw(1) && draw(1) != draw(2))
     #expect(draw(1).count == StudentCalibration.sequences)

@@ -17,7 +17,7 @@ import TensorCore
 ///     outputs = GroupNorm(p) ⊙ gate(x_g)                   groupNorm
 ///
 /// Unlike RWKV-6 it has no bonus for the current token.
-public struct RADRWKV6: CalibratedMixerSpecification {
+public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification, CalibratedSpecification {
   public static let name = "rad-rwkv6"
   public static let summary =
     "token shift and a state that forgets by channel (RAD-RWKV6 of RADLADS)"
@@ -48,12 +48,8 @@ public struct RADRWKV6: CalibratedMixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV6Mixer(self, geometry, replacing: nil, seed: seed)
-  }
-
-  public func makeMixer(_ layer: ReplacedLayer, seed: UInt64) -> any TokenMixer {
-    RADRWKV6Mixer(self, layer.geometry, replacing: isCalibrated ? layer : nil, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    RADRWKV6Mixer(self, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -66,12 +62,11 @@ private final class RADRWKV6Mixer: StreamMixer {
   private let gate: RADGate
   private let norm: HeadOutputNorm?
   private let shape: GatedLinearAttentionShape
+  private let delay: KeyDelay?
 
-  init(
-    _ specification: RADRWKV6, _ geometry: LayerGeometry, replacing layer: ReplacedLayer?,
-    seed: UInt64
-  ) {
+  init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.specification = specification
+    self.delay = delay
     self.geometry = geometry
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV6")
     let (hidden, width) = (geometry.hiddenSize, geometry.attention.queryWidth)
@@ -81,7 +76,8 @@ private final class RADRWKV6Mixer: StreamMixer {
     let rank = specification.decayRank ?? RankRule.decay.rank(hiddenSize: hidden)
     decay = [
       initializer.decaySpeeds(
-        "time_decay", first: -6, power: 0.7 + 1.3 * initializer.depth, replacing: layer,
+        "time_decay", first: -6, power: 0.7 + 1.3 * initializer.depth,
+        start: specification.decayStart,
         speed: { log($0) }),
       initializer.constant("time_decay_w1", 0, [hidden, rank]),
       initializer.uniform("time_decay_w2", [rank, width], bound: 0.01),
@@ -97,7 +93,15 @@ private final class RADRWKV6Mixer: StreamMixer {
   }
 
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
-    let operands = operands(input, memory: &memory, on: tape)
+    var operands = operands(input, memory: &memory, on: tape)
+    if let delay {
+      let late = { (x: Variable, name: String, memory: inout Memory?) in
+        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
+      }
+      operands.keys = late(operands.keys, "keys", &memory)
+      operands.values = late(operands.values, "values", &memory)
+      operands.logDecays = late(operands.logDecays, "decays", &memory)
+    }
     var outputs = tape.gatedLinearAttention(
       queries: operands.queries, keys: operands.keys, values: operands.values,
       logDecays: operands.logDecays, shape: shape, layout: input.layout, memory: &memory)
@@ -112,12 +116,14 @@ private final class RADRWKV6Mixer: StreamMixer {
     if shift != nil {
       memory.add(TokenShiftMixes.last, Tensor(zeros: [1, geometry.hiddenSize]))
     }
+    delay?.add(["keys", "values", "decays"], width: shape.width, to: &memory)
     return memory
   }
 
   private struct Operands {
     /// `[tokens, queryHeads * headDim]` each.
-    let queries, keys, values, logDecays: Variable
+    let queries: Variable
+    var keys, values, logDecays: Variable
     /// `[tokens, hiddenSize]`.
     let gateInput: Variable
   }

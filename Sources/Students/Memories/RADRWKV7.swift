@@ -21,7 +21,7 @@ import TensorCore
 /// values of the first layer that has this student (`MixerInput.shared`). The reference's
 /// unused parameters, `r_k`, `k_k` and `k_a` beside a balanced state, `v0` to `v2` of layer 0, are
 /// not made.
-public struct RADRWKV7: CalibratedMixerSpecification {
+public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification, CalibratedSpecification {
   public static let name = "rad-rwkv7"
   public static let summary =
     "delta rule with decay by channel, values of the first layer shared (RAD-RWKV7 of RADLADS)"
@@ -50,12 +50,8 @@ public struct RADRWKV7: CalibratedMixerSpecification {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
   }
 
-  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
-    RADRWKV7Mixer(self, geometry, replacing: nil, seed: seed)
-  }
-
-  public func makeMixer(_ layer: ReplacedLayer, seed: UInt64) -> any TokenMixer {
-    RADRWKV7Mixer(self, layer.geometry, replacing: isCalibrated ? layer : nil, seed: seed)
+  func makeMixer(_ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) -> any TokenMixer {
+    RADRWKV7Mixer(self, geometry, seed: seed, delay: delay)
   }
 }
 
@@ -71,12 +67,11 @@ private final class RADRWKV7Mixer: SharingMixer {
   private let gate: RADGate
   private let norm: HeadOutputNorm?
   private let shape: DeltaRuleShape
+  private let delay: KeyDelay?
 
-  init(
-    _ specification: RADRWKV7, _ geometry: LayerGeometry, replacing layer: ReplacedLayer?,
-    seed: UInt64
-  ) {
+  init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.specification = specification
+    self.delay = delay
     attention = geometry.attention
     let initializer = RADInitializer(geometry: geometry, seed: seed, purpose: "radRWKV7")
     let channels: Shape = [1, 1, initializer.width]
@@ -84,7 +79,8 @@ private final class RADRWKV7Mixer: SharingMixer {
       "w", specification.decayRank, .decay, initializer,
       // The code adds ½ to RWKV-7's decays because of its softplus.
       offset: initializer.decaySpeeds(
-        "w0", first: -6.5, power: 0.85 + initializer.depth.squareRoot(), replacing: layer,
+        "w0", first: -6.5, power: 0.85 + initializer.depth.squareRoot(),
+        start: specification.decayStart,
         speed: { rate in
           // No channel forgets faster than e^{−½} a token.
           let share = min(rate * exp(0.5), 0.999)
@@ -120,7 +116,17 @@ private final class RADRWKV7Mixer: SharingMixer {
   var sharedNames: [String] { [Self.sharedValues] }
 
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
-    let operands = operands(input, on: tape)
+    var operands = operands(input, on: tape)
+    if let delay {
+      let late = { (x: Variable, name: String, memory: inout Memory?) in
+        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
+      }
+      operands.logDecays = late(operands.logDecays, "decays", &memory)
+      operands.keys = late(operands.keys, "keys", &memory)
+      operands.values = late(operands.values, "values", &memory)
+      operands.removals = late(operands.removals, "removals", &memory)
+      operands.writes = late(operands.writes, "writes", &memory)
+    }
     var outputs = tape.deltaRule(
       receptances: operands.receptances, logDecays: operands.logDecays, keys: operands.keys,
       values: operands.values, removals: operands.removals, writes: operands.writes, shape: shape,
@@ -131,11 +137,18 @@ private final class RADRWKV7Mixer: SharingMixer {
       gate.apply(input.stream, to: outputs, on: tape), layout: input.layout)
   }
 
-  func makeMemory() -> Memory { shape.makeMemory() }
+  func makeMemory() -> Memory {
+    var memory = shape.makeMemory()
+    delay?.add(
+      ["decays", "keys", "values", "removals", "writes"], width: attention.queryWidth,
+      to: &memory)
+    return memory
+  }
 
   /// `[tokens, queryHeads * headDim]` each.
   private struct Operands {
-    let receptances, logDecays, keys, values, removals, writes: Variable
+    let receptances: Variable
+    var logDecays, keys, values, removals, writes: Variable
   }
 
   private func operands(_ input: MixerInput, on tape: Tape) -> Operands {

@@ -52,11 +52,13 @@ final class FeatureMapAttention: HybridMixer {
   var window: AttentionWindow { shape.window }
   var sinks: Int { shape.sinks }
 
+  var memoryDetail: String { "the keys beyond the window, their features alone" }
+
   func only(_ part: MixerPart) -> (any TokenMixer)? {
     if window == .none { return nil }
     return switch part {
     case .window: SoftmaxWindowMixer(shape.attention, window: window, sinks: sinks)
-    case .linear: FeatureMapAttention(self, shape: shape.withMutedWindow)
+    case .memory: FeatureMapAttention(self, shape: shape.withMutedWindow)
     }
   }
 
