@@ -8,7 +8,7 @@ import Transformers
 /// on a few sequences of the training data. They are a function of the recipe's seed and the data,
 /// so that a resumed run starts from the same student.
 struct StudentCalibration {
-  /// Sequences that are drawn, one at least of a document that is longer than the sinks.
+  /// Sequences that are drawn.
   static let sequences = 8
   /// Most tokens of a document: the weights are `[queryHeads, tokens, tokens]`.
   static let tokens = 512
