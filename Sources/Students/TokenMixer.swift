@@ -74,10 +74,13 @@ public protocol HybridMixer: TokenMixer {
 
 /// Where a mixer stands.
 public struct LayerGeometry: Sendable, Equatable {
+  /// Index of the layer, from 0.
   public let layer: Int
   /// Layers of the model.
   public let layers: Int
+  /// Heads of the teacher's attention.
   public let attention: AttentionShape
+  /// Width of the residual stream.
   public let hiddenSize: Int
   /// Whether the teacher rotates queries and keys by their positions.
   public let hasRotaryPositions: Bool

@@ -91,7 +91,9 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
 
   /// Every memory with every policy that it can have, and each policy's options.
   private static let windowMemories: [JSONObject] = {
-    let maps: [JSONObject] = [["bias": true], ["kind": "dpfp"], ["kind": "exponential"]]
+    let maps: [JSONObject] = [
+      ["kind": "softmax", "bias": true], ["kind": "dpfp"], ["kind": "exponential"],
+    ]
     let windows: [JSONObject] = [
       ["size": 8, "sinks": 3], ["kind": "terrace", "size": 5, "sinks": 0],
       ["size": 1, "sinks": 1], ["kind": "terrace", "size": 64],
