@@ -28,11 +28,13 @@ public struct AttentionStatistics: Sendable {
     }
   }
 
+  /// Of the attention that is measured.
   public let shape: AttentionShape
   /// First tokens of a sequence that count as attention sinks.
   public let sinks: Int
   private var sums: [Sums]
 
+  /// Statistics of no sequence yet.
   public init(_ shape: AttentionShape, sinks: Int) {
     self.shape = shape
     self.sinks = sinks
