@@ -84,6 +84,9 @@ public struct LayerGeometry: Sendable, Equatable {
   public let hiddenSize: Int
   /// Whether the teacher rotates queries and keys by their positions.
   public let hasRotaryPositions: Bool
+  /// The layer itself, where a start is computed of it (`CalibratedSpecification`); initial values
+  /// are then a function of it too, names and shapes of parameters are not.
+  public var replaced: ReplacedLayer?
 
   /// - Parameter layers: as if the layer were the last unless given.
   public init(
