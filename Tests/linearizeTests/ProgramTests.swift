@@ -100,6 +100,7 @@ import Testing
           ["name": "eight", "set": ["student.windowSize=8"]],
           ["name": "four", "set": ["student.windowSize=4"]],
         ],
+        "columns": [["title": "ratio", "recipe": "tiny", "measure": "perplexityRatio"]],
       ]
       try DocumentFile(folder + "/study.json").replace(with: study.pretty)
       let result = try succeed(["study", "study.json", "--quiet"], in: folder)
