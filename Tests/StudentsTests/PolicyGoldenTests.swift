@@ -47,6 +47,10 @@ import Testing
     for (name, gradient) in gradients {
       let expected = try golden.expected("gradient.\(name)")
       let found = gradient?.elements ?? [Float](repeating: 0, count: expected.count)
+      let size = expected.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let off = zip(found, expected).reduce(0) { $0 + (Double($1.0) - $1.1) * (Double($1.0) - $1.1) }
+        .squareRoot()
+      print("MEASURE \(Self.cases[index].name)-\(length) \(name) size \(size) error \(off)")
       // Of one key, or where the window holds all, some gradients are 0, of which single precision
       // leaves 1e-6: the floor says what that is held against.
       #expect(relativeRMS(found, expected, floor: 1e-2) < 2e-5, "\(name)")
