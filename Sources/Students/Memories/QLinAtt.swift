@@ -1,7 +1,6 @@
 import Differentiation
 import Documents
 import Operations
-import TensorCore
 
 /// QLinAtt, the baseline of RADLADS (arXiv 2505.03005, section 4): linear attention of queries and
 /// keys as they are, its outputs normalised head by head in place of a denominator,
@@ -55,8 +54,7 @@ private final class QLinAttMixer: TokenMixer {
       values = delay.apply(values, "values", layout: input.layout, memory: &memory, on: tape)
     }
     let outputs = tape.gatedLinearAttention(
-      queries: queries, keys: keys, values: values,
-      decay: .channel(tape.constant(Tensor(zeros: queries.value.shape))), shape: shape,
+      queries: queries, keys: keys, values: values, decay: .none, shape: shape,
       layout: input.layout, memory: &memory)
     memory?.position += input.layout.rows
     return tape.withoutPadding(norm.apply(outputs, on: tape), layout: input.layout)
