@@ -67,4 +67,13 @@ private final class QLinAttMixer: TokenMixer {
     delay?.add("values", width: shape.valueWidth, to: &memory)
     return memory
   }
+
+  func cost(length: Int) -> MixerCost {
+    // Queries and keys of its own, and what the delay makes of keys and values.
+    let operands =
+      (isRotary ? 0 : shape.queryWidth + shape.keyWidth)
+      + (delay == nil ? 0 : (isRotary ? shape.keyWidth : 0) + shape.valueWidth)
+    return MixerCost(operations: shape.gatedLinearAttentionOperations(isPerChannel: false))
+      + .kept(operands) + norm.cost(width: shape.outputWidth)
+  }
 }

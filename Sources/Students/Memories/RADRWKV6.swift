@@ -128,6 +128,20 @@ private final class RADRWKV6Mixer: StreamMixer {
     return memory
   }
 
+  func cost(length: Int) -> MixerCost {
+    let (hidden, width) = (geometry.hiddenSize, shape.queryWidth)
+    let rank = decay[1].value.shape[1]
+    // Keys once for every query head, what weights them, and what the delay makes of decays.
+    let balanced = specification.isBalanced ? 2 * width : 0
+    let operands =
+      shape.queryWidth + shape.keyWidth + shape.valueWidth + width + rank + balanced
+      + (delay == nil ? 0 : width)
+    return MixerCost(operations: shape.gatedLinearAttentionOperations(isPerChannel: true))
+      + .product(hidden, rank) + .product(rank, width) + .kept(operands)
+      + (shift?.cost(hasGate: specification.gate != .none) ?? MixerCost())
+      + (norm?.cost(width: shape.outputWidth) ?? MixerCost()) + gate.cost
+  }
+
   private struct Operands {
     /// `[tokens, queryHeads * headDim]`.
     let queries: Variable
@@ -200,6 +214,15 @@ private struct TokenShiftMixes {
 
   /// Where a memory has the last token's input.
   static let last = "last_input"
+
+  /// The difference, what the shares are made of, the five shares and the inputs made with them are
+  /// kept; a gate's input only where there is a gate.
+  func cost(hasGate: Bool) -> MixerCost {
+    let hidden = common[0].value.count
+    let rank = common[2].value.shape[1]
+    return .product(hidden, 5 * rank) + .product(rank, 5 * hidden)
+      + .kept(2 * hidden + 5 * rank + 5 * hidden + (hasGate ? 5 : 4) * hidden)
+  }
 
   func mix(
     _ x: Variable, layout: SequenceLayout, memory: inout Memory?, on tape: Tape

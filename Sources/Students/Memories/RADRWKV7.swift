@@ -150,6 +150,23 @@ private final class RADRWKV7Mixer: SharingMixer {
     return memory
   }
 
+  func cost(length: Int) -> MixerCost {
+    let width = shape.queryWidth
+    // Decays twice, learning rates, repeated keys, their directions, what weights them in two steps,
+    // and four of the rule's operands.
+    let operands =
+      (specification.isBalanced ? 10 : 11) * width
+      + (specification.isRotary ? 0 : width)
+      + (delay != nil && valueMix == nil ? shape.valueWidth : 0)
+    var cost = MixerCost(
+      operations: shape.deltaRuleOperations(isPerChannel: true),
+      keptElements: Double(operands) + shape.deltaRuleKeptElements)
+    cost += decay.cost + learningRate.cost
+    // The difference, its share and the values that they make.
+    if let valueMix { cost += valueMix.cost + .kept(3 * width) }
+    return cost + (norm?.cost(width: shape.outputWidth) ?? MixerCost()) + gate.cost
+  }
+
   private struct Operands {
     /// `[tokens, queryHeads * headDim]` each.
     let receptances: Variable
@@ -219,6 +236,12 @@ private struct LowRankOffset {
   }
 
   var parameters: [Parameter] { [offset, first, second] }
+
+  /// What stands between the two matrices is kept.
+  var cost: MixerCost {
+    let (hidden, rank) = (first.value.shape[0], first.value.shape[1])
+    return .product(hidden, rank) + .product(rank, second.value.shape[1]) + .kept(rank)
+  }
 
   func inner(_ x: Variable, on tape: Tape) -> Variable {
     tape.multiply(x, matrix: tape.parameter(first))
