@@ -40,8 +40,11 @@ extension DocumentReader {
   ///
   /// - Parameter comparesTeacher: whether a loss may read the teacher's distributions.
   func nextTokenLosses(comparesTeacher: Bool) -> [any TokenLoss] {
-    losses(
-      of: LossRegistry.tokenVariants(comparesTeacher: comparesTeacher), weight: { $0.weight }
-    ) { _ in [["kind": .string(TokenCrossEntropy.kind), "weight": .number(1)]] }
+    let meant: [JSONValue] = [
+      ["kind": .string(TokenCrossEntropy.kind), "weight": .number(1)]
+    ]
+    return losses(
+      of: LossRegistry.tokenVariants(comparesTeacher: comparesTeacher), weight: \.weight,
+      shortForm: { _ in meant })
   }
 }

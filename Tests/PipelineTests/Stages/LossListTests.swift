@@ -108,7 +108,10 @@ import Testing
       ),
       (
         "low-rank-adaptation", #""losses":[{"kind":"output-mse"}]"#,
-        ["losses[0].kind: found the string \"output-mse\", expected one of \"kl\", \"cross-entropy\""]
+        [
+          "losses[0].kind: found the string \"output-mse\", expected one of \"kl\", "
+            + "\"cross-entropy\""
+        ]
       ),
       (
         "low-rank-adaptation", #""losses":[{"kind":"cross-entropy","weight":0}]"#,
