@@ -68,8 +68,6 @@ public final class RunDirectory: Sendable {
   public var timingsPath: String { path + "/timings.jsonl" }
   /// Made with the first scalars, a folder a stage.
   public var tensorBoardPath: String { path + "/tensorboard" }
-  public var resultsPath: String { path + "/results.json" }
-  public var reportPath: String { path + "/report.md" }
 
   /// Folder of a stage's checkpoints, made when it is not there.
   public func checkpointsPath(stage: String) throws -> String {
