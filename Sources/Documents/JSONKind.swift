@@ -30,7 +30,9 @@ public struct JSONKind<Value> {
 extension JSONKind where Value == String {
   /// A text.
   public static var string: JSONKind {
-    JSONKind("a string", schema: ["type": "string"], encode: { .string($0) }) { $0.stringValue }
+    JSONKind(
+      "a string", schema: ["type": "string"], encode: { .string($0) },
+      decode: { $0.stringValue })
   }
 
   /// One of the given words.
@@ -38,29 +40,35 @@ extension JSONKind where Value == String {
     JSONKind(
       "one of " + words.map { "\"\($0)\"" }.joined(separator: ", "),
       schema: ["type": "string", "enum": .array(words.map { .string($0) })],
-      encode: { .string($0) }
-    ) { $0.stringValue.flatMap { words.contains($0) ? $0 : nil } }
+      encode: { .string($0) },
+      decode: { $0.stringValue.flatMap { words.contains($0) ? $0 : nil } })
   }
 }
 
 extension JSONKind where Value == Bool {
   /// `true` or `false`.
   public static var boolean: JSONKind {
-    JSONKind("true or false", schema: ["type": "boolean"], encode: { .bool($0) }) { $0.boolValue }
+    JSONKind(
+      "true or false", schema: ["type": "boolean"], encode: { .bool($0) },
+      decode: { $0.boolValue })
   }
 }
 
 extension JSONKind where Value == JSONObject {
   /// An object, whatever its members.
   public static var object: JSONKind {
-    JSONKind("an object", schema: ["type": "object"], encode: { .object($0) }) { $0.objectValue }
+    JSONKind(
+      "an object", schema: ["type": "object"], encode: { .object($0) },
+      decode: { $0.objectValue })
   }
 }
 
 extension JSONKind where Value == [JSONValue] {
   /// An array, whatever its elements.
   public static var array: JSONKind {
-    JSONKind("an array", schema: ["type": "array"], encode: { .array($0) }) { $0.arrayValue }
+    JSONKind(
+      "an array", schema: ["type": "array"], encode: { .array($0) },
+      decode: { $0.arrayValue })
   }
 }
 
@@ -78,9 +86,9 @@ extension JSONKind where Value == Int {
       case (true, false): "an integer of at least \(range.lowerBound)"
       case (true, true): "an integer from \(range.lowerBound) to \(range.upperBound)"
       }
-    return JSONKind(expected, schema: schema, encode: { .integer($0) }) { value in
-      value.intValue.flatMap { range.contains($0) ? $0 : nil }
-    }
+    return JSONKind(
+      expected, schema: schema, encode: { .integer($0) },
+      decode: { $0.intValue.flatMap { range.contains($0) ? $0 : nil } })
   }
 }
 
@@ -100,13 +108,13 @@ extension JSONKind where Value == Double {
     if closed.upperBound.isFinite { schema["maximum"] = .number(closed.upperBound) }
     if let below { schema["exclusiveMaximum"] = .number(below) }
     return JSONKind(
-      expectation(closed, above, below), schema: schema, encode: { .number($0) }
-    ) { value in
-      value.doubleValue.flatMap { number in
-        closed.contains(number) && number > above ?? -.infinity && number < below ?? .infinity
-          ? number : nil
-      }
-    }
+      expectation(closed, above, below), schema: schema, encode: { .number($0) },
+      decode: { value in
+        value.doubleValue.flatMap { number in
+          closed.contains(number) && number > above ?? -.infinity && number < below ?? .infinity
+            ? number : nil
+        }
+      })
   }
 
   private static func expectation(

@@ -1,43 +1,75 @@
-// Pointers of several tensors at once; nested closures past two read worse than what they guard.
-
-public func withPointers<Result>(
-  _ a: Tensor, _ b: Tensor,
-  _ body: (UnsafePointer<Float>, UnsafePointer<Float>) throws -> Result
-) rethrows -> Result {
-  try a.withPointer { a in try b.withPointer { b in try body(a, b) } }
+/// Something that `withPointers` gives out a pointer of.
+public protocol PointerSource {
+  /// Pointer to the elements, optional for what may be absent.
+  associatedtype Pointer
+  /// Valid while this value is alive, so inside of `withPointers`.
+  var unsafePointer: Pointer { get }
 }
 
-public func withPointers<Result>(
-  _ a: Tensor, _ b: Tensor, _ c: Tensor,
-  _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) throws -> Result
+/// Calls `body` with a pointer to each source: to read a tensor, to write one that is given as
+/// `writing(&tensor)`, or nil for a tensor that is nil.
+///
+///     withPointers(x, bias, writing(&output)) { x, bias, output in … }
+@inlinable
+public func withPointers<each Source: PointerSource, Result>(
+  _ sources: repeat each Source, body: (repeat (each Source).Pointer) throws -> Result
 ) rethrows -> Result {
-  try withPointers(a, b) { a, b in try c.withPointer { c in try body(a, b, c) } }
+  defer { repeat withExtendedLifetime(each sources) {} }
+  return try body(repeat (each sources).unsafePointer)
 }
 
-public func withPointers<Result>(
-  _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor, _ e: Tensor,
-  _ body: (
-    UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>,
-    UnsafePointer<Float>
-  ) throws -> Result
-) rethrows -> Result {
-  try withPointers(a, b, c) { a, b, c in
-    try withPointers(d, e) { d, e in try body(a, b, c, d, e) }
+extension Tensor: PointerSource {
+  /// Row-major elements, to be read.
+  public var unsafePointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
+
+  /// Calls `body` with the first of `count` contiguous elements, which may be read until it
+  /// returns.
+  public func withPointer<Result>(
+    _ body: (UnsafePointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withPointers(self, body: body)
+  }
+
+  /// Calls `body` with the first of `count` contiguous elements, which may be written until it
+  /// returns. Copies the storage first when another tensor shares it.
+  public mutating func withMutablePointer<Result>(
+    _ body: (UnsafeMutablePointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withPointers(writing(&self), body: body)
   }
 }
 
-public func withMutablePointers<Result>(
-  _ a: inout Tensor, _ b: inout Tensor,
-  _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) throws -> Result
-) rethrows -> Result {
-  try a.withMutablePointer { a in try b.withMutablePointer { b in try body(a, b) } }
+extension Optional: PointerSource where Wrapped: PointerSource {
+  /// nil where there is nothing to point to.
+  public var unsafePointer: Wrapped.Pointer? { map(\.unsafePointer) }
 }
 
-public func withMutablePointers<Result>(
-  _ a: inout Tensor, _ b: inout Tensor, _ c: inout Tensor,
-  _ body: (
-    UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-  ) throws -> Result
-) rethrows -> Result {
-  try withMutablePointers(&a, &b) { a, b in try c.withMutablePointer { c in try body(a, b, c) } }
+extension Array: PointerSource where Element: PointerSource {
+  /// A pointer to each.
+  public var unsafePointer: [Element.Pointer] { map(\.unsafePointer) }
+}
+
+/// A tensor's storage, shared with no other tensor.
+public struct WritableTensor: PointerSource {
+  private let storage: TensorStorage
+
+  fileprivate init(_ storage: TensorStorage) { self.storage = storage }
+
+  /// Row-major elements, to be written.
+  public var unsafePointer: UnsafeMutablePointer<Float> { storage.pointer }
+}
+
+/// The tensor as one that `withPointers` may write. Copies its storage first when another tensor
+/// shares it.
+///
+/// - Precondition: the tensor is not used otherwise until `withPointers` returns.
+public func writing(_ tensor: inout Tensor) -> WritableTensor {
+  tensor.makeUnique()
+  return WritableTensor(tensor.storage)
+}
+
+/// The same for a tensor that may be absent.
+public func writing(_ tensor: inout Tensor?) -> WritableTensor? {
+  tensor?.makeUnique()
+  return tensor.map { WritableTensor($0.storage) }
 }

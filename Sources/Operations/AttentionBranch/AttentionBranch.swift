@@ -121,8 +121,9 @@ extension HybridOperands {
     let attention = shape.attention
     var result = AttentionBranch(
       tokens: layout.rows, heads: attention.queryHeads, valueDim: attention.headDim)
-    withMutablePointers(&result.numerators, &result.denominators, &result.logScales) {
-      numerators, denominators, logScales in
+    withPointers(
+      writing(&result.numerators), writing(&result.denominators), writing(&result.logScales)
+    ) { numerators, denominators, logScales in
       withHeads(shape: shape, layout: layout, windowFactors: shape.unweighted) { head, slot in
         head.forward(
           output: numerators + slot * attention.headDim, maxima: logScales + slot,

@@ -65,60 +65,27 @@ private func crossEntropyTiles(
   var isArgmax = [Bool](repeating: false, count: targets.count)
   for start in stride(from: 0, to: counted.count, by: tileTokens) {
     let tokens = Array(counted[start..<min(start + tileTokens, counted.count)])
-    let hidden = gatherRows(x, tokens)
+    let hidden = embedding(tokens.map(Int32.init), table: StoredTensor(x))
     var logits = frozenLinear(hidden, head)
-    var tileLosses = [Float](repeating: 0, count: tokens.count)
-    var tileArgmax = [Bool](repeating: false, count: tokens.count)
-    logits.withMutablePointer { logits in
-      tileLosses.withUnsafeMutableBufferPointer { tileLosses in
-        tileArgmax.withUnsafeMutableBufferPointer { tileArgmax in
-          let tileLosses = tileLosses
-          let tileArgmax = tileArgmax
-          WorkerPool.shared.parallel(tokens.count) { row in
-            let line = logits + row * vocabulary
-            let target = Int(targets[tokens[row]])
-            let logit = line[target]
-            let maximum = vk_max(line, vocabulary)
-            let total = vk_exp_sum(line, line, vocabulary, 1, maximum)
-            tileLosses[row] = logarithm(total) + maximum - logit
-            tileArgmax[row] = logit == maximum
-            if let gradientScale {
-              vk_scale(line, line, gradientScale / total, vocabulary)
-              line[target] -= gradientScale
-            }
-          }
+    let results = logits.withMutablePointer { logits in
+      WorkerPool.shared.parallelMap(tokens.count) { row in
+        let line = logits + row * vocabulary
+        let target = Int(targets[tokens[row]])
+        let logit = line[target]
+        let maximum = vk_max(line, vocabulary)
+        let total = vk_exp_sum(line, line, vocabulary, 1, maximum)
+        if let gradientScale {
+          vk_scale(line, line, gradientScale / total, vocabulary)
+          line[target] -= gradientScale
         }
+        return (loss: logarithm(total) + maximum - logit, isArgmax: logit == maximum)
       }
     }
-    for (row, token) in tokens.enumerated() {
-      losses[token] = tileLosses[row]
-      isArgmax[token] = tileArgmax[row]
+    for (token, result) in zip(tokens, results) {
+      losses[token] = result.loss
+      isArgmax[token] = result.isArgmax
     }
     if gradientScale != nil { visit(tokens, hidden, logits) }
   }
   return (losses, isArgmax)
-}
-
-private func gatherRows(_ x: Tensor, _ rows: [Int]) -> Tensor {
-  let width = x.shape[1]
-  var result = Tensor(uninitialized: [rows.count, width])
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      for (position, row) in rows.enumerated() {
-        (result + position * width).update(from: x + row * width, count: width)
-      }
-    }
-  }
-  return result
-}
-
-private func scatterRows(_ x: Tensor, _ rows: [Int], into result: inout Tensor) {
-  let width = x.shape[1]
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      for (position, row) in rows.enumerated() {
-        (result + row * width).update(from: x + position * width, count: width)
-      }
-    }
-  }
 }

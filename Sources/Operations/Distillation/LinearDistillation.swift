@@ -119,25 +119,23 @@ private func distillationTiles(
     let hidden = copiedRows(x, tile)
     var logits = frozenLinear(hidden, head)
     let reference = TileReference(teacher, tile)
-    divergences.withUnsafeMutableBufferPointer { divergences in
-      crossEntropies.withUnsafeMutableBufferPointer { crossEntropies in
-        let (divergences, crossEntropies) = (divergences, crossEntropies)
-        logits.withMutablePointer { logits in
-          WorkerPool.shared.parallel(tile.count) { row in
-            let place = tile.lowerBound + row
-            let line = DistillationRow(logits + row * vocabulary, vocabulary)
-            let target = targets[place]
-            if target != ignoredTarget { crossEntropies[place] = line.crossEntropy(Int(target)) }
-            var shares = RowShares()
-            if counted[place] { shares.divergence = scales?.divergence ?? 0 }
-            if target != ignoredTarget { shares.crossEntropy = scales?.crossEntropy ?? 0 }
-            let divergence = reference.compare(
-              line, row: row, isCounted: counted[place], shares: shares, target: Int(target),
-              writesGradient: scales != nil)
-            divergences[place] = divergence
-          }
-        }
+    let losses = logits.withMutablePointer { logits in
+      WorkerPool.shared.parallelMap(tile.count) { row in
+        let place = tile.lowerBound + row
+        let line = DistillationRow(logits + row * vocabulary, vocabulary)
+        let target = targets[place]
+        let crossEntropy = target == ignoredTarget ? 0 : line.crossEntropy(Int(target))
+        var shares = RowShares()
+        if counted[place] { shares.divergence = scales?.divergence ?? 0 }
+        if target != ignoredTarget { shares.crossEntropy = scales?.crossEntropy ?? 0 }
+        let divergence = reference.compare(
+          line, row: row, isCounted: counted[place], shares: shares, target: Int(target),
+          writesGradient: scales != nil)
+        return (divergence, crossEntropy)
       }
+    }
+    for (place, loss) in zip(tile, losses) {
+      (divergences[place], crossEntropies[place]) = loss
     }
     if scales != nil { visit(tile, hidden, logits) }
   }

@@ -71,26 +71,25 @@ extension HybridOperands {
     let segmentIndex = Dictionary(
       uniqueKeysWithValues: layout.segments.enumerated().map { ($1.start, $0) })
     let (first, second, third) = seed.tensors
-    withMutablePointers(&queryGradient, &keyGradient, &valueGradient) { dQ, dK, dV in
-      withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
-        dPhiQ, dPhiK, dFactors in
-        withPointers(first, second, third, maxima, maxima) { first, second, third, maxima, _ in
-          withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
-            let start = head.segment.start
-            let queryOffset = start * shape.attention.queryWidth + slot * shape.attention.headDim
-            let featureOffset = start * shape.featureWidth + slot * shape.featureDim
-            let rowOffset = start * heads + slot
-            let backward = HybridBackward(
-              head: head,
-              seed: HybridSeedRows(
-                seed, first + queryOffset, second, third, queryOffset: queryOffset,
-                rowOffset: rowOffset),
-              maxima: maxima + rowOffset, dQ: products ? dQ + queryOffset : nil,
-              dK: products ? dK + queryOffset : nil, dV: wantsValues ? dV + queryOffset : nil,
-              dPhiQ: dPhiQ + featureOffset, dPhiK: dPhiK + featureOffset)
-            dFactors[segmentIndex[start]! * heads + slot] = backward.run()
-          }
-        }
+    withPointers(
+      writing(&queryGradient), writing(&keyGradient), writing(&valueGradient),
+      writing(&queryFeatureGradient), writing(&keyFeatureGradient), writing(&factorParts), first,
+      second, third, maxima, maxima
+    ) { dQ, dK, dV, dPhiQ, dPhiK, dFactors, first, second, third, maxima, _ in
+      withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
+        let start = head.segment.start
+        let queryOffset = start * shape.attention.queryWidth + slot * shape.attention.headDim
+        let featureOffset = start * shape.featureWidth + slot * shape.featureDim
+        let rowOffset = start * heads + slot
+        let backward = HybridBackward(
+          head: head,
+          seed: HybridSeedRows(
+            seed, first + queryOffset, second, third, queryOffset: queryOffset,
+            rowOffset: rowOffset),
+          maxima: maxima + rowOffset, dQ: products ? dQ + queryOffset : nil,
+          dK: products ? dK + queryOffset : nil, dV: wantsValues ? dV + queryOffset : nil,
+          dPhiQ: dPhiQ + featureOffset, dPhiK: dPhiK + featureOffset)
+        dFactors[segmentIndex[start]! * heads + slot] = backward.run()
       }
     }
     return HybridAttentionGradients(
@@ -251,10 +250,10 @@ private struct HybridBackward {
           vk_scale(
             line + ends.sinks, linear + ends.sinks - chunk.sinkColumns, lambda,
             ends.window - ends.sinks)
-          if head.shape.isAffine {
-            lambdaGradient +=
-              vk_dot(line + ends.sinks, weight + ends.sinks, ends.window - ends.sinks) / lambda
-          }
+          let windowed = ends.window - ends.sinks
+          lambdaGradient +=
+            head.shape.isAffine
+            ? vk_dot(line + ends.sinks, weight + ends.sinks, windowed) / lambda : 0
         }
         clear(line, ends.sinks..<ends.window)
         clear(line, ends.visible..<columns)

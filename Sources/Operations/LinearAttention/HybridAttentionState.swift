@@ -104,8 +104,9 @@ public struct HybridAttentionState: Sendable {
     let (shape, factors) = (shape, windowFactors.elements)
     let heads = shape.attention.queryHeads
     var result = AttentionBranch(tokens: tokens, heads: heads, valueDim: shape.attention.headDim)
-    withMutablePointers(&result.numerators, &result.denominators, &result.logScales) {
-      output, normalizers, maxima in
+    withPointers(
+      writing(&result.numerators), writing(&result.denominators), writing(&result.logScales)
+    ) { output, normalizers, maxima in
       withPointers(
         operands.queries, operands.keys, operands.values, operands.queryFeatures,
         operands.keyFeatures
@@ -163,26 +164,25 @@ public struct HybridAttentionState: Sendable {
     let (d, f) = (shape.attention.headDim, shape.featureDim)
     let (keys, values, features) = (keys, values, features)
     let (sinkKeys, sinkValues) = (sinkKeys, sinkValues)
-    withMutablePointers(&sums, &normalizers) { sums, normalizers in
-      withPointers(keys, values, features, sinkKeys, sinkValues) {
-        keys, values, features, sinkKeys, sinkValues in
-        WorkerPool.shared.parallel(shape.attention.queryHeads) { slot in
-          let keyOffset = slot / shape.attention.group * d
-          let head = HybridHead(
-            shape: shape, logit: shape.window == .none ? 0 : factors[slot],
-            segment: .init(start: 0, count: count), firstQuery: position,
-            queries: new.queries + slot * d, queryFeatures: new.queryFeatures + slot * f,
-            near: HybridKeys(
-              firstPosition: firstKept, keys: keys + keyOffset, values: values + keyOffset,
-              features: features + slot * f),
-            sinkKeys: sinkKeys + keyOffset, sinkValues: sinkValues + keyOffset)
-          var state = HybridState(
-            sums: sums + slot * f * d, normalizer: normalizers + slot * f, absorbed: firstKept)
-          head.forward(
-            chunk, state: state, output: output + slot * d, maxima: maxima + slot,
-            normalizers: totals + slot, divides: divides)
-          head.absorb(firstKept..<nextKept, into: &state)
-        }
+    withPointers(
+      writing(&sums), writing(&normalizers), keys, values, features, sinkKeys, sinkValues
+    ) { sums, normalizers, keys, values, features, sinkKeys, sinkValues in
+      WorkerPool.shared.parallel(shape.attention.queryHeads) { slot in
+        let keyOffset = slot / shape.attention.group * d
+        let head = HybridHead(
+          shape: shape, logit: shape.window == .none ? 0 : factors[slot],
+          segment: .init(start: 0, count: count), firstQuery: position,
+          queries: new.queries + slot * d, queryFeatures: new.queryFeatures + slot * f,
+          near: HybridKeys(
+            firstPosition: firstKept, keys: keys + keyOffset, values: values + keyOffset,
+            features: features + slot * f),
+          sinkKeys: sinkKeys + keyOffset, sinkValues: sinkValues + keyOffset)
+        var state = HybridState(
+          sums: sums + slot * f * d, normalizer: normalizers + slot * f, absorbed: firstKept)
+        head.forward(
+          chunk, state: state, output: output + slot * d, maxima: maxima + slot,
+          normalizers: totals + slot, divides: divides)
+        head.absorb(firstKept..<nextKept, into: &state)
       }
     }
   }

@@ -148,11 +148,6 @@ func withPointers<Result>(
 func withMutablePointers<Result>(
   of tensors: inout [Tensor], _ body: ([UnsafeMutablePointer<Float>]) -> Result
 ) -> Result {
-  tensors.withUnsafeMutableBufferPointer { tensors in
-    func reach(_ pointers: [UnsafeMutablePointer<Float>]) -> Result {
-      if pointers.count == tensors.count { return body(pointers) }
-      return tensors[pointers.count].withMutablePointer { reach(pointers + [$0]) }
-    }
-    return reach([])
-  }
+  let writable = tensors.indices.map { writing(&tensors[$0]) }
+  return withPointers(writable, body: body)
 }
