@@ -73,3 +73,8 @@ public func writing(_ tensor: inout Tensor?) -> WritableTensor? {
   tensor?.makeUnique()
   return tensor.map { WritableTensor($0.storage) }
 }
+
+/// The same for all of a list.
+public func writing(_ tensors: inout [Tensor]) -> [WritableTensor] {
+  tensors.indices.map { writing(&tensors[$0]) }
+}

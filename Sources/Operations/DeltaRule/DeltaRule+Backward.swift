@@ -39,7 +39,7 @@ public func deltaRuleGradients(
   if let operand = decay.operand { results.append(Tensor(zeros: operand.shape)) }
   let decayDim = decay.operand.map { $0.shape[1] / shape.queryHeads }
   let offsets = operands.stateOffsets
-  withPointers(writing(of: &results), output, saved.readings, saved.states) {
+  withPointers(writing(&results), output, saved.readings, saved.states) {
     results, output, readings, states in
     operands.withHeads { head, place, segment in
       DeltaRuleBackward(
