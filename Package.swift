@@ -15,6 +15,7 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS"]),
     .target(name: "CVectorKernels"),
 
     .target(name: "Documents"),
@@ -22,7 +23,7 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "TensorCore", "COpenBLAS", "CVectorKernels",
+        "TensorCore", "COpenBLAS", "COpenBLASChoice", "CVectorKernels",
         .product(name: "RealModule", package: "swift-numerics"),
       ]),
     .target(name: "Differentiation", dependencies: ["Operations"]),
@@ -85,7 +86,7 @@ let package = Package(
     .testTarget(name: "ModelsTests", dependencies: ["Models", "ModelsTestSupport", "TestSupport"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Pipeline", "ModelsTestSupport", "TestSupport"]),
-    .testTarget(name: "linearizeTests", dependencies: ["linearize"]),
+    .testTarget(name: "linearizeTests", dependencies: ["linearize", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -38,16 +38,20 @@ extension DocumentReader {
   }
 
   /// An array of objects.
+  ///
+  /// - Parameter fallback: read in the place of a missing key; nil for none.
   public func objects<Result>(
-    _ key: String, minimum: Int = 0, _ meaning: String, _ body: (DocumentReader) -> Result
+    _ key: String, minimum: Int = 0, default fallback: [JSONValue]? = nil, _ meaning: String,
+    _ body: (DocumentReader) -> Result
   ) -> [Result] {
     var items: JSONValue = ["type": "object"]
     if isDescribing { items = Self.schema { _ = body($0) } }
     var schema: JSONObject = ["type": "array", "items": items]
     if minimum > 0 { schema["minItems"] = .integer(minimum) }
-    declare(key, schema, meaning, required: minimum > 0)
+    if let fallback { schema["default"] = .array(fallback) }
+    declare(key, schema, meaning, required: minimum > 0 && fallback == nil)
     resolved[key] = []
-    guard let value = object[key] else {
+    guard let value = object[key] ?? fallback.map(JSONValue.array) else {
       if minimum > 0 {
         report(key, "is missing; expected an array of at least \(minimum) (\(meaning))")
       }
@@ -57,7 +61,7 @@ extension DocumentReader {
       report(key, "found \(value.kindDescription), expected an array of objects")
       return []
     }
-    if elements.count < minimum {
+    if elements.count < minimum, has(key) {
       report(key, "found an array of \(elements.count), expected at least \(minimum) (\(meaning))")
     }
     var spelled: [JSONValue] = []

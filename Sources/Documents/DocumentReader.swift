@@ -101,6 +101,17 @@ public final class DocumentReader {
   /// Whether the document gives this key a value other than null.
   public func isGiven(_ key: String) -> Bool { !(object[key]?.isNull ?? true) }
 
+  /// Reads keys that stand for others: they are declared and their mistakes reported, but the
+  /// resolved document has only what they stand for.
+  public func shortForms<Result>(_ body: (DocumentReader) -> Result) -> Result {
+    let spelled = resolved
+    defer { resolved = spelled }
+    return body(self)
+  }
+
+  /// Puts into the resolved document what a default came to that hangs on more than this object.
+  public func spell(_ key: String, as value: JSONValue) { resolved[key] = value }
+
   // MARK: Declaration
 
   func declare(_ key: String, _ schema: JSONObject, _ meaning: String, required: Bool) {

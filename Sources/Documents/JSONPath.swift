@@ -39,24 +39,28 @@ extension JSONValue {
 
   /// Sets the value at a path, making the objects on the way that do not exist.
   ///
-  /// - Parameter elementName: The member by whose value an array's element can be named.
+  /// - Parameter elementNames: the words by which each element of an array can be named, those that
+  ///   are tried first at the front; none for elements without a name.
   /// - Throws: `PathError` for an index outside its array and for a way through a plain value.
   public mutating func set(
-    _ value: JSONValue, at path: JSONPath, elementName: String
+    _ value: JSONValue, at path: JSONPath,
+    elementNames: ([JSONValue]) -> [[String]] = { $0.map { _ in [] } }
   ) throws(PathError) {
-    try change(path, depth: 0, elementName: elementName, to: value)
+    try change(path, depth: 0, elementNames: elementNames, to: value)
   }
 
   /// Removes the member or element at a path.
   ///
   /// - Throws: `PathError` when nothing is there.
-  public mutating func remove(at path: JSONPath, elementName: String) throws(PathError) {
-    try change(path, depth: 0, elementName: elementName, to: nil)
+  public mutating func remove(
+    at path: JSONPath, elementNames: ([JSONValue]) -> [[String]] = { $0.map { _ in [] } }
+  ) throws(PathError) {
+    try change(path, depth: 0, elementNames: elementNames, to: nil)
   }
 
   /// `value` nil removes.
   private mutating func change(
-    _ path: JSONPath, depth: Int, elementName: String, to value: JSONValue?
+    _ path: JSONPath, depth: Int, elementNames: ([JSONValue]) -> [[String]], to value: JSONValue?
   ) throws(PathError) {
     let component = path.components[depth]
     let isLast = depth + 1 == path.components.count
@@ -72,14 +76,14 @@ extension JSONValue {
       } else {
         var child = object[component] ?? .object(JSONObject())
         if child.isNull { child = .object(JSONObject()) }
-        try child.change(path, depth: depth + 1, elementName: elementName, to: value)
+        try child.change(path, depth: depth + 1, elementNames: elementNames, to: value)
         object[component] = child
       }
       self = .object(object)
     case .array(var elements):
-      let index = try Self.index(of: component, in: elements, path, elementName: elementName)
+      let index = try Self.index(of: component, in: elements, path, elementNames: elementNames)
       if !isLast {
-        try elements[index].change(path, depth: depth + 1, elementName: elementName, to: value)
+        try elements[index].change(path, depth: depth + 1, elementNames: elementNames, to: value)
       } else if let value {
         elements[index] = value
       } else {
@@ -95,7 +99,8 @@ extension JSONValue {
   }
 
   private static func index(
-    of component: String, in elements: [JSONValue], _ path: JSONPath, elementName: String
+    of component: String, in elements: [JSONValue], _ path: JSONPath,
+    elementNames: ([JSONValue]) -> [[String]]
   ) throws(PathError) -> Int {
     if let index = Int(component) {
       if elements.indices.contains(index) { return index }
@@ -104,10 +109,13 @@ extension JSONValue {
         description: "\(path) asks for element \(index) of an array of \(elements.count)"
           + (elements.isEmpty ? "" : "; indices run from 0 to \(elements.count - 1)"))
     }
-    let names = elements.map { $0[elementName]?.stringValue }
-    if let index = names.firstIndex(of: component) { return index }
-    let hint =
-      nearest(component, among: names.compactMap { $0 }).map { "; did you mean \"\($0)\"?" } ?? ""
+    let names = elementNames(elements)
+    for place in 0..<(names.map(\.count).max() ?? 0) {
+      let index = names.firstIndex { $0.indices.contains(place) && $0[place] == component }
+      if let index { return index }
+    }
+    let known = names.flatMap { $0 }
+    let hint = nearest(component, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
     throw PathError(
       path: path,
       description: "no element of the array is named \"\(component)\" in \(path)\(hint)")

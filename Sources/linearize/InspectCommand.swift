@@ -12,7 +12,7 @@ struct InspectCommand: ParsableCommand {
 
       EXAMPLES
         linearize inspect teacher.gguf
-        linearize inspect runs/lolcats/artefacts/attention-transfer.h5
+        linearize inspect runs/lolcats/artefacts/01-attention-transfer.h5
         linearize inspect checkpoints/llama --json | jq '.tensors[].name'
       """)
 

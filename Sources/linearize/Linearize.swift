@@ -34,7 +34,6 @@ struct Linearize: ParsableCommand {
 
   /// The one place where errors become messages and exit statuses.
   static func main() {
-    ProcessRestart.withBetterOpenBLASCore()
     // A reader that closes the pipe is an error of the write, not the end of a training run.
     signal(SIGPIPE, SIG_IGN)
     do {

@@ -13,6 +13,7 @@ struct ListCommand: ParsableCommand {
         linearize list
         linearize list students
         linearize list families
+        linearize list losses
         linearize list stages --json
       """)
 
@@ -21,6 +22,7 @@ struct ListCommand: ParsableCommand {
     case featureMaps = "feature-maps"
     case families
     case stages
+    case losses
 
     var entries: [(name: String, summary: String)] {
       switch self {
@@ -28,6 +30,7 @@ struct ListCommand: ParsableCommand {
       case .featureMaps: StudentRegistry.featureMaps.map { ($0.name, $0.summary) }
       case .families: TeacherFamilies.all.map { ($0.modelType, $0.summary) }
       case .stages: StageRegistry.all.map { ($0.name, $0.summary) }
+      case .losses: LossRegistry.all.map { ($0.kind, $0.summary) }
       }
     }
   }

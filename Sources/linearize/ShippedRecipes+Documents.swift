@@ -50,9 +50,7 @@ extension ShippedRecipe {
       "epochs": 2,
       "batchSize": 1,
       "gradientAccumulation": 8,
-      "meanSquaredErrorWeight": 0,
-      "attentionWeightCrossEntropyWeight": 1,
-      "attentionWeightFloor": "add",
+      "losses": [{ "kind": "attention-weight-cross-entropy", "floor": "add" }],
       "optimizer": {
         "learningRate": 0.01,
         "weightDecay": 0
@@ -128,9 +126,7 @@ extension ShippedRecipe {
       "steps": 150,
       "batchSize": 16,
       "gradientAccumulation": 1,
-      "meanSquaredErrorWeight": 0,
-      "attentionWeightCrossEntropyWeight": 1,
-      "attentionWeightFloor": "add",
+      "losses": [{ "kind": "attention-weight-cross-entropy", "floor": "add" }],
       "optimizer": { "learningRate": 0.03 },
       "schedule": { "kind": "cosine" },
       "evaluateEvery": 50
@@ -177,9 +173,7 @@ extension ShippedRecipe {
       "stage": "attention-transfer",
       "steps": 60,
       "gradientAccumulation": 1,
-      "meanSquaredErrorWeight": 0,
-      "attentionWeightCrossEntropyWeight": 1,
-      "attentionWeightFloor": "add",
+      "losses": [{ "kind": "attention-weight-cross-entropy", "floor": "add" }],
       "schedule": { "kind": "plateau" },
       "evaluateEvery": 20,
       "checkpointEvery": 20
@@ -228,7 +222,7 @@ extension ShippedRecipe {
       "epochs": 2,
       "batchSize": 1,
       "gradientAccumulation": 8,
-      "meanSquaredErrorWeight": 1000,
+      "losses": [{ "kind": "output-mse", "weight": 1000 }],
       "optimizer": { "learningRate": 0.01 },
       "schedule": {
         "kind": "plateau", "factor": 0.1, "patience": 10, "minimumLearningRate": 0.00001
@@ -488,9 +482,7 @@ extension ShippedRecipe {
       "batchSize": 8,
       "gradientAccumulation": 1,
       "evaluateEvery": 25,
-      "meanSquaredErrorWeight": 0,
-      "attentionWeightCrossEntropyWeight": 1,
-      "attentionWeightFloor": "add",
+      "losses": [{ "kind": "attention-weight-cross-entropy", "floor": "add" }],
       "schedule": {
         "kind": "cosine",
         "finalLearningRate": 0.0001
@@ -1137,8 +1129,7 @@ extension ShippedRecipe {
       "steps": 10173,
       "batchSize": 4,
       "gradientAccumulation": 24,
-      "klWeight": 1,
-      "crossEntropyWeight": 0,
+      "losses": [{ "kind": "kl" }],
       "optimizer": { "learningRate": 0.00001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
       "schedule": { "kind": "constant", "warmupSteps": 50, "warmupStart": 0.01 },
       "evaluateEvery": 500,

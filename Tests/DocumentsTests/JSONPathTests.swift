@@ -5,13 +5,17 @@ import Testing
   private let document = try! JSONValue(
     parsing: #"{"seed": 1, "stages": [{"stage": "first", "steps": 1}, {"stage": "second"}]}"#)
 
+  private func names(of elements: [JSONValue]) -> [[String]] {
+    elements.map { [$0["id"], $0["stage"]].compactMap { $0?.stringValue } }
+  }
+
   private func changed(_ path: String, to value: JSONValue?) -> String {
     var copy = document
     do {
       if let value {
-        try copy.set(value, at: JSONPath(path)!, elementName: "stage")
+        try copy.set(value, at: JSONPath(path)!, elementNames: names(of:))
       } else {
-        try copy.remove(at: JSONPath(path)!, elementName: "stage")
+        try copy.remove(at: JSONPath(path)!, elementNames: names(of:))
       }
       return copy.compact
     } catch {

@@ -39,9 +39,11 @@ import Testing
     var draw = TestValues(UInt64(count))
     let student = draw.normal(count * 33, scale: 3)
     let teacher = draw.normal(count * 33)
-    let (value, gradient) = embeddingDistance(
+    let (distance, gradient) = embeddingDistance(
       tensor(student, [count, 33]), tensor(teacher, [count, 33]),
-      similarityWeight: Float(similarityWeight), weight: 2.5)
+      weights: EmbeddingDistanceWeights(
+        cosine: 2.5, similarities: similarityWeight == 0 ? nil : 2.5 * Float(similarityWeight)))
+    let value = distance.cosine + similarityWeight * distance.similarities
     let naive = {
       Naive.embeddingDistance($0, teacher, width: 33, similarityWeight: similarityWeight)
     }
@@ -53,9 +55,10 @@ import Testing
   func zero() {
     var draw = TestValues(4)
     let teacher = tensor(draw.normal(4 * 16), [4, 16])
-    let (value, gradient) = embeddingDistance(
-      scaled(teacher, by: 7), teacher, similarityWeight: 1, weight: 1)
-    #expect(abs(value) < 1e-6)
+    let (distance, gradient) = embeddingDistance(
+      scaled(teacher, by: 7), teacher,
+      weights: EmbeddingDistanceWeights(cosine: 1, similarities: 1))
+    #expect(abs(distance.cosine) < 1e-6 && abs(distance.similarities) < 1e-6)
     #expect(gradient.elements.allSatisfy { abs($0) < 1e-7 })
     let norms = normalizedRows(teacher).elements
     #expect(abs(dot(norms[..<16].map(Double.init), norms[..<16].map(Double.init)) - 1) < 1e-6)

@@ -34,6 +34,13 @@ extension TinyModel {
     try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(path)"))
   }
 
+  /// A stage's artefact in a run's folder, whatever its number.
+  func artefact(_ id: String, of run: String = "run") throws -> String {
+    let names = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(run)/artefacts")
+    let name = try #require(names.first { $0.dropFirst(3) == "\(id).h5" })
+    return "\(folder)/\(run)/artefacts/\(name)"
+  }
+
   func exists(_ path: String) -> Bool {
     FileManager.default.fileExists(atPath: "\(folder)/\(path)")
   }

@@ -68,7 +68,7 @@ import Testing
   @Test func `A result from before there were notes is read without them`() throws {
     var document = SampleReports.full.document
     let path = try #require(JSONPath("linearize.notes"))
-    try document.remove(at: path, elementName: "name")
+    try document.remove(at: path)
     #expect(try StoredResults(document, path: "r").report.notes.isEmpty)
   }
 
@@ -139,9 +139,9 @@ import Testing
     let path = try #require(JSONPath(String(place.dropFirst(2))))
     if place == "$.results" { document = ["something": "else"] }
     if let value {
-      try document.set(value, at: path, elementName: "name")
+      try document.set(value, at: path)
     } else if place != "$.results" {
-      try document.remove(at: path, elementName: "name")
+      try document.remove(at: path)
     }
     let error = #expect(throws: ResultsError.self) {
       try StoredResults(document, path: "old.json")

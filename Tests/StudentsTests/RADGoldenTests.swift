@@ -39,13 +39,20 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
   ]
 
   var testDescription: String { name }
-  /// Relative RMS: rounding an exponent around −5 costs its exponential that much more. A decay
-  /// only scales the output of a single token, which GroupNorm undoes, so that what is left of the
-  /// decay's gradients are small differences.
+  /// Relative RMS: rounding an exponent around −5 costs its exponential that much more.
+  ///
+  /// Of a single token GroupNorm undoes the size of the output, so that gradients which only change
+  /// that size (of the decay, its learning rate, the receptance's shift) are what its epsilon
+  /// leaves of terms that cancel, their ε / (σ² + ε) with ε = 4e-5: 1/176 in the head that decides in
+  /// RAD-RWKV6 (σ² = 0.0070), 1/118 in RAD-RWKV7 (σ² = 0.0047). A dozen roundings (two means and a
+  /// dot product over four coordinates) of 2⁻²⁴ then are up to 1.3e-4 and 8.4e-5 of the gradient.
+  /// Found with OpenBLAS's kernels of Prescott, Nehalem and Sandybridge, Haswell and Zen, SkylakeX and
+  /// Cooperlake: 5.2e-5, 1.4e-5, 1.9e-5, 1.9e-5, and 1.05e-5, 8.7e-6, below 3e-6, below 3e-6.
   func tolerance(_ length: Int) -> Double {
     switch name {
     case "rwkv6-strong": 1e-4
-    case "rwkv6-options" where length == 1: 5e-5
+    case "rwkv6-options" where length == 1: 1e-4
+    case "rwkv7-released" where length == 1: 2e-5
     // Sums over so many tokens behind a GroupNorm: the reference itself, in float32, is off by 1.57e-5.
     case "rwkv7-released" where length == 500: 2e-5
     default: 1e-5

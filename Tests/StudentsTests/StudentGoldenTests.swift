@@ -42,6 +42,16 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
 
   static let all = causal + bidirectional
 
+  /// On gradients of the attention weights' cross-entropy, relative RMS.
+  ///
+  /// T2R's rectified coordinates may vanish together: one weight of this golden is 2.8e-12 where the
+  /// teacher's is 0.26, and the gradient of its logarithm is their ratio. What one rounding, half
+  /// an ulp of the summed terms, does to the projected coordinates then moves these gradients by
+  /// 1.4e-5 (mean of 200 draws) and up to 2.4e-5, whatever else is exact. OpenBLAS's kernels, which
+  /// sum the seven terms in their own orders, give 1.6e-5 (Prescott, Nehalem, Sandybridge) and
+  /// 5.0e-6 (Haswell, Zen, SkylakeX, Cooperlake).
+  var weightGradientTolerance: Double { file == "t2r" ? 3e-5 : 1e-5 }
+
   var attention: AttentionShape {
     AttentionShape(queryHeads: 2, keyValueHeads: 1, headDim: 6, isCausal: isCausal)
   }
@@ -112,7 +122,9 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     let expected = try golden.expected("losses")[floor == .clamp ? 0 : 1]
     #expect(abs(value - expected) < 1e-5 * expected)
     tape.backward(from: seeds)
-    try expect(mixer, inputs, ["queries", "keys"], "gradient.\(floor.rawValue).", golden)
+    try expect(
+      mixer, inputs, ["queries", "keys"], "gradient.\(floor.rawValue).", golden,
+      within: testCase.weightGradientTolerance)
   }
 
   @Test("decoding gives the outputs of the reference", arguments: StudentGolden.causal)
@@ -134,14 +146,16 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
   }
 
   private func expect(
-    _ mixer: any TokenMixer, _ inputs: Inputs, _ names: [String], _ prefix: String, _ golden: Golden
+    _ mixer: any TokenMixer, _ inputs: Inputs, _ names: [String], _ prefix: String,
+    _ golden: Golden, within tolerance: Double = 1e-5
   ) throws {
     let leaves = ["queries": inputs.queries, "keys": inputs.keys, "values": inputs.values]
     var found = Dictionary(uniqueKeysWithValues: names.map { ($0, leaves[$0]!.gradient) })
     for parameter in mixer.parameters { found[parameter.name] = parameter.gradient }
     for (name, gradient) in found {
       let gradient = try #require(gradient, "\(name) has no gradient").elements
-      #expect(relativeRMS(gradient, try golden.expected(prefix + name)) < 1e-5, "\(name)")
+      let error = relativeRMS(gradient, try golden.expected(prefix + name))
+      #expect(error < tolerance, "\(name)")
     }
   }
 }

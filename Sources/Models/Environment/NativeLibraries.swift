@@ -14,7 +14,4 @@ public enum NativeLibraries {
       ("hdf5", HDF5Information.version),
     ]
   }
-
-  /// The faster kernels that OpenBLAS should be told to use, if it did not find them itself.
-  public static var betterOpenBLASCore: String? { OpenBLASInformation.betterCore }
 }

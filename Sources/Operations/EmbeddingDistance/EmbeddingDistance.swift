@@ -9,30 +9,50 @@ let smallestNorm: Float = 1e-12
 /// - Parameter x: `[rows, width]`.
 public func normalizedRows(_ x: Tensor) -> Tensor { withNorms(x).rows }
 
-/// How far embeddings of some texts lie from their teacher's, in directions alone:
-/// `mean_i (1 − cos(sᵢ, tᵢ)) + λ mean_{i≠j} (cos(sᵢ, sⱼ) − cos(tᵢ, tⱼ))²`, and its gradient for `s`
-/// times `weight`. The second term holds the texts' similarities to each other.
+/// What is measured of some texts' embeddings and their teacher's.
+public struct EmbeddingDistance: Sendable {
+  /// `mean_i (1 − cos(sᵢ, tᵢ))`.
+  public var cosine: Double
+  /// `mean_{i≠j} (cos(sᵢ, sⱼ) − cos(tᵢ, tⱼ))²`; 0 for a single text, and where it is not asked for.
+  public var similarities: Double
+}
+
+/// Factors of the gradients of both distances.
+public struct EmbeddingDistanceWeights: Sendable {
+  public var cosine: Float
+  /// nil does not measure the texts' similarities to each other.
+  public var similarities: Float?
+
+  public init(cosine: Float = 0, similarities: Float? = nil) {
+    self.cosine = cosine
+    self.similarities = similarities
+  }
+}
+
+/// How far embeddings of some texts lie from their teacher's, in directions alone, and the gradient
+/// for `s` of the distances, each times its weight. The second distance holds the texts'
+/// similarities to each other.
 ///
 /// - Parameters:
 ///   - student, teacher: `s` and `t`, `[texts, width]`.
-///   - similarityWeight: `λ`; the term is 0 for a single text.
+/// - Returns: the distances before weights; the gradient, `[texts, width]`.
 public func embeddingDistance(
-  _ student: Tensor, _ teacher: Tensor, similarityWeight: Float, weight: Float
-) -> (value: Double, gradient: Tensor) {
+  _ student: Tensor, _ teacher: Tensor, weights: EmbeddingDistanceWeights
+) -> (distance: EmbeddingDistance, gradient: Tensor) {
   precondition(student.shape == teacher.shape, "\(student.shape) against \(teacher.shape)")
   let (count, width) = (student.shape[0], student.shape[1])
   let (own, norms) = withNorms(student)
   let other = normalizedRows(teacher)
-  var value = 0.0
+  var distance = EmbeddingDistance(cosine: 0, similarities: 0)
   // First for the directions, then for the vectors.
-  var gradient = scaled(other, by: -weight / Float(max(1, count)))
+  var gradient = scaled(other, by: -weights.cosine / Float(max(1, count)))
   withPointers(own, other) { own, other in
     for text in 0..<count {
-      value += 1 - Double(vk_dot(own + text * width, other + text * width, width))
+      distance.cosine += 1 - Double(vk_dot(own + text * width, other + text * width, width))
     }
   }
-  value /= Double(max(1, count))
-  if similarityWeight > 0, count > 1 {
+  distance.cosine /= Double(max(1, count))
+  if let weight = weights.similarities, count > 1 {
     let pairs = Double(count * (count - 1))
     var difference = matrixProduct(own, own, rightTransposed: true)
     accumulate(
@@ -44,10 +64,11 @@ public func embeddingDistance(
         squares += Double(vk_dot(difference + text * count, difference + text * count, count))
       }
     }
-    value += Double(similarityWeight) * squares / pairs
-    accumulate(
-      matrixProduct(difference, own), scaledBy: 4 * weight * similarityWeight / Float(pairs),
-      into: &gradient)
+    distance.similarities = squares / pairs
+    if weight != 0 {
+      accumulate(
+        matrixProduct(difference, own), scaledBy: 4 * weight / Float(pairs), into: &gradient)
+    }
   }
   withPointers(writing(&gradient), own) { gradient, own in
     for text in 0..<count {
@@ -56,7 +77,7 @@ public func embeddingDistance(
       vk_scale(row, row, 1 / norms[text], width)
     }
   }
-  return (value, gradient)
+  return (distance, gradient)
 }
 
 private func withNorms(_ x: Tensor) -> (rows: Tensor, norms: [Float]) {

@@ -32,6 +32,19 @@ public struct GatedLinearAttentionState: Sendable {
     state = RecurrentState(emptyFor: shape.recurrent)
   }
 
+  /// A state as `position` and `states` of another say.
+  init(_ shape: GatedLinearAttentionShape, position: Int, states: Tensor) {
+    self.shape = shape
+    self.position = position
+    state = RecurrentState(
+      sums: states.reshaped([1, shape.heads, shape.headDim, shape.headDim]))
+  }
+
+  /// Of every head, `[heads, headDim, headDim]`.
+  public var states: Tensor {
+    state.sums.reshaped([shape.heads, shape.headDim, shape.headDim])
+  }
+
   /// The same state to be advanced otherwise.
   public func copied() -> GatedLinearAttentionState { self }
 

@@ -10,6 +10,7 @@ import Transformers
 /// alone: no weight is read, nothing is written.
 public struct ConversionPlan {
   public struct Stage {
+    /// The stage's id.
     public let name: String
     public let steps: Int
     public let tokens: Int
@@ -60,8 +61,9 @@ public struct ConversionPlan {
     measuredRate = Self.measureRate()
     let mixerParameters = decoder.parameters.reduce(0) { $0 + $1.parameter.value.count }
     var stages: [Stage] = []
-    for stage in recipe.stages.compactMap({ $0 as? any TrainingStageSpecification }) {
-      guard let training = stage.training else { continue }
+    for place in recipe.stages {
+      guard let stage = place.specification as? any TrainingStage, let training = stage.training
+      else { continue }
       let length = stage.sequenceLength ?? length
       let sequences = max(1, textTokens / length)
       let steps = training.length.steps(
@@ -74,7 +76,7 @@ public struct ConversionPlan {
           rows: training.batchSize * length, tokens: tokens))
       stages.append(
         Stage(
-          name: stage.name, steps: steps, tokens: tokens, trainedParameters: cost.parameters,
+          name: place.id, steps: steps, tokens: tokens, trainedParameters: cost.parameters,
           memoryBytes: cost.memoryBytes, diskBytes: cost.diskBytes,
           seconds: cost.operationsPerToken * Double(tokens) / (measuredRate * Self.efficiency)))
     }

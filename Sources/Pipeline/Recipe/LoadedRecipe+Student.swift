@@ -21,7 +21,7 @@ extension LoadedRecipe {
   func checkStageInputs(
     _ configuration: DecoderConfiguration, teacherDigest: () throws -> String
   ) throws {
-    for stage in recipe.stages.compactMap({ $0 as? any StudentStageSpecification }) {
+    for stage in recipe.stages.compactMap({ $0.specification as? any TrainingStage }) {
       try stage.checkInputs(recipe, teacher: configuration, teacherDigest: teacherDigest)
     }
   }
@@ -33,9 +33,9 @@ extension LoadedRecipe {
   func requireStages(of student: Decoder) throws {
     var problems = transferProblems(student)
     var names = StudentNames(student)
-    for (index, stage) in recipe.stages.enumerated() {
-      guard let stage = stage as? any TrainingStageSpecification else { continue }
-      problems += self.problems(of: stage, names).map { "stages[\(index)].\($0)" }
+    for place in recipe.stages {
+      guard let stage = place.specification as? any TrainingStage else { continue }
+      problems += self.problems(of: stage, names).map { "stages[\(place.index)].\($0)" }
       names.add(stage.trainedNames(names))
     }
     if !problems.isEmpty { throw ModelError(location: path, problems: problems) }
@@ -43,10 +43,10 @@ extension LoadedRecipe {
 
   /// Patterns that name nothing, as the ends of paths and what is wrong there.
   private func problems(
-    of stage: any TrainingStageSpecification, _ names: StudentNames
+    of stage: any TrainingStage, _ names: StudentNames
   ) -> [String] {
     var problems: [String] = []
-    if let named = stage as? any NamedWeightsSpecification {
+    if let named = stage as? any NamedWeightsStage {
       problems = named.parameters.compactMap {
         $0.problem(among: names.named(untiesHead: named.untiesHead)).map { "parameters: \($0)" }
       }
@@ -63,9 +63,11 @@ extension LoadedRecipe {
 
   /// What attention transfer asks of the student's mixers and they have not.
   private func transferProblems(_ decoder: Decoder) -> [String] {
-    recipe.stages.enumerated().flatMap { index, stage -> [String] in
-      guard let transfer = stage as? any TransferStageSpecification else { return [] }
-      return transfer.mistakes(of: decoder).map { "stages[\(index)].\($0.key) \($0.problem)" }
+    recipe.stages.flatMap { place -> [String] in
+      guard let transfer = place.specification as? any TransferStage else { return [] }
+      return transfer.mistakes(of: decoder).map {
+        "stages[\(place.index)].\($0.key) \($0.problem)"
+      }
     }
   }
 }

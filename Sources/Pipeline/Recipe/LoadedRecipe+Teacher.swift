@@ -20,7 +20,8 @@ extension LoadedRecipe {
     let possible = StageRegistry.all.filter { $0.models.include(isEncoder: isEncoder) }
       .map { "\"\($0.name)\"" }.joined(separator: ", ")
     var problems: [Diagnostic] = []
-    for (index, stage) in recipe.stages.enumerated() {
+    for place in recipe.stages {
+      let (index, stage) = (place.index, place.specification)
       if !type(of: stage).models.include(isEncoder: isEncoder) {
         let reason =
           isEncoder
@@ -33,7 +34,7 @@ extension LoadedRecipe {
             path: "$.stages[\(index)]",
             message: "\"\(stage.name)\" \(reason); expected of \(possible)"))
       }
-      if isEncoder, let evaluation = stage as? EvaluationSpecification, !evaluation.tasks.isEmpty {
+      if isEncoder, let evaluation = stage as? Evaluate, !evaluation.tasks.isEmpty {
         problems.append(
           Diagnostic(
             path: "$.stages[\(index)].tasks",
@@ -70,9 +71,9 @@ extension LoadedRecipe {
     guard configuration.positions == .learned else { return [] }
     let maximum = configuration.maximumPositions
     var lengths = [("$.data.sequenceLength", recipe.data.packing.sequenceLength)]
-    for (index, stage) in recipe.stages.enumerated() {
-      if let length = stage.sequenceLength {
-        lengths.append(("$.stages[\(index)].sequenceLength", length))
+    for stage in recipe.stages {
+      if let length = stage.specification.sequenceLength {
+        lengths.append(("$.stages[\(stage.index)].sequenceLength", length))
       }
     }
     return lengths.filter { $0.1 > maximum }.map { path, length in

@@ -29,6 +29,15 @@ public struct LoadedRecipe: Sendable {
     }
   }
 
+  /// A recipe of an earlier version as this one spells it; one that this version refuses as it is.
+  static func resolved(_ document: JSONValue) -> JSONValue {
+    do {
+      return try LoadedRecipe(document: document, path: "recipe.json").resolved
+    } catch {
+      return document
+    }
+  }
+
   private static func document(at path: String) throws(RecipeError) -> JSONValue {
     let bytes: Data
     do {

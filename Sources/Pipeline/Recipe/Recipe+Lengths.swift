@@ -6,8 +6,8 @@ extension Recipe {
   /// the data's budget for shorter ones than a stage asks for.
   func reportLengths(to reader: DocumentReader) {
     let data = ("data.sequenceLength", data.packing.sequenceLength)
-    let stages = stages.enumerated().compactMap { index, stage in
-      stage.sequenceLength.map { ("stages[\(index)].sequenceLength", $0) }
+    let stages = stages.compactMap { stage in
+      stage.specification.sequenceLength.map { ("stages[\(stage.index)].sequenceLength", $0) }
     }
     if let maximum = student?.mixer.maximumLength {
       for (path, length) in [data] + stages where length > maximum {

@@ -16,7 +16,8 @@ public struct Recipe: Sendable {
   public var data: DataSpecification
   /// nil: the model keeps softmax attention, to be pretrained.
   public var student: StudentSpecification?
-  public var stages: [any StageSpecification]
+  /// In the order in which they are carried out.
+  public var stages: [RecipeStage]
 
   /// Reads every section and reports what is wrong in each and between them.
   public init(_ reader: DocumentReader) {
@@ -35,62 +36,66 @@ public struct Recipe: Sendable {
     student = reader.optionalObject(
       "student", "The attention that takes the softmax's place; null keeps it, for \"pretrain\".",
       StudentSpecification.init)
-    let positioned = reader.objects(
-      "stages", minimum: 1, "What is done to the student, in order.", StageRegistry.read
-    ).enumerated().compactMap { index, stage in stage.map { PlacedStage(index: index, stage: $0) } }
-    stages = positioned.map(\.stage)
+    stages = Self.stages(reader)
     if output.isEmpty { reader.report("output", "is empty; expected the folder of the run") }
-    Self.reportOrder(of: positioned, to: reader)
+    reportOrder(to: reader)
     reportMissingData(to: reader)
     reportLengths(to: reader)
-    reportPretraining(of: positioned, to: reader)
+    reportPretraining(to: reader)
   }
 
   /// Whether a model is trained from the start instead of converted.
-  public var isPretraining: Bool { stages.contains { $0.phase == .pretraining } }
+  public var isPretraining: Bool { stages.contains { $0.specification.phase == .pretraining } }
 
-  /// A stage and its position in the document, where a mistaken one has left a gap.
-  private struct PlacedStage {
-    var index: Int
-    var stage: any StageSpecification
-  }
-
-  private static func reportOrder(of stages: [PlacedStage], to reader: DocumentReader) {
-    for (before, after) in zip(stages, stages.dropFirst())
-    where StageRegistry.position(of: before.stage) > StageRegistry.position(of: after.stage) {
-      reader.report(
-        "stages[\(after.index)]",
-        "\"\(after.stage.name)\" comes after \"\(before.stage.name)\"; expected the order "
-          + StageRegistry.all.map { $0.name }.joined(separator: ", "))
-    }
-    var names: Set<String> = []
-    for entry in stages where !names.insert(entry.stage.name).inserted {
-      reader.report(
-        "stages[\(entry.index)]",
-        "is a second \"\(entry.stage.name)\"; expected each stage once")
+  /// Stages with their ids; a mistaken one leaves a gap.
+  private static func stages(_ reader: DocumentReader) -> [RecipeStage] {
+    var identifiers = StageIdentifiers()
+    return reader.objects("stages", minimum: 1, "What is done to the student, in order.") {
+      reader -> (id: String, specification: any StageSpecification)? in
+      let given = reader.optionalString(
+        "id",
+        "Tells the stage apart: files, metrics and --set name it by this. Unless given, the stage's "
+          + "name, with a number behind it where it repeats.")
+      guard let stage = StageRegistry.read(reader) else { return nil }
+      if let given, let problem = identifiers.problem(with: given) { reader.report("id", problem) }
+      let id = identifiers.next(stage.name, given: given)
+      reader.spell("id", as: .string(id))
+      return (id, stage)
+    }.enumerated().compactMap { index, stage in
+      stage.map { RecipeStage(id: $0.id, index: index, specification: $0.specification) }
     }
   }
 
-  private func reportPretraining(of stages: [PlacedStage], to reader: DocumentReader) {
+  /// Stages stand in any order in which each can do its work.
+  private func reportOrder(to reader: DocumentReader) {
+    for (place, stage) in stages.enumerated() {
+      guard let problem = stage.specification.problem(after: Array(stages[..<place])) else {
+        continue
+      }
+      reader.report("stages[\(stage.index)]", "\(stage.described) \(problem)")
+    }
+  }
+
+  private func reportPretraining(to reader: DocumentReader) {
     guard isPretraining else {
       if student == nil, !reader.isGiven("student") {
         reader.report(
           "student",
           "is missing; expected the attention that takes the softmax's place (only the stage "
-            + "\"\(PretrainingSpecification.name)\" does without)")
+            + "\"\(Pretrain.name)\" does without)")
       }
       if teacher.configuration != nil {
         reader.report(
           "stages",
           "do not train the weights of teacher.configuration; expected the stage "
-            + "\"\(PretrainingSpecification.name)\", or a checkpoint as teacher.path")
+            + "\"\(Pretrain.name)\", or a checkpoint as teacher.path")
       }
       return
     }
-    for entry in stages where [.transfer, .adaptation].contains(entry.stage.phase) {
+    for stage in stages where [.transfer, .adaptation].contains(stage.specification.phase) {
       reader.report(
-        "stages[\(entry.index)]",
-        "\"\(entry.stage.name)\" is beside \"\(PretrainingSpecification.name)\"; convert the "
+        "stages[\(stage.index)]",
+        "\"\(stage.name)\" is beside \"\(Pretrain.name)\"; convert the "
           + "folder that it writes with a recipe of its own")
     }
     guard let document = teacher.configuration else { return }
@@ -100,7 +105,7 @@ public struct Recipe: Sendable {
         reader.report(
           "teacher.configuration",
           "describes an encoder (\(model.configuration.family)), which predicts no next token; the "
-            + "stage \"\(PretrainingSpecification.name)\" trains decoders")
+            + "stage \"\(Pretrain.name)\" trains decoders")
       }
       let maximum = model.configuration.maximumPositions
       if data.packing.sequenceLength > maximum {
@@ -135,17 +140,18 @@ public struct Recipe: Sendable {
             + "\"keepBest\": false and no \"evaluateEvery\")")
       }
     }
-    guard let evaluation = stages.compactMap({ $0 as? EvaluationSpecification }).first else {
-      return
+    let evaluations = stages.filter { $0.specification is Evaluate }
+    if data.test.isEmpty, let stage = evaluations.first {
+      reader.report("data.test", "is empty; the stage \"\(stage.id)\" needs text to measure on")
     }
-    if data.test.isEmpty {
-      reader.report("data.test", "is empty; the stage \"evaluate\" needs text to measure on")
-    }
-    if let sequences = evaluation.sequences, let kept = data.testSequences, sequences > kept {
+    for stage in evaluations {
+      guard let sequences = (stage.specification as? Evaluate)?.sequences,
+        let kept = data.testSequences, sequences > kept
+      else { continue }
       reader.report(
         "data.testSequences",
-        "found \(kept), expected at least the \(sequences) that the stage "
-          + "\"evaluate\" measures on")
+        "found \(kept), expected at least the \(sequences) that the stage \"\(stage.id)\" measures on"
+      )
     }
   }
 

@@ -44,9 +44,9 @@ public struct RecipeOverride: Sendable, Equatable {
     for override in overrides {
       do {
         if let value = override.value {
-          try document.set(value, at: override.path, elementName: "stage")
+          try document.set(value, at: override.path, elementNames: StageIdentifiers.names)
         } else {
-          try document.remove(at: override.path, elementName: "stage")
+          try document.remove(at: override.path, elementNames: StageIdentifiers.names)
         }
       } catch {
         mistakes.append(Diagnostic(path: "--set \(override.path)", message: error.description))

@@ -32,7 +32,8 @@ public enum StageModels: Sendable {
 
 /// One stage of a recipe: what `linearize` is to do next to the student.
 ///
-/// A new stage is one file with a type that conforms, and one line in `StageRegistry`.
+/// A new stage is one file with a type that conforms, to `TrainingStage` where it trains, and one
+/// line in `StageRegistry`.
 public protocol StageSpecification: Sendable {
   /// The word after `"stage":`.
   static var name: String { get }
@@ -49,6 +50,18 @@ public protocol StageSpecification: Sendable {
 
   /// Tokens of the stage's sequences where they are not those of `data.sequenceLength`.
   var sequenceLength: Int? { get }
+
+  /// Whether queries, keys and values are no longer the teacher's projections afterwards.
+  var changesProjections: Bool { get }
+  /// Whether low-rank updates stand beside the weights afterwards.
+  var leavesAdapters: Bool { get }
+  /// Why the stage makes no sense behind others; nil when it does.
+  ///
+  /// - Parameter earlier: the stages before it.
+  func problem(after earlier: [RecipeStage]) -> String?
+
+  /// Carries the stage out, or takes what it left when it is done.
+  func run(_ stage: RecipeStage, in context: StageContext) throws
 }
 
 extension StageSpecification {
@@ -59,68 +72,80 @@ extension StageSpecification {
   }
   public var training: TrainingSpecification? { nil }
   public var sequenceLength: Int? { nil }
+  public var changesProjections: Bool { phase == .adaptation }
+  public var leavesAdapters: Bool { false }
+  public func problem(after earlier: [RecipeStage]) -> String? { nil }
 }
 
-/// A stage that costs time, memory and disk worth telling beforehand.
-protocol TrainingStageSpecification: StageSpecification {
-  func cost(_ sizes: StageSizes) -> StageCost
-  /// Names of what the stage trains.
-  func trainedNames(_ names: StudentNames) -> [String]
-}
-
-/// A stage that trains a student of the run's teacher and leaves an artefact.
-protocol StudentStageSpecification: TrainingStageSpecification {
-  /// Trains `context.student`, from where its own checkpoints say it was.
-  func train(in context: StageContext) throws
-  /// Looks at what the stage needs besides teacher and text, before any stage does work.
-  ///
-  /// - Parameter teacherDigest: of the teacher's weights.
-  func checkInputs(
-    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String) throws
-}
-
-extension StudentStageSpecification {
-  func checkInputs(
-    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
-  ) throws {}
-}
-
-/// A stage that trains those weights of the student that its recipe names.
-protocol NamedWeightsSpecification: StudentStageSpecification {
-  /// Patterns of the names of what is trained.
-  var parameters: [NamePattern] { get }
-  /// Whether a tied head that is named becomes a weight beside the embedding.
-  var untiesHead: Bool { get }
-}
-
-extension NamedWeightsSpecification {
-  func trainedNames(_ names: StudentNames) -> [String] {
-    names.matching(parameters, untiesHead: untiesHead)
+extension [RecipeStage] {
+  /// What is to be done about low-rank updates that a stage cannot have beside its own.
+  func adapterProblem(_ reason: String) -> String? {
+    guard let stage = first(where: { $0.specification.leavesAdapters }) else { return nil }
+    return "stands behind \(stage.described), whose low-rank updates are not weights yet, and "
+      + "\(reason); set \"merge\": true in stages[\(stage.index)]"
   }
 }
 
-/// The stages a recipe may name, in the order in which it may name them.
-public enum StageRegistry {
-  public static let all: [any StageSpecification.Type] = [
-    PretrainingSpecification.self,
-    AttentionTransferSpecification.self,
-    OutputAlignmentSpecification.self,
-    LowRankAdaptationSpecification.self,
-    LogitDistillationSpecification.self,
-    FinetuningSpecification.self,
-    EmbeddingDistillationSpecification.self,
-    EvaluationSpecification.self,
-  ]
+/// A stage in its place in a recipe.
+public struct RecipeStage: Sendable {
+  /// Tells the stage apart from all others of the recipe; its checkpoints, artefact, metrics and
+  /// TensorBoard curves carry it.
+  public let id: String
+  /// Place among the recipe's stages, from 0.
+  public let index: Int
+  public let specification: any StageSpecification
 
-  static func position(of stage: any StageSpecification) -> Int {
-    all.firstIndex { $0.name == stage.name }!
+  public var name: String { specification.name }
+  /// What the stage tells a training loop; `nil` for a stage that trains nothing.
+  public var training: TrainingSpecification? { specification.training }
+
+  /// `01-attention-transfer`: names of artefacts sort as their stages do.
+  var numberedName: String {
+    let number = String(index + 1)
+    return String(repeating: "0", count: max(0, 2 - number.count)) + number + "-" + id
   }
 
-  /// - Returns: `nil` after the mistake of an unknown stage.
-  static func read(_ reader: DocumentReader) -> (any StageSpecification)? {
-    let cases = all.map { type in
-      DocumentVariant<any StageSpecification>(type.name) { type.init($0) }
+  /// How a message names the stage.
+  var described: String { id == name ? "\"\(name)\"" : "\"\(id)\" (\(name))" }
+}
+
+/// Ids of stages as they come: those that are given, or the stage's name, with the next free number
+/// behind it where it repeats.
+struct StageIdentifiers {
+  private var taken: Set<String> = []
+
+  mutating func next(_ name: String, given: String?) -> String {
+    var id = given ?? name
+    if given == nil {
+      var number = 1
+      while taken.contains(id) {
+        number += 1
+        id = "\(name)-\(number)"
+      }
     }
-    return reader.variant("stage", of: cases, "What this stage does.")
+    taken.insert(id)
+    return id
+  }
+
+  /// Why a given id cannot be used; nil when it can.
+  func problem(with id: String) -> String? {
+    if taken.contains(id) {
+      return "found \"\(id)\" a second time; expected a word that no stage before it has"
+    }
+    let isPlain = id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }
+    if id.isEmpty || !isPlain || Int(id) != nil {
+      return "found \"\(id)\", expected letters, digits, - and _, and not digits alone: files are "
+        + "named by it"
+    }
+    return nil
+  }
+
+  /// The words by which elements of a document's array of stages can be named, ids first.
+  static func names(of elements: [JSONValue]) -> [[String]] {
+    var identifiers = StageIdentifiers()
+    return elements.map { element in
+      guard let name = element["stage"]?.stringValue else { return [] }
+      return [identifiers.next(name, given: element["id"]?.stringValue), name]
+    }
   }
 }

@@ -9,9 +9,10 @@ import Foundation
 ///     status.json     running, finished, failed or preempted; replaced atomically
 ///     metrics.jsonl   a line a step, without clock values: a resumed run writes the same bytes
 ///     timings.jsonl   wall clock, tokens/s, memory
-///     tensorboard/STAGE/events.out.tfevents.*   both, for `tensorboard --logdir`
-///     checkpoints/STAGE/step-00000050/
-///     artefacts/*.h5
+///     tensorboard/ID/events.out.tfevents.*   both, for `tensorboard --logdir`
+///     checkpoints/ID/step-00000050/
+///     artefacts/01-ID.h5   numbered as the recipe's stages are
+///     evaluations/ID/results.json, report.md   of evaluate stages before the last stage
 ///     results.json, report.md
 public final class RunDirectory: Sendable {
   public let path: String
@@ -21,7 +22,7 @@ public final class RunDirectory: Sendable {
 
   private static let ownNames = [
     "inputs.json", "env.json", "status.json", "metrics.jsonl", "timings.jsonl", "checkpoints",
-    "artefacts", "results.json", "report.md", "tensorboard",
+    "artefacts", "results.json", "report.md", "tensorboard", "evaluations",
   ]
 
   /// Takes the folder for a run, making it when it is not there.
@@ -31,9 +32,11 @@ public final class RunDirectory: Sendable {
   ///   - inputs: Hashes of teacher and data; a resumed run must have the same.
   ///   - resume: Continue the folder's run. Without a run in it, one is started, so that the same
   ///     command can be queued again and again.
+  ///   - resolve: spells a recipe of the folder as this version of the program does.
   /// - Throws: `RunError`, `DocumentFile.Failure`, `DocumentFile.Malformed`.
   public init(
-    _ path: String, recipe: JSONValue, inputs: JSONValue, environment: JSONValue, resume: Bool
+    _ path: String, recipe: JSONValue, inputs: JSONValue, environment: JSONValue, resume: Bool,
+    resolve: (JSONValue) -> JSONValue = { $0 }
   ) throws {
     self.path = path
     try Self.createFolder(path)
@@ -44,7 +47,7 @@ public final class RunDirectory: Sendable {
       guard resume else {
         throw RunError.occupied(path: path, state: Self.storedState(path))
       }
-      try Self.requireSame(path, recipe: recipe, inputs: inputs)
+      try Self.requireSame(path, recipe: recipe, inputs: inputs, resolve: resolve)
     } else {
       let names = Self.ownNames.filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
       // A run killed before its recipe was written leaves these two and nothing of value.
@@ -64,6 +67,8 @@ public final class RunDirectory: Sendable {
 
   public var checkpointsPath: String { path + "/checkpoints" }
   public var artefactsPath: String { path + "/artefacts" }
+  /// Made with the first evaluation before the last stage.
+  public var evaluationsPath: String { path + "/evaluations" }
   public var metricsPath: String { path + "/metrics.jsonl" }
   public var timingsPath: String { path + "/timings.jsonl" }
   /// Made with the first scalars, a folder a stage.
@@ -74,6 +79,19 @@ public final class RunDirectory: Sendable {
     let folder = "\(checkpointsPath)/\(stage)"
     try Self.createFolder(folder)
     return folder
+  }
+
+  /// Where a stage's artefact is to be written, without its extension.
+  func artefactPath(of stage: RecipeStage) -> String { "\(artefactsPath)/\(stage.numberedName)" }
+
+  /// Where a stage's artefact is; nil while there is none. One without a number is of a run that
+  /// was begun before artefacts had them.
+  ///
+  /// - Parameter suffix: the extension with its dot.
+  func artefact(of stage: RecipeStage, suffix: String) -> String? {
+    let names = [stage.numberedName] + (stage.id == stage.name ? [stage.name] : [])
+    return names.map { "\(artefactsPath)/\($0)\(suffix)" }
+      .first { FileManager.default.fileExists(atPath: $0) }
   }
 
   /// `step-00000050`: names sort as steps do.
@@ -112,9 +130,9 @@ public final class RunDirectory: Sendable {
   }
 
   private static func requireSame(
-    _ path: String, recipe: JSONValue, inputs: JSONValue
+    _ path: String, recipe: JSONValue, inputs: JSONValue, resolve: (JSONValue) -> JSONValue
   ) throws {
-    var stored = try DocumentFile(path + "/recipe.json").read()
+    var stored = resolve(try DocumentFile(path + "/recipe.json").read())
     var given = recipe
     // A folder may be moved between two parts of its run.
     stored.removeMember("output")

@@ -34,7 +34,7 @@ import Testing
   func defaults() throws {
     let loaded = try Self.load()
     #expect(loaded.recipe.isPretraining && loaded.recipe.student == nil)
-    let stage = try #require(loaded.recipe.stages[0] as? PretrainingSpecification)
+    let stage = try #require(loaded.recipe.stages[0].specification as? Pretrain)
     #expect(stage.dtype == .float32 && !stage.activationCheckpointing)
     #expect(stage.training?.optimizer.learningRate == 1e-3)
     #expect(

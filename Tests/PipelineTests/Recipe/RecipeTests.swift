@@ -11,16 +11,16 @@ import Training
     let recipe = try SampleRecipe.load().recipe
     #expect(recipe.seed == 42)
     #expect(recipe.output == "runs/sample")
-    let transfer = try #require(recipe.stages[0] as? AttentionTransferSpecification)
-    #expect(transfer.meanSquaredErrorWeight == 1000)
-    #expect(transfer.attentionWeightCrossEntropyWeight == 0)
+    let transfer = try #require(recipe.stages[0].specification as? AttentionTransfer)
+    #expect(transfer.losses.losses.map { type(of: $0).kind } == ["output-mse"])
+    #expect(transfer.losses.losses.map(\.weight) == [1000])
     #expect(transfer.activations == nil)
     let training = try #require(transfer.training)
     #expect(training.length == .steps(6))
     #expect(training.sequencesPerStep == 8)
     #expect(training.optimizer == OptimizerSpecification(learningRate: 1e-2))
     #expect(training.schedule == .constant(warmupSteps: 0))
-    let adaptation = try #require(recipe.stages[1] as? LowRankAdaptationSpecification)
+    let adaptation = try #require(recipe.stages[1].specification as? LowRankAdaptation)
     #expect(adaptation.training?.length == .epochs(2))
     #expect(adaptation.training?.optimizer.learningRate == 1e-4)
     #expect(adaptation.updates.alpha == 16 && adaptation.updates.rank == 8)
@@ -33,13 +33,12 @@ import Training
     let resolved = try SampleRecipe.load().resolved
     #expect(
       resolved["stages"]?.arrayValue?[0].compact
-        == #"{"stage":"attention-transfer","steps":6,"epochs":null,"batchSize":1,"#
+        == #"{"id":"attention-transfer","stage":"attention-transfer","steps":6,"epochs":null,"batchSize":1,"#
         + #""gradientAccumulation":8,"optimizer":{"learningRate":0.01,"betas":[0.9,0.999],"#
         + #""epsilon":1e-08,"weightDecay":0.0,"clipGradientNorm":null,"groups":[]},"#
         + #""schedule":{"kind":"constant","warmupSteps":0,"warmupStart":null},"evaluateEvery":null,"#
-        + #""checkpointEvery":50,"keepBest":true,"meanSquaredErrorWeight":1000.0,"#
-        + #""attentionWeightCrossEntropyWeight":0.0,"attentionWeightFloor":"clamp","#
-        + #""activations":null}"#)
+        + #""checkpointEvery":50,"keepBest":true,"#
+        + #""losses":[{"kind":"output-mse","weight":1000.0}],"activations":null}"#)
     #expect(
       resolved["stages"]?.arrayValue?[2]["thresholds"]?.objectValue?.keys
         == EvaluationReport.measures.map(\.name))
@@ -62,7 +61,7 @@ import Training
       #"stages.evaluate.thresholds.studentPerplexity={"minimum": 1, "maximum": 40}"#,
       #"stages.evaluate.tasks=[{"path":"a.jsonl","limit":9,"thresholds":{"acc":{"minimum":0.5}}}]"#,
     ]).recipe
-    let evaluation = try #require(recipe.stages[2] as? EvaluationSpecification)
+    let evaluation = try #require(recipe.stages[2].specification as? Evaluate)
     #expect(
       evaluation.thresholds == [
         .init(measure: "studentPerplexity", minimum: 1, maximum: 40),
@@ -141,11 +140,13 @@ import Training
       ),
       (
         ["stages[0].stage=low-rank-adaptation"],
-        "$.stages[1]: is a second \"low-rank-adaptation\"; expected each stage once"
+        "$.stages[1]: \"low-rank-adaptation-2\" (low-rank-adaptation) stands behind \"low-rank-adaptation\", whose low-rank updates are not weights yet, and would put its own in their place; set \"merge\": true in stages[0]"
       ),
       (
-        [#"stages=[{"stage": "evaluate"}, {"stage": "attention-transfer", "steps": 1}]"#],
-        "$.stages[1]: \"attention-transfer\" comes after \"evaluate\"; expected the order pretrain, attention-transfer, output-alignment, low-rank-adaptation, logit-distillation, finetune, embedding-distillation, evaluate"
+        [
+          #"stages=[{"stage": "finetune", "steps": 1}, {"stage": "attention-transfer", "steps": 1}]"#
+        ],
+        "$.stages[1]: \"attention-transfer\" fits the new attention to the teacher's queries, keys and values, but \"finetune\" before it has given the student others; put it before that stage, or use \"output-alignment\", which reads the student's own"
       ),
       (["~stages[0].steps"], "$.stages[0].steps: is missing; give either \"steps\" or \"epochs\""),
       (
@@ -284,7 +285,7 @@ import Training
       (
         ["stages[2].steps=3"],
         "$.stages[2].steps: is not a known key; known keys here are ablations, baseline, "
-          + "fidelity, measureFidelity, measureRecall, measureSpeed, recall, sequences, speed, stage, "
+          + "fidelity, id, measureFidelity, measureRecall, measureSpeed, recall, sequences, speed, stage, "
           + "tasks, thresholds, tolerance"
       ),
       (

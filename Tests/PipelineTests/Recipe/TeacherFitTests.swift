@@ -113,7 +113,7 @@ import Transformers
     }
     #expect(
       error?.description.contains(
-        "$.stages[1].batchSize: found 1 beside similarityWeight 2.0, expected at least 2: a text has "
-          + "no similarities by itself") == true)
+        "$.stages[1].batchSize: found 1 beside the loss \"embedding-similarities\", expected at least "
+          + "2: a text has no similarities by itself") == true)
   }
 }

@@ -48,8 +48,8 @@ import Transformers
     #expect(
       error?.problems == [
         """
-        stages[0].attentionWeightCrossEntropyWeight is above 0, but the student's mixer, \
-        PlainMixer, has no attention weights to compare; set it to 0
+        stages[0].losses name "attention-weight-cross-entropy", but the student's mixer, PlainMixer, \
+        has no attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)
         """
       ])
   }
@@ -60,16 +60,16 @@ import Transformers
     let recipe = try teacher.recipe(
       "stages[0].attentionWeightCrossEntropyWeight=1", "stages[0].meanSquaredErrorWeight=0")
     let specification = try #require(
-      recipe.recipe.stages[0] as? any TransferStageSpecification)
+      recipe.recipe.stages[0].specification as? any TransferStage)
     let student = try student(recipe)
     let error = #expect(throws: StageMistake.self) {
-      try specification.requireFit(of: student)
+      try specification.requireFit(of: student, id: "attention-transfer")
     }
-    #expect(error?.field == "attentionWeightCrossEntropyWeight")
+    #expect(error?.field == "losses")
     // By its outputs it can be trained.
     try
       (try #require(
-        try teacher.recipe().recipe.stages[0] as? any TransferStageSpecification)).requireFit(
-        of: student)
+        try teacher.recipe().recipe.stages[0].specification as? any TransferStage)).requireFit(
+        of: student, id: "attention-transfer")
   }
 }

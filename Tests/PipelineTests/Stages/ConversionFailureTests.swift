@@ -15,7 +15,7 @@ import Transformers
     #expect(error?.exitCode == .badData)
     #expect(error?.step == 1)
     #expect(error?.quantity == "the loss of layer 1")
-    #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
+    #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
     let status = try DocumentFile("\(teacher.folder)/run/status.json").read()
     #expect(status["state"] == "failed")
   }
@@ -37,7 +37,7 @@ import Transformers
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try teacher.recipe())
-    let before = try teacher.bytes("run/artefacts/attention-transfer.h5")
+    let before = try teacher.bytes("run/artefacts/01-attention-transfer.h5")
     let again = #expect(throws: RunError.self) { try teacher.run(try teacher.recipe()) }
     #expect(again?.exitCode == .usage)
     let changed = #expect(throws: RunError.self) {
@@ -45,7 +45,7 @@ import Transformers
     }
     #expect(changed?.exitCode == .recipe)
     #expect("\(changed!)".contains("stages[0].steps"))
-    #expect(try teacher.bytes("run/artefacts/attention-transfer.h5") == before)
+    #expect(try teacher.bytes("run/artefacts/01-attention-transfer.h5") == before)
   }
 
   @Test("a student on another teacher is refused with both hashes")
@@ -72,7 +72,7 @@ import Transformers
       try teacher.run(try teacher.recipe("student.softmaxLayers=[5]"))
     }
     #expect("\(error!)".contains("layer 5"))
-    #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
+    #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
   }
 
   @Test("recipes at full size plan from headers alone")

@@ -9,7 +9,7 @@ import Testing
 @testable import Pipeline
 
 private let artefacts = [
-  "run/artefacts/attention-transfer.h5", "run/artefacts/low-rank-adaptation.h5",
+  "run/artefacts/01-attention-transfer.h5", "run/artefacts/02-low-rank-adaptation.h5",
   "run/metrics.jsonl", "run/results.json",
   "run/checkpoints/low-rank-adaptation/step-00000006/state.h5",
 ]
@@ -63,7 +63,7 @@ private let artefacts = [
     _ = try teacher.run(recipe)
     let expected = try artefacts.map(teacher.bytes)
     let folder = teacher.folder + "/run"
-    try FileManager.default.removeItem(atPath: folder + "/artefacts/low-rank-adaptation.h5")
+    try FileManager.default.removeItem(atPath: folder + "/artefacts/02-low-rank-adaptation.h5")
     let state = folder + "/checkpoints/low-rank-adaptation/step-00000006/state.h5"
     var bytes = try Data(contentsOf: URL(fileURLWithPath: state))
     bytes[bytes.count / 2] ^= 1
@@ -86,9 +86,9 @@ private let artefacts = [
       try teacher.recipe(
         shared, "stages[0].activations={\"layersPerBlock\":\(layersPerBlock)}", output: "stored"))
     let joint = try StudentArtefact.read(
-      teacher.folder + "/joint/artefacts/attention-transfer.h5")
+      teacher.folder + "/joint/artefacts/01-attention-transfer.h5")
     let stored = try StudentArtefact.read(
-      teacher.folder + "/stored/artefacts/attention-transfer.h5")
+      teacher.folder + "/stored/artefacts/01-attention-transfer.h5")
     #expect(joint.tensors.map(\.name) == stored.tensors.map(\.name))
     for (left, right) in zip(joint.tensors, stored.tensors) {
       #expect(left.tensor.elements == right.tensor.elements, "\(left.name)")
@@ -149,7 +149,7 @@ private let artefacts = [
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     let finetune = #"stages[1]={"stage":"finetune","steps":1,"sequenceLength":4096}"#
     #expect(throws: DatasetError.self) { try teacher.run(try teacher.recipe(finetune)) }
-    #expect(!teacher.exists("run/artefacts/attention-transfer.h5"))
+    #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
   }
 
   @Test("merged adapters give the perplexity of the adapters")
@@ -166,7 +166,7 @@ private let artefacts = [
     let (adapted, merged) = (try perplexity("run"), try perplexity("merged"))
     #expect(abs(adapted - merged) < 1e-4 * adapted)
     let student = try StudentArtefact.read(
-      teacher.folder + "/merged/artefacts/low-rank-adaptation.h5")
+      teacher.folder + "/merged/artefacts/02-low-rank-adaptation.h5")
     #expect(student.adapters == nil)
     #expect(student.tensors.contains { $0.name == "model.layers.1.self_attn.o_proj.weight" })
   }
@@ -186,8 +186,10 @@ private let artefacts = [
     _ = try teacher.run(recipe, resume: true)
     #expect(try teacher.bytes(artefacts[1]) == expected)
     _ = try teacher.run(try teacher.recipe("stages[1].dropout=0.2", output: "kept"))
-    let kept = try StudentArtefact.read(teacher.folder + "/kept/artefacts/low-rank-adaptation.h5")
-    let again = try StudentArtefact.read(teacher.folder + "/run/artefacts/low-rank-adaptation.h5")
+    let kept = try StudentArtefact.read(
+      teacher.folder + "/kept/artefacts/02-low-rank-adaptation.h5")
+    let again = try StudentArtefact.read(
+      teacher.folder + "/run/artefacts/02-low-rank-adaptation.h5")
     for (left, right) in zip(kept.tensors, again.tensors) {
       #expect(left.tensor.elements == right.tensor.elements, "\(left.name)")
     }

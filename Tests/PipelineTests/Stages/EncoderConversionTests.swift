@@ -88,7 +88,7 @@ import Transformers
     try withEncoder { encoder in
       let recipe = try encoder.recipe("stages[1].similarityWeight=0.5")
       let artefact = URL(
-        fileURLWithPath: encoder.folder + "/run/artefacts/embedding-distillation.h5")
+        fileURLWithPath: encoder.folder + "/run/artefacts/02-embedding-distillation.h5")
       _ = try encoder.run(recipe)
       let expected = try Data(contentsOf: artefact)
       try FileManager.default.removeItem(atPath: encoder.folder + "/run")
@@ -111,7 +111,7 @@ import Transformers
       let maps = { (overrides: String...) throws -> [Float] in
         let recipe = try encoder.recipe(only, overrides.first ?? "seed=42")
         _ = try encoder.run(recipe)
-        let path = encoder.folder + "/run/artefacts/attention-transfer.h5"
+        let path = encoder.folder + "/run/artefacts/01-attention-transfer.h5"
         defer {
           #expect(throws: Never.self) {
             try FileManager.default.removeItem(atPath: encoder.folder + "/run")

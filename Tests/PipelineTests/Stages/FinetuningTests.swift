@@ -8,7 +8,7 @@ import Transformers
 @testable import Pipeline
 
 @Suite struct FinetuningTests {
-  private let artefact = "run/artefacts/finetune.h5"
+  private let artefact = "run/artefacts/03-finetune.h5"
 
   private func recipe(_ teacher: TinyTeacher, _ overrides: String...) throws -> LoadedRecipe {
     let stages = """
@@ -51,13 +51,9 @@ import Transformers
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(
       try recipe(teacher, #"stages[2].parameters=["*.mlp.down_proj.weight", "*.window_factors"]"#))
-    let tensors = { (stage: String) in
-      Dictionary(
-        uniqueKeysWithValues: try StudentArtefact.read(
-          "\(teacher.folder)/run/artefacts/\(stage).h5"
-        ).tensors.map { ($0.name, $0.tensor.elements) })
-    }
-    let (before, after) = (try tensors("low-rank-adaptation"), try tensors("finetune"))
+    let (before, after) = (
+      try teacher.tensors("low-rank-adaptation"), try teacher.tensors("finetune")
+    )
     let changed = after.filter { before[$0.key] != $0.value }.keys.sorted()
     #expect(
       changed

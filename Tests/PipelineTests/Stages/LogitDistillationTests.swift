@@ -11,7 +11,7 @@ import Transformers
 @testable import Pipeline
 
 @Suite struct LogitDistillationTests {
-  private let artefact = "run/artefacts/logit-distillation.h5"
+  private let artefact = "run/artefacts/02-logit-distillation.h5"
 
   private func recipe(_ teacher: TinyTeacher, _ overrides: String...) throws -> LoadedRecipe {
     let stages = """
@@ -79,7 +79,7 @@ import Transformers
     let first = try #require(try teacher.metrics("logit-distillation").first?["loss"]?.doubleValue)
     let original = try LoadedModel.open("\(teacher.folder)/teacher")
     let student = try LoadedModel.open(
-      "\(teacher.folder)/run/artefacts/output-alignment.h5"
+      "\(teacher.folder)/run/artefacts/01-output-alignment.h5"
     ).decoder
     let loaded = try recipe(teacher).recipe
     let data = try RecipeData(loaded.data, model: original, seed: UInt64(loaded.seed))
@@ -107,7 +107,7 @@ import Transformers
     _ = try folder.run(try recipe(folder))
     let teacher = try LoadedModel.open("\(folder.folder)/teacher").decoder
     let student = try LoadedModel.open(
-      "\(folder.folder)/run/artefacts/output-alignment.h5"
+      "\(folder.folder)/run/artefacts/01-output-alignment.h5"
     ).decoder
     student.unfreezeWeights(untiesHead: true)
     let tokens = (0..<40).map { Int32($0 * 7 % 61) }
@@ -229,7 +229,7 @@ import Transformers
       try #require(error).description.hasPrefix("\(path): holds the logits of other sequences"))
     try FileManager.default.removeItem(atPath: path)
     try FileManager.default.copyItem(
-      atPath: teacher.folder + "/run/artefacts/output-alignment.h5", toPath: path)
+      atPath: teacher.folder + "/run/artefacts/01-output-alignment.h5", toPath: path)
     try refused(
       try recipe(teacher, cache, "output=\(teacher.folder)/run2"), teacher,
       ": is no file of cached logits; remove it, or name another")

@@ -10,7 +10,7 @@ import Transformers
 @testable import Pipeline
 
 private let artefacts = [
-  "run/artefacts/pretrain/model.safetensors", "run/artefacts/pretrain/config.json",
+  "run/artefacts/01-pretrain/model.safetensors", "run/artefacts/01-pretrain/config.json",
   "run/metrics.jsonl", "run/checkpoints/pretrain/step-00000006/state.h5",
 ]
 
@@ -78,7 +78,7 @@ private let artefacts = [
     // Seven ids follow each other with a period: a model that learned nothing is at 61.
     #expect(perplexity < 20)
     #expect(try measures(teacher)["studentPerplexity"]?.doubleValue == nil)
-    let folder = "\(teacher.folder)/run/artefacts/pretrain"
+    let folder = "\(teacher.folder)/run/artefacts/01-pretrain"
     let model = try LoadedModel.open(folder)
     #expect(model.student == nil && model.decoder.parameters.isEmpty)
     #expect(try LoadedModel.open("\(teacher.folder)/run").location == "\(teacher.folder)/run")
@@ -101,7 +101,7 @@ private let artefacts = [
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try recipe(teacher, "stages[0].dtype=float16"))
-    let folder = "\(teacher.folder)/run/artefacts/pretrain"
+    let folder = "\(teacher.folder)/run/artefacts/01-pretrain"
     #expect(
       try ModelSource.open(folder).tensors.values.allSatisfy { $0.elementType == .float16 })
     let conversion = try teacher.recipe(
@@ -173,7 +173,7 @@ private let artefacts = [
       "stages[0].steps=1", "stages[0].optimizer.learningRate=1e-5", "stages[0].schedule={}")
     _ = try teacher.run(recipe)
     let before = try ModelSource.open("\(teacher.folder)/teacher").tensors
-    let after = try ModelSource.open("\(teacher.folder)/run/artefacts/pretrain").tensors
+    let after = try ModelSource.open("\(teacher.folder)/run/artefacts/01-pretrain").tensors
     #expect(Set(before.keys) == Set(after.keys))
     for (name, tensor) in before {
       let pairs = zip(tensor.widened().elements, try #require(after[name]).widened().elements)

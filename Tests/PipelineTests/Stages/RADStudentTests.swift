@@ -55,8 +55,9 @@ import Transformers
       #expect(
         error?.problems == [
           """
-          stages[0].attentionWeightCrossEntropyWeight is above 0, but the student's mixer, \
-          RADRWKV7Mixer, has no attention weights to compare; set it to 0
+          stages[0].losses name "attention-weight-cross-entropy", but the student's mixer, \
+          RADRWKV7Mixer, has no attention weights to compare; remove it (in short: \
+          attentionWeightCrossEntropyWeight)
           """,
           """
           stages[0].activations trains blocks of layers apart, but this student's layers share the \
@@ -77,7 +78,7 @@ import Transformers
     _ = try teacher.run(
       try teacher.recipe(common + ["stages[0].activations={}"], output: "stored"))
     let artefacts = try ["joint", "stored"].map {
-      try StudentArtefact.read("\(teacher.folder)/\($0)/artefacts/attention-transfer.h5")
+      try StudentArtefact.read("\(teacher.folder)/\($0)/artefacts/01-attention-transfer.h5")
     }
     for (left, right) in zip(artefacts[0].tensors, artefacts[1].tensors) {
       #expect(left.tensor.elements == right.tensor.elements, "\(left.name)")

@@ -93,8 +93,8 @@ struct TinyTeacher: TinyModel {
   /// Elements of an artefact's tensors by name.
   func tensors(_ stage: String) throws -> [String: [Float]] {
     Dictionary(
-      uniqueKeysWithValues: try StudentArtefact.read(
-        "\(folder)/run/artefacts/\(stage).h5"
-      ).tensors.map { ($0.name, $0.tensor.elements) })
+      uniqueKeysWithValues: try StudentArtefact.read(try artefact(stage)).tensors.map {
+        ($0.name, $0.tensor.elements)
+      })
   }
 }

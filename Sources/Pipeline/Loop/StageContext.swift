@@ -1,0 +1,83 @@
+import Corpus
+import Documents
+import Models
+import Training
+import Transformers
+
+/// What the stages of one run share.
+public final class StageContext {
+  public let recipe: Recipe
+  /// The recipe with every default spelled.
+  let resolved: JSONValue
+  public let run: RunDirectory
+  public internal(set) var teacher: LoadedModel
+  /// SHA-256 of the weights that the run began with.
+  let teacherDigest: String
+  /// Shares the teacher's weights; its mixers and adapters are what is trained.
+  public internal(set) var student: Decoder
+  /// The student's, where they are not merged.
+  var adapters: StudentArtefact.Adapters?
+  public let data: RecipeData
+  /// The same for stages with sequences of a length of their own, read once.
+  private var repacked: [Int: RecipeData] = [:]
+  public let metrics: LineLog
+  public let timings: LineLog
+  /// The same for TensorBoard.
+  public let scalars: ScalarLog
+  public let interruption: Interruption
+  public var progress: ProgressReporter
+  /// Seconds of a clock that never goes back.
+  public let clock: () -> Double
+  /// Seconds since 1970.
+  let wallClock: () -> Double
+  /// Machine, libraries, program.
+  let environment: JSONValue
+  /// Which of the job's processes this is.
+  let job = JobPosition.alone
+  /// What the run has to say at its end.
+  var summary = ""
+  var code = ExitCode.success
+
+  init(
+    recipe: LoadedRecipe, run: RunDirectory, teacher: LoadedModel, teacherDigest: String,
+    student: Decoder, data: RecipeData, metrics: LineLog, timings: LineLog, scalars: ScalarLog,
+    interruption: Interruption, progress: ProgressReporter, clock: @escaping () -> Double,
+    wallClock: @escaping () -> Double, environment: JSONValue
+  ) {
+    self.recipe = recipe.recipe
+    resolved = recipe.resolved
+    self.run = run
+    self.teacher = teacher
+    self.teacherDigest = teacherDigest
+    self.student = student
+    self.data = data
+    self.metrics = metrics
+    self.timings = timings
+    self.scalars = scalars
+    self.interruption = interruption
+    self.progress = progress
+    self.clock = clock
+    self.wallClock = wallClock
+    self.environment = environment
+  }
+
+  public var seed: UInt64 { UInt64(recipe.seed) }
+
+  /// The data in sequences as long as the stage wants them.
+  ///
+  /// - Throws: `DatasetError`.
+  func data(of stage: any StageSpecification) throws -> RecipeData {
+    guard let length = stage.sequenceLength else { return data }
+    if let found = repacked[length] { return found }
+    let found = try data.repacked(sequenceLength: length, model: teacher)
+    repacked[length] = found
+    return found
+  }
+}
+
+extension TrainingSpecification {
+  /// Optimizer steps of a stage on this data.
+  func steps(on data: RecipeData) -> Int {
+    length.steps(sequences: data.train.count, sequencesPerStep: sequencesPerStep)
+  }
+}
