@@ -11,6 +11,7 @@ public struct BranchVariables {
   /// what it stands for, and from no other.
   public let logScales: Variable
 
+  /// A branch of given sums.
   public init(numerators: Variable, denominators: Variable, logScales: Variable) {
     self.numerators = numerators
     self.denominators = denominators
@@ -63,6 +64,16 @@ extension Tape {
         valueGradient: values.requiresGradient)
       return [found.queryFeatures, found.keyFeatures, found.values]
     }
+  }
+
+  /// What a normalised recurrent operation gives, as a branch; its log scale is 0.
+  public func branch(_ output: RecurrentOutput<Variable>) -> BranchVariables {
+    guard let denominators = output.denominator else {
+      preconditionFailure("outputs that are not normalised have no denominators to join by")
+    }
+    return BranchVariables(
+      numerators: output.numerator, denominators: denominators,
+      logScales: constant(Tensor(zeros: denominators.value.shape)))
   }
 
   /// See `Operations.branchQuotient`.

@@ -2,13 +2,17 @@ import Operations
 import TensorCore
 
 extension Tape {
-  /// Root-mean-square norm of every row, `x / sqrt(mean x² + epsilon) * weight`: `[rows, width]`.
-  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float) -> Variable {
-    let (output, reciprocals) = Operations.rmsNorm(
-      x.value, weight: weight.value, epsilon: epsilon)
+  /// Root-mean-square norm of every row, `x / sqrt(mean x² + epsilon) * (weight + offset)`:
+  /// `[rows, width]`.
+  public func rmsNorm(_ x: Variable, weight: Variable, epsilon: Float, offset: Float = 0)
+    -> Variable
+  {
+    let factors =
+      offset == 0 ? weight.value : Operations.affine(weight.value, scale: 1, offset: offset)
+    let (output, reciprocals) = Operations.rmsNorm(x.value, weight: factors, epsilon: epsilon)
     return record([x, weight], output) { gradient in
       let (input, weightGradient) = rmsNormGradients(
-        gradient, x: x.value, weight: weight.value, reciprocals: reciprocals,
+        gradient, x: x.value, weight: factors, reciprocals: reciprocals,
         weightGradient: weight.requiresGradient)
       return [input, weightGradient]
     }
@@ -30,13 +34,13 @@ extension Tape {
 
   /// See `RotaryEmbedding.rotate`.
   public func rotate(
-    _ x: Variable, _ rotary: RotaryEmbedding, headDim: Int, positions: [Int32]
+    _ x: Variable, _ rotary: RotaryEmbedding, headDim: Int, layout: SequenceLayout
   ) -> Variable {
     var output = x.value
-    rotary.rotate(&output, headDim: headDim, positions: positions)
+    rotary.rotate(&output, headDim: headDim, layout: layout)
     return record([x], output) { gradient in
       var gradient = gradient
-      rotary.rotate(&gradient, headDim: headDim, positions: positions, inverse: true)
+      rotary.rotate(&gradient, headDim: headDim, layout: layout, inverse: true)
       return [gradient]
     }
   }

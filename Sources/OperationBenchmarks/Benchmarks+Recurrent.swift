@@ -83,7 +83,7 @@ private struct RecurrentBenchmark {
   }
 
   private func report(_ name: String, forward: Double, both: Double, token: Double) {
-    let padded = name.padding(toLength: 36, withPad: " ", startingAt: 0)
+    let padded = name.padding(toLength: 42, withPad: " ", startingAt: 0)
     print(
       String(
         format: "%@ %8.2f ms, with gradients %8.2f ms, one token %6.1f us", padded, forward * 1e3,

@@ -68,7 +68,7 @@ extension ModelBenchmarks {
     let pass = ForwardPass(
       layout, on: Tape(isRecording: false), shared: SharedValues(detaches: true))
     decoder.forEachLayer(tokens, pass) { visit in
-      let heads = visit.layer.teacherMixer.mix(visit.input, on: pass.tape)
+      let heads = visit.layer.teacherMixer.forward(visit.input, on: pass.tape)
       let target = visit.layer.attentionOutput(heads, on: pass.tape)
       let graph = Tape()
       let output = student.layers[visit.layer.index].attention(

@@ -67,9 +67,9 @@ struct ModelBenchmarks {
     let pass = ForwardPass(
       layout, on: Tape(isRecording: false), shared: SharedValues(detaches: true))
     decoder.forEachLayer(tokens, pass) { visit in
-      let target = visit.layer.teacherMixer.mix(visit.input, on: pass.tape)
+      let target = visit.layer.teacherMixer.forward(visit.input, on: pass.tape)
       let graph = Tape()
-      let output = student.layers[visit.layer.index].mixer.mix(visit.input, on: graph)
+      let output = student.layers[visit.layer.index].mixer.forward(visit.input, on: graph)
       let (_, gradient) = meanSquaredError(
         output.value, target.value, layout: layout, weight: 1000)
       graph.backward(from: [(output, gradient)])

@@ -14,12 +14,18 @@ public struct SequenceLayout: Sendable, Equatable {
     public let count: Int
     /// Position of the first row, for rotary and learned positions.
     public let firstPosition: Int
+    /// Tokens of the whole sequence that the rows belong to, before and after them, as far as is
+    /// known: some rotary positions depend on it.
+    public let context: Int
 
     /// A segment of `count` rows.
-    public init(start: Int, count: Int, firstPosition: Int = 0) {
+    ///
+    /// - Parameter context: the rows are the last ones of their sequence unless it says more.
+    public init(start: Int, count: Int, firstPosition: Int = 0, context: Int = 0) {
       self.start = start
       self.count = count
       self.firstPosition = firstPosition
+      self.context = max(context, firstPosition + count)
     }
 
     /// The rows of the segment.

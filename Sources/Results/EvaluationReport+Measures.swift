@@ -22,6 +22,11 @@ extension EvaluationReport {
       "linearShare",
       "Part of the loss between the window alone and the teacher that the student's memory closes."
     ),
+    (
+      "associativeRecall",
+      "Share of associative recall's keys that the student answers, at the longest length asked."
+    ),
+    ("passkeyRecall", "Share of the passkeys that the student finds, at the longest length asked."),
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
     ("topAgreement", "Share of tokens for which teacher and student hold the same most probable."),
@@ -64,6 +69,8 @@ extension EvaluationReport {
     case "accuracyDrop": return accuracyDrop
     case "shareRecovered": return shareRecovered
     case "linearShare": return linearShare?.share
+    case "associativeRecall": return longestRecall("mqar")
+    case "passkeyRecall": return longestRecall("passkey")
     case "transferLoss": return transferLoss
     case "logitDivergence": return fidelity?.logitDivergence
     case "topAgreement": return fidelity?.topAgreement
@@ -94,6 +101,10 @@ extension EvaluationReport {
   public static let cosineMetric = "cosine"
   /// Rank correlation of similarities between the texts, student against teacher.
   public static let rankMetric = "rank_correlation"
+
+  private func longestRecall(_ kind: String) -> Double? {
+    subject?.recall.filter { $0.kind == kind }.max { $0.length < $1.length }?.accuracy
+  }
 
   /// Over the heads of all layers that were converted.
   private func headMean(_ number: (FidelityResult.Head) -> Double) -> Double? {

@@ -10,7 +10,7 @@ public protocol AttentionWeightMixer: TokenMixer {}
 public protocol WeightTrainedMixer: AttentionWeightMixer {
   /// Per-head outputs and, when `weight` is not 0, the cross-entropy of attention weights (see
   /// `attentionWeightCrossEntropy`) with the seeds of its gradient times `weight`.
-  func mixWithWeightLoss(
+  func forwardWithWeightLoss(
     _ input: MixerInput, teacherWindow: Int?, floor: AttentionWeightFloor, weight: Float,
     on tape: Tape
   ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)])
@@ -18,9 +18,10 @@ public protocol WeightTrainedMixer: AttentionWeightMixer {
 
 extension WeightTrainedMixer {
   /// With the floor of the LoLCATs code.
-  public func mixWithWeightLoss(
+  public func forwardWithWeightLoss(
     _ input: MixerInput, teacherWindow: Int?, weight: Float, on tape: Tape
   ) -> (output: Variable, crossEntropy: Double, seeds: [(variable: Variable, gradient: Tensor)]) {
-    mixWithWeightLoss(input, teacherWindow: teacherWindow, floor: .clamp, weight: weight, on: tape)
+    forwardWithWeightLoss(
+      input, teacherWindow: teacherWindow, floor: .clamp, weight: weight, on: tape)
   }
 }

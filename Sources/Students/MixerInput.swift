@@ -19,7 +19,7 @@ public protocol LayerProjections: AnyObject {
   /// Queries or keys with the teacher's rotary positions applied.
   ///
   /// - Precondition: the teacher has such.
-  func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable
+  func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable
 }
 
 /// What a mixer is given of one layer.
@@ -103,7 +103,7 @@ public final class MixerInput {
   /// Queries or keys with positions of this input's layout.
   public func rotate(_ x: Variable, on tape: Tape) -> Variable {
     guard let layer else { preconditionFailure("no layer was given to a mixer that rotates") }
-    return layer.rotate(x, positions: layout.positions, on: tape)
+    return layer.rotate(x, layout: layout, on: tape)
   }
 
   /// Some consecutive rows as a sequence of their own, constants of what `mixer` reads.

@@ -1,7 +1,7 @@
 import Differentiation
 import Documents
 
-/// The only place where mixers and feature maps are registered: one line each.
+/// The only place where mixers and what they are made of are registered: one line each.
 public enum StudentRegistry {
   public static let mixers: [any MixerSpecification.Type] = [
     LinearAttention.self,
@@ -10,6 +10,31 @@ public enum StudentRegistry {
     RADRWKV6.self,
     RADRWKV7.self,
     QLinAtt.self,
+    WindowMemory.self,
+  ]
+
+  /// What becomes of keys that softmax does not read.
+  public static let memories: [any MemorySpecification.Type] = [
+    FeatureMapMemory.self,
+    RADRWKV6.self,
+    RADRWKV7.self,
+    QLinAtt.self,
+  ]
+
+  /// Where softmax looks beside a memory.
+  public static let windows: [any WindowSpecification.Type] = [
+    SlidingWindow.self,
+    TerraceWindow.self,
+  ]
+
+  /// How window and memory become one output.
+  public static let policies: [any PolicySpecification.Type] = [
+    ProjectedSumPolicy.self,
+    GatedPolicy.self,
+    SharedPolicy.self,
+    AveragePolicy.self,
+    NormedAveragePolicy.self,
+    AlphaSumPolicy.self,
   ]
 
   public static let featureMaps: [any FeatureMap.Type] = [
@@ -60,7 +85,12 @@ public struct StudentSpecification: Sendable {
 
   public init(_ reader: DocumentReader) {
     let names = StudentRegistry.mixers.map { $0.name }
-    let name = reader.word("mixer", of: names, "Token mixer that replaces softmax attention")
+    let isChosenInParts = WindowMemory.keys.contains { reader.isGiven($0) }
+    let name = reader.word(
+      "mixer", of: names,
+      default: isChosenInParts || reader.isDescribing ? WindowMemory.name : nil,
+      "Token mixer that replaces softmax attention; may be left out where memory, window or policy "
+        + "are given")
     softmaxLayers = LayerSelection(reader, "softmaxLayers")
     if reader.isDescribing {
       // The schema shows the keys of every mixer.

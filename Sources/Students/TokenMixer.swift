@@ -15,18 +15,29 @@ public protocol TokenMixer: AnyObject {
   /// Tokens that a sequence may have; nil: any number.
   var maximumLength: Int? { get }
 
-  /// Whole sequences at once: per-head outputs, `[tokens, queryHeads * headDim]`, zero on padding.
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable
+  /// Per-head outputs, `[tokens, queryHeads * headDim]`, zero on padding.
+  ///
+  /// - Parameter memory: nil for whole sequences from an empty past, as in training. Otherwise the
+  ///   past of one sequence, of which the input holds the next tokens, its one segment beginning at
+  ///   `memory.position`; it is left as it is after these tokens, its position moved by them. In
+  ///   pieces of any size a sequence has the outputs that it has as a whole.
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable
 
-  /// The state of an empty context, for prefill and decoding.
+  /// The memory of an empty past, for prefill and decoding.
   ///
   /// - Precondition: the mixer is causal (`AttentionShape.isCausal`). Outputs of a bidirectional one
   ///   change with every later token, so none can be given before the last has come.
-  func makeState() -> any MixerState
+  func makeMemory() -> Memory
 }
 
 extension TokenMixer {
   public var maximumLength: Int? { nil }
+
+  /// Whole sequences from an empty past.
+  public func forward(_ input: MixerInput, on tape: Tape) -> Variable {
+    var none: Memory?
+    return forward(input, memory: &none, on: tape)
+  }
 }
 
 /// A mixer that projects the layer's input itself and never asks for queries, keys and values as
@@ -40,41 +51,10 @@ public protocol SharingMixer: TokenMixer {
   var sharedNames: [String] { get }
 }
 
-/// What a mixer remembers of one sequence. Advancing it over a text in pieces of any size gives
-/// what `TokenMixer.mix` gives for the whole.
-public protocol MixerState: AnyObject {
-  /// Tokens seen.
-  var position: Int { get }
-  /// Bytes held now; constant for a student, growing for a key-value cache.
-  var bytes: Int { get }
-
-  /// Outputs of the next tokens, the one segment of the input's layout, whose first position is
-  /// `position`.
-  func advance(_ input: MixerInput) -> Tensor
-
-  /// The same past, to be continued otherwise: advancing one does not move the other.
-  func copy() -> any MixerState
-}
-
-extension MixerState {
-  /// The same for mixers that read nothing else; shapes as in `MixerInput`.
-  public func advance(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
-    let tape = Tape(isRecording: false)
-    let rows = queries.shape[0]
-    let segments =
-      rows == 0
-      ? [] : [SequenceLayout.Segment(start: 0, count: rows, firstPosition: position)]
-    return advance(
-      MixerInput(
-        queries: tape.constant(queries), keys: tape.constant(keys), values: tape.constant(values),
-        layout: SequenceLayout(rows: rows, segments: segments)))
-  }
-}
-
-/// The halves of a mixer that joins softmax over a window with linear attention.
+/// The halves of a mixer that joins softmax over a window with a memory of other keys.
 public enum MixerPart: Sendable, CaseIterable {
   case window
-  case linear
+  case memory
 }
 
 /// A mixer whose halves can be run apart, to see what each is worth.
@@ -83,6 +63,9 @@ public protocol HybridMixer: TokenMixer {
   var window: AttentionWindow { get }
   /// First tokens that stay visible to the window's softmax.
   var sinks: Int { get }
+
+  /// Which keys its memory reads, and how, in a few words.
+  var memoryDetail: String { get }
 
   /// One half with the other switched off, sharing this mixer's parameters; nil when the mixer
   /// has but one half.

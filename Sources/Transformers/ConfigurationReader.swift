@@ -1,4 +1,5 @@
 import Documents
+import Foundation
 import Operations
 
 /// Reads a `config.json`, which has many keys that do not concern us, and collects what is missing
@@ -59,7 +60,26 @@ public final class ConfigurationReader {
     return ConfigurationReader(value, prefix: "\(key).")
   }
 
-  func has(_ key: String) -> Bool { !(document[key] ?? .null).isNull }
+  func has(_ key: String) -> Bool { !isNull(key) && document[key] != nil }
+
+  /// Whether the key is there and says nothing: null.
+  func isNull(_ key: String) -> Bool { document[key]?.isNull ?? false }
+
+  func integers(_ key: String) -> [Int]? { document[key]?.arrayValue?.compactMap(\.intValue) }
+
+  /// What `layer_types` says of every layer, where it does.
+  func layerTypes(_ layers: Int) -> [String]? {
+    strings("layer_types").flatMap { $0.count == layers ? $0 : nil }
+  }
+
+  /// Positive numbers, so many.
+  private func numbers(_ key: String, count: Int) -> [Double] {
+    let found = document[key]?.arrayValue?.compactMap(\.doubleValue).filter { $0 > 0 }
+    if let found, found.count == count { return found }
+    let words = document[key].map { "\($0.arrayValue?.count ?? 0) elements" } ?? "missing"
+    report("\(key) is \(words), expected \(count) positive numbers")
+    return Array(repeating: 1, count: count)
+  }
 
   func report(_ problem: String) { problems.append("configuration: \(prefix)\(problem)") }
 
@@ -92,11 +112,13 @@ public final class ConfigurationReader {
   }
 
   /// Attention heads; `head_dim` defaults to the hidden size over the heads.
-  func attentionShape(hiddenSize: Int) -> AttentionShape {
+  ///
+  /// - Parameter defaultHeadDim: where the family has another default.
+  func attentionShape(hiddenSize: Int, defaultHeadDim: Int? = nil) -> AttentionShape {
     let heads = integer("num_attention_heads")
     let keyValueHeads = integer("num_key_value_heads", default: heads)
-    let headDim = optionalInteger("head_dim") ?? max(1, hiddenSize / heads)
-    if !has("head_dim"), hiddenSize % heads != 0 {
+    let headDim = optionalInteger("head_dim") ?? defaultHeadDim ?? max(1, hiddenSize / heads)
+    if !has("head_dim"), defaultHeadDim == nil, hiddenSize % heads != 0 {
       report("hidden_size \(hiddenSize) is not a multiple of num_attention_heads \(heads)")
     }
     guard heads % keyValueHeads == 0 else {
@@ -111,17 +133,20 @@ public final class ConfigurationReader {
   /// transformers 5, `rope_parameters`.
   ///
   /// - Parameters:
-  ///   - thetaKey, fractionKey: the family's own older spellings.
+  ///   - thetaKey, fractionKey, scalingKey: the family's own older spellings; no key, no scaling.
+  ///   - layerType: the member of `rope_parameters` that is meant, in families whose layers differ.
   func rotary(
     headDim: Int, thetaKey: String = "rope_theta", fractionKey: String = "partial_rotary_factor",
+    scalingKey: String? = "rope_scaling", layerType: String? = nil, defaultTheta: Double = 10_000,
     defaultFraction: Double = 1
   ) -> RotaryEmbedding {
-    let parameters = nested("rope_parameters")
+    let all = nested("rope_parameters")
+    let parameters = layerType.flatMap { all?.nested($0) } ?? all
     let theta =
       if let parameters {
         parameters.number("rope_theta", default: has(thetaKey) ? number(thetaKey) : nil)
       } else {
-        number(thetaKey, default: 10_000)
+        number(thetaKey, default: defaultTheta)
       }
     let fraction =
       if let parameters, parameters.has("partial_rotary_factor") {
@@ -129,12 +154,12 @@ public final class ConfigurationReader {
       } else {
         number(fractionKey, default: defaultFraction)
       }
-    let scaling = (parameters ?? nested("rope_scaling")).map { scaling in
-      let kind = ropeScaling(scaling)
+    let rotaryDim = Int((Double(headDim) * min(fraction, 2)).rounded(.down))
+    let scaling = (parameters ?? scalingKey.flatMap(nested)).map { scaling in
+      let kind = ropeScaling(scaling, rotaryDim: rotaryDim)
       problems += scaling.problems
       return kind
     }
-    let rotaryDim = Int((Double(headDim) * min(fraction, 2)).rounded(.down))
     let bound = min(headDim, 1 << 16)
     guard (1...bound).contains(rotaryDim), rotaryDim % 2 == 0 else {
       report(
@@ -145,7 +170,9 @@ public final class ConfigurationReader {
     return RotaryEmbedding(rotaryDim: rotaryDim, theta: theta, scaling: scaling ?? .none)
   }
 
-  private func ropeScaling(_ scaling: ConfigurationReader) -> RotaryEmbedding.Scaling {
+  private func ropeScaling(
+    _ scaling: ConfigurationReader, rotaryDim: Int
+  ) -> RotaryEmbedding.Scaling {
     let kind = scaling.string("rope_type", default: scaling.string("type", default: "default"))
     switch kind {
     case "default":
@@ -161,10 +188,28 @@ public final class ConfigurationReader {
       return .llama3(
         factor: scaling.number("factor"), lowFrequencyFactor: low, highFrequencyFactor: high,
         originalContext: scaling.number("original_max_position_embeddings"))
+    case "longrope", "su":
+      return longRope(scaling, pairs: max(0, min(rotaryDim, 1 << 16)) / 2)
     default:
       scaling.report(
-        "rope_type \"\(kind)\" is not supported; known are default, linear, llama3")
+        "rope_type \"\(kind)\" is not supported; known are default, linear, llama3, longrope")
       return .none
     }
+  }
+
+  /// Phi-3 has the context of its first training beside the scaling, and there it counts.
+  private func longRope(
+    _ scaling: ConfigurationReader, pairs: Int
+  ) -> RotaryEmbedding.Scaling {
+    let key = "original_max_position_embeddings"
+    let context = integer("max_position_embeddings")
+    let original = has(key) ? integer(key) : scaling.integer(key, default: context)
+    let factor = scaling.number("factor", default: Double(context) / Double(original))
+    let amplitude =
+      factor <= 1 ? 1 : (1 + log(factor) / log(Double(original))).squareRoot()
+    return .longRope(
+      short: scaling.numbers("short_factor", count: pairs),
+      long: scaling.numbers("long_factor", count: pairs), originalContext: original,
+      amplitude: scaling.number("attention_factor", default: amplitude))
   }
 }

@@ -22,8 +22,8 @@ extension Decoder {
     }
     let table = weights.head!.variable(on: tape)
     let (losses, gradient, headGradient) = linearDistillationGradients(
-      hidden.value, head: table.value, teacher: teacher, counted: counted, targets: targets,
-      scales: scales)
+      hidden.value, head: table.value, transform: configuration.logits, teacher: teacher,
+      counted: counted, targets: targets, scales: scales)
     tape.backward(from: [(hidden, gradient), (table, headGradient)])
     return losses
   }

@@ -38,7 +38,14 @@ public final class LayerVisit {
   ///
   /// - Parameter isCheckpointed: the layer is computed again in the backward pass instead of kept.
   public func forward(isCheckpointed: Bool = false) -> Variable {
-    isCheckpointed ? checkpointed() : finish(attention: layer.mixer.mix(input, on: pass.tape))
+    isCheckpointed ? checkpointed() : finish(attention: layer.mixer.forward(input, on: pass.tape))
+  }
+
+  /// The same for the next tokens of one sequence.
+  ///
+  /// - Parameter memory: the layer's, of that sequence; see `TokenMixer.forward`.
+  public func forward(memory: inout Memory?) -> Variable {
+    finish(attention: layer.mixer.forward(input, memory: &memory, on: pass.tape))
   }
 
   /// What the layers share goes in and out of each of them as the stream does.

@@ -117,7 +117,8 @@ extension Decoder {
     }
     let table = weights.head!.variable(on: tape)
     let (losses, gradient, headGradient) = linearCrossEntropyGradients(
-      hidden.value, head: table.value, targets: targets, gradientScale: gradientScale)
+      hidden.value, head: table.value, transform: configuration.logits, targets: targets,
+      gradientScale: gradientScale)
     tape.backward(from: [(hidden, gradient), (table, headGradient)])
     return losses
   }

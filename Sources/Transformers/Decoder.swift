@@ -10,7 +10,7 @@ public final class Decoder {
   /// The checkpoint's, and what is the decoder's own.
   public internal(set) var weights: DecoderWeights {
     didSet {
-      for (layer, block) in zip(layers, weights.blocks) { layer.weights = block }
+      for (layer, block) in zip(layers, weights.blocks) { layer.block = block }
     }
   }
   public let layers: [DecoderLayer]
@@ -19,7 +19,7 @@ public final class Decoder {
     self.configuration = configuration
     self.weights = weights
     layers = weights.blocks.enumerated().map {
-      DecoderLayer(index: $0, weights: $1, configuration: configuration)
+      DecoderLayer(index: $0, block: $1, configuration: configuration)
     }
   }
 
@@ -34,14 +34,14 @@ public final class Decoder {
   public func embed(_ tokens: [Int32], layout: SequenceLayout, on tape: Tape) -> Variable {
     precondition(tokens.count == layout.rows, "\(tokens.count) tokens for \(layout.rows) rows")
     var x = tape.embedding(tokens, weights.embedding)
+    if let scale = configuration.embeddingScale { x = tape.affine(x, scale: scale) }
     if let positions = weights.positions {
       x = tape.add(x, tape.embedding(layout.positions, positions))
     }
     if let types = weights.tokenTypes {
       x = tape.add(x, tape.embedding([Int32](repeating: 0, count: tokens.count), types))
     }
-    guard let norm = weights.embeddingNorm else { return x }
-    return normalized(x, norm, configuration.normalization, on: tape)
+    return weights.embeddingNorm?(x, on: tape) ?? x
   }
 
   /// Hidden states after the final norm, `[tokens, hiddenSize]`.
@@ -63,17 +63,18 @@ public final class Decoder {
   }
 
   public func finalNorm(_ x: Variable, on tape: Tape) -> Variable {
-    guard let norm = weights.finalNorm else { return x }
-    return normalized(x, norm, configuration.normalization, on: tape)
+    weights.finalNorm?(x, on: tape) ?? x
   }
 
   /// `[tokens, vocabularySize]` in full: for few tokens.
-  public func logits(_ hidden: Tensor) -> Tensor { frozenLinear(hidden, head) }
+  public func logits(_ hidden: Tensor) -> Tensor { head.logits(hidden) }
 
   /// `[vocabularySize, hiddenSize]`, as the model computes with it.
   ///
   /// - Precondition: the model is no encoder.
-  public var head: StoredTensor { weights.head!.stored }
+  public var head: LogitHead {
+    LogitHead(weights.head!.stored, transform: configuration.logits)
+  }
 
   /// Everything that is not the checkpoint's, with its name there: of mixers and adapters
   /// `model.layers.N.self_attn.…`, and the weights that are the decoder's own.
@@ -81,18 +82,5 @@ public final class Decoder {
     layers.flatMap { layer in
       layer.parameters.map { ("model.layers.\(layer.index).self_attn.\($0.name)", $0) }
     } + ownWeights
-  }
-}
-
-func normalized(
-  _ x: Variable, _ norm: NormWeights, _ kind: DecoderConfiguration.Normalization, on tape: Tape
-) -> Variable {
-  switch kind {
-  case .rms(let epsilon):
-    tape.rmsNorm(x, weight: norm.weight.variable(on: tape), epsilon: epsilon)
-  case .layer(let epsilon):
-    tape.layerNorm(
-      x, weight: norm.weight.variable(on: tape), bias: norm.bias!.variable(on: tape),
-      epsilon: epsilon)
   }
 }

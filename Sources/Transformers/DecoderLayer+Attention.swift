@@ -8,6 +8,6 @@ extension DecoderLayer {
   ///
   /// - Parameter normed: of `attentionInput`.
   public func attention(_ normed: Variable, _ pass: ForwardPass) -> Variable {
-    attentionOutput(mixer.mix(projections(normed, pass), on: pass.tape), on: pass.tape)
+    attentionOutput(mixer.forward(projections(normed, pass), on: pass.tape), on: pass.tape)
   }
 }

@@ -3,30 +3,38 @@ import Operations
 import Students
 import TensorCore
 
-/// One sequence being read and continued: a state a layer, constant in size where the mixer is a
+/// One sequence being read and continued: a memory a layer, constant in size where the mixer is a
 /// student's.
 public final class DecodingSession {
   public let decoder: Decoder
-  private let states: [any MixerState]
+  /// One a layer, none nil.
+  private var memories: [Memory?]
   /// Tokens read.
   public private(set) var position = 0
 
-  public init(_ decoder: Decoder) {
+  /// Tokens that it is to hold in the end, as far as is known.
+  private let context: Int
+
+  /// - Parameter context: tokens of the sequence that will be read in the end. A model whose rotary
+  ///   positions depend on it (Phi-3 of 128k tokens) needs to know when it reads the first one.
+  public init(_ decoder: Decoder, context: Int = 0) {
     self.decoder = decoder
-    states = decoder.layers.map { $0.mixer.makeState() }
+    self.context = context
+    memories = decoder.layers.map { $0.mixer.makeMemory() }
   }
 
   private init(_ other: DecodingSession) {
     decoder = other.decoder
-    states = other.states.map { $0.copy() }
+    context = other.context
+    memories = other.memories.map { $0?.copied() }
     position = other.position
   }
 
   /// The same context, to be continued otherwise: neither session moves the other.
   public func fork() -> DecodingSession { DecodingSession(self) }
 
-  /// Bytes of all states.
-  public var stateBytes: Int { states.reduce(0) { $0 + $1.bytes } }
+  /// Bytes of all layers' memories.
+  public var stateBytes: Int { memories.reduce(0) { $0 + ($1?.bytes ?? 0) } }
 
   /// Reads tokens and returns the hidden states after the final norm of the last piece,
   /// `[tokens, hiddenSize]` when there are no more than `pieceLength`. Long prompts are read in
@@ -54,11 +62,12 @@ public final class DecodingSession {
   private func read(_ tokens: [Int32]) -> Tensor {
     let layout = SequenceLayout(
       rows: tokens.count,
-      segments: [.init(start: 0, count: tokens.count, firstPosition: position)])
+      segments: [
+        .init(start: 0, count: tokens.count, firstPosition: position, context: context)
+      ])
     let tape = Tape(isRecording: false)
     let x = decoder.forEachLayer(tokens, ForwardPass(layout, on: tape)) { visit in
-      visit.finish(
-        attention: tape.constant(states[visit.layer.index].advance(visit.input)))
+      visit.forward(memory: &memories[visit.layer.index])
     }
     position += tokens.count
     return decoder.finalNorm(x, on: tape).value

@@ -10,6 +10,8 @@ public struct NewModel {
   /// A decoder with empty weights: for what needs sizes only.
   public let sketch: Decoder
   private let family: any TeacherFamily.Type
+  /// What norms start with, by their weights' names.
+  private let neutralNorms: [String: Float]
   /// Of the normal distribution that matrices are drawn from.
   private let deviation: Double
 
@@ -18,8 +20,9 @@ public struct NewModel {
   public init(_ document: JSONValue, location: String) throws {
     let reader = ConfigurationReader(document)
     deviation = reader.number("initializer_range", default: 0.02)
+    let architecture: Architecture
     do {
-      (family, configuration) = try TeacherFamilies.read(document, location: location)
+      (family, architecture) = try TeacherFamilies.read(document, location: location)
     } catch let error as ModelError {
       throw ModelError(location: location, problems: error.problems + reader.problems)
     }
@@ -28,9 +31,10 @@ public struct NewModel {
     }
     var shapes: [(name: String, shape: [Int])] = []
     let source = WeightSource { shapes.append(($0, $1)) }
-    sketch = Decoder(
-      configuration: configuration, weights: family.weights(source, configuration, document))
+    configuration = architecture.configuration
+    sketch = Decoder(configuration: configuration, weights: architecture.weights(source))
     tensorShapes = shapes
+    neutralNorms = source.neutralNorms
   }
 
   public var parameterCount: Int {
@@ -38,7 +42,7 @@ public struct NewModel {
   }
 
   /// Values as transformers draws them: matrices and tables normal with `initializer_range`, GPT-2's
-  /// projections into the residual stream narrower, norms 1, biases 0.
+  /// projections into the residual stream narrower, norms without effect, biases 0.
   ///
   /// A tensor's draws depend on the seed and its name alone.
   public func initialTensors(seed: UInt64) -> [String: StoredTensor] {
@@ -49,7 +53,7 @@ public struct NewModel {
   }
 
   private func initialValue(_ name: String, _ shape: Shape, seed: UInt64) -> Tensor {
-    if shape.rank == 1 { return Tensor(repeating: name.hasSuffix(".bias") ? 0 : 1, shape) }
+    if shape.rank == 1 { return Tensor(repeating: neutralNorms[name] ?? 0, shape) }
     var generator = SeededGenerator(seed: seed, purpose: "initial.\(name)")
     return .normal(
       shape, deviation: deviation * family.initialScale(name, configuration), using: &generator)

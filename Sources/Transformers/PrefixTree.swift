@@ -81,11 +81,15 @@ public struct PrefixTree: Sendable {
     return segments
   }
 
+  /// What sequences begin with together has the positions that the longest of them asks for.
   var layout: SequenceLayout {
-    SequenceLayout(
+    let longest = rows.reduce(0) { max($0, $1.count) }
+    return SequenceLayout(
       rows: tokens.count,
       segments: segments.map {
-        .init(start: $0.rows.lowerBound, count: $0.rows.count, firstPosition: $0.position)
+        .init(
+          start: $0.rows.lowerBound, count: $0.rows.count, firstPosition: $0.position,
+          context: longest)
       })
   }
 }
@@ -102,8 +106,7 @@ extension Decoder {
     }.value
   }
 
-  /// The mixer's recurrent form, level by level: a segment goes on from a copy of the state that
-  /// its parent left. Segments of a level are split over the workers.
+  /// The mixer level by level: a segment goes on from a copy of the memory that its parent left. Segments of a level are split over the workers.
   private func mix(_ tree: PrefixTree, _ mixer: any TokenMixer, _ input: MixerInput) -> Variable {
     input.prepare(for: mixer)
     let segments = tree.segments
@@ -111,29 +114,29 @@ extension Decoder {
     let levels = Dictionary(grouping: segments.indices) { segments[$0].level }
     /// What each segment's layer shares.
     var shared = [SharedValues?](repeating: nil, count: segments.count)
-    var states = [(any MixerState)?](repeating: nil, count: segments.count)
+    var memories = [Memory?](repeating: nil, count: segments.count)
     var outputs = [Tensor?](repeating: nil, count: segments.count)
     for level in 0..<levels.count {
       let members = levels[level]!
-      var results = [(output: Tensor, state: (any MixerState)?, shared: SharedValues)?](
+      var results = [(output: Tensor, memory: Memory?, shared: SharedValues)?](
         repeating: nil, count: members.count)
       results.withUnsafeMutableBufferPointer { results in
         let results = results
-        let states = states
+        let memories = memories
         WorkerPool.shared.parallel(members.count) { index in
           let segment = segments[members[index]]
-          let state = segment.parent.map { states[$0]!.copy() } ?? mixer.makeState()
+          var memory: Memory? = segment.parent.map { memories[$0]!.copied() } ?? mixer.makeMemory()
           let part = input.rows(segment.rows, firstPosition: segment.position, for: mixer)
-          let output = state.advance(part)
+          let output = mixer.forward(part, memory: &memory, on: Tape(isRecording: false)).value
           let isParent = branching.contains(members[index])
-          results[index] = (output, isParent ? state : nil, part.shared)
+          results[index] = (output, isParent ? memory : nil, part.shared)
         }
       }
       for (member, result) in zip(members, results) {
         outputs[member] = result!.output
-        states[member] = result!.state
+        memories[member] = result!.memory
         shared[member] = result!.shared
-        segments[member].parent.map { states[$0] = nil }
+        segments[member].parent.map { memories[$0] = nil }
       }
     }
     // What segments have left each for itself, the pass shares as one.

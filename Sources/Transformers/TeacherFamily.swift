@@ -1,20 +1,31 @@
 import Documents
 import TensorCore
 
-/// A family of teachers: how its `config.json` reads and what its tensors are called.
+/// What a configuration describes: a model's sizes, and how it is made of a checkpoint's tensors.
+public struct Architecture {
+  public let configuration: DecoderConfiguration
+  /// Reads every tensor, those of each block as the family computes with them; the source collects
+  /// what is wrong.
+  let weights: (WeightSource) -> DecoderWeights
+
+  init(
+    _ configuration: DecoderConfiguration, weights: @escaping (WeightSource) -> DecoderWeights
+  ) {
+    self.configuration = configuration
+    self.weights = weights
+  }
+}
+
+/// A family of teachers, all of which is in one file: its blocks, how its `config.json` reads, and
+/// what its tensors are called.
 public protocol TeacherFamily: Sendable {
   /// `model_type` of the configurations it understands.
   static var modelType: String { get }
   /// One line for `linearize list`.
   static var summary: String { get }
 
-  static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration
-
-  /// Reads every tensor; `source` collects what is wrong.
-  static func weights(
-    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
-  )
-    -> DecoderWeights
+  /// Reads a configuration; `reader` collects what is wrong.
+  static func architecture(_ reader: ConfigurationReader) -> Architecture
 
   /// What the deviation of a new matrix's normal draws is multiplied by.
   static func initialScale(_ tensor: String, _ configuration: DecoderConfiguration) -> Double
@@ -22,25 +33,31 @@ public protocol TeacherFamily: Sendable {
   /// Tensors of the checkpoint that hold no weights (causal masks, rotary tables), or weights that
   /// are known to be of no use here (an encoder's pretraining heads).
   static func isIgnorable(_ name: String) -> Bool
+
+  /// How llama.cpp's files hold it; nil where llama.cpp has no such architecture.
+  static var gguf: GGUFLayout? { get }
 }
 
 extension TeacherFamily {
   public static func initialScale(
     _ tensor: String, _ configuration: DecoderConfiguration
   ) -> Double { 1 }
+
+  public static var gguf: GGUFLayout? { nil }
 }
 
 /// The only place where families are registered.
 public enum TeacherFamilies {
   public static let all: [any TeacherFamily.Type] = [
     Llama.self, Mistral.self, Qwen2.self, Qwen3.self, GPT2.self, GPTNeoX.self, BERT.self,
+    Phi3.self, Gemma2.self, Gemma3.self, OLMo2.self, SmolLM3.self,
   ]
 
   /// Finds the family of a configuration and reads it.
   ///
   /// - Throws: `ModelError` for an unknown family and for everything wrong in the configuration.
   public static func read(_ document: JSONValue, location: String) throws -> (
-    family: any TeacherFamily.Type, configuration: DecoderConfiguration
+    family: any TeacherFamily.Type, architecture: Architecture
   ) {
     let known = all.map { $0.modelType }.joined(separator: ", ")
     guard let type = document["model_type"]?.stringValue else {
@@ -54,11 +71,11 @@ public enum TeacherFamilies {
         problems: ["the model family \"\(type)\" is not known; known are \(known)"])
     }
     let reader = ConfigurationReader(document)
-    let configuration = family.configuration(reader)
+    let architecture = family.architecture(reader)
     if !reader.problems.isEmpty {
       throw ModelError(location: location, problems: reader.problems)
     }
-    return (family, configuration)
+    return (family, architecture)
   }
 }
 
@@ -72,11 +89,11 @@ extension Decoder {
   public convenience init(
     configuration document: JSONValue, tensors: [String: StoredTensor], location: String
   ) throws {
-    let (family, configuration) = try TeacherFamilies.read(document, location: location)
+    let (family, architecture) = try TeacherFamilies.read(document, location: location)
     let source = WeightSource(tensors)
-    let weights = family.weights(source, configuration, document)
+    let weights = architecture.weights(source)
     source.finish(isIgnorable: family.isIgnorable)
     if !source.problems.isEmpty { throw ModelError(location: location, problems: source.problems) }
-    self.init(configuration: configuration, weights: weights)
+    self.init(configuration: architecture.configuration, weights: weights)
   }
 }

@@ -8,6 +8,9 @@ public final class WeightSource {
   private let record: ((_ name: String, _ shape: [Int]) -> Void)?
   private var used: Set<String> = []
   private(set) var problems: [String] = []
+  /// What the weights of norms are where a norm changes nothing but the scale: 1, less what is
+  /// added to them.
+  var neutralNorms: [String: Float] = [:]
 
   init(_ tensors: [String: StoredTensor]) {
     self.tensors = tensors

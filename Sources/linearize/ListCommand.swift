@@ -12,6 +12,7 @@ struct ListCommand: ParsableCommand {
       EXAMPLES
         linearize list
         linearize list students
+        linearize list policies
         linearize list families
         linearize list losses
         linearize list stages --json
@@ -19,6 +20,9 @@ struct ListCommand: ParsableCommand {
 
   enum Kind: String, CaseIterable, ExpressibleByArgument {
     case students
+    case memories
+    case windows
+    case policies
     case featureMaps = "feature-maps"
     case families
     case stages
@@ -27,6 +31,9 @@ struct ListCommand: ParsableCommand {
     var entries: [(name: String, summary: String)] {
       switch self {
       case .students: StudentRegistry.mixers.map { ($0.name, $0.summary) }
+      case .memories: StudentRegistry.memories.map { ($0.name, $0.summary) }
+      case .windows: StudentRegistry.windows.map { ($0.name, $0.summary) }
+      case .policies: StudentRegistry.policies.map { ($0.name, $0.summary) }
       case .featureMaps: StudentRegistry.featureMaps.map { ($0.name, $0.summary) }
       case .families: TeacherFamilies.all.map { ($0.modelType, $0.summary) }
       case .stages: StageRegistry.all.map { ($0.name, $0.summary) }

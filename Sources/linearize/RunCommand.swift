@@ -30,7 +30,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let loaded = try options.load()
     if dryRun {
-      try Console.output(try ConversionPlan(loaded).text)
+      try Console.output(try ConversionPlan(try Preflight(loaded)).text)
       return
     }
     let progress = ProgressReporter.standardError(

@@ -194,6 +194,58 @@ extension ShippedRecipe {
 """#
     ),
     (
+      "lolcats-hybrid",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "lolcats-hybrid",
+  "description": "The quick start: LoLCATs with 4 sinks that keeps the softmax of layers 8, 15, 17, 18 and 23.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 1024,
+    "documentBoundaries": "ignored",
+    "validationSequences": 4,
+    "testSequences": 16
+  },
+  "student": {
+    "mixer": "terrace-window",
+    "windowSize": 64,
+    "sinks": 4,
+    "softmaxLayers": [8, 15, 17, 18, 23]
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 60,
+      "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 40,
+      "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" },
+      "evaluateEvery": 20,
+      "checkpointEvery": 20
+    },
+    {
+      "stage": "evaluate",
+      "thresholds": {
+        "perplexityRatio": { "maximum": 1.05 },
+        "associativeRecall": { "minimum": 0.4 }
+      }
+    }
+  ]
+}
+
+"""#
+    ),
+    (
       "lolcats-llama-3-8b",
       #"""
 {
@@ -654,6 +706,104 @@ extension ShippedRecipe {
   "student": {
     "mixer": "terrace-window",
     "windowSize": 32
+  },
+  "stages": [
+    {
+      "stage": "attention-transfer",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 25,
+      "schedule": {
+        "kind": "cosine",
+        "finalLearningRate": 0.0001
+      },
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "low-rank-adaptation",
+      "steps": 60,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 20,
+      "optimizer": {
+        "learningRate": 0.001
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "fidelity": {
+        "sequences": 8,
+        "length": 256
+      },
+      "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/projected-sum",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "projected-sum",
+  "description": "A window of 32 with 4 sinks and a memory that joins it from nothing, on the small teacher.",
+  "output": "runs/quick/projected-sum",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "memory": {
+      "kind": "feature-map"
+    },
+    "window": {
+      "kind": "sliding",
+      "size": 32,
+      "sinks": 4
+    },
+    "policy": {
+      "kind": "projected-sum"
+    }
   },
   "stages": [
     {

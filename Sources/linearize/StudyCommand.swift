@@ -32,7 +32,12 @@ struct StudyCommand: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    let study = try Study(path: study, output: output)
+    // What would stop a later run is said before the first.
+    let study = try Study(path: study, output: output) { run in
+      if !tableOnly, try !RunStatus.isFinished(run.loaded.recipe.output) {
+        _ = try Preflight(run.loaded)
+      }
+    }
     if !tableOnly {
       let environment = EnvironmentReport.current(libraries: NativeLibraries.versions).document
       let interruption = Interruption.catchingSignals()

@@ -5,11 +5,15 @@ import Pipeline
 struct ValidateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "validate",
-    abstract: "Reports every mistake of a recipe at once, without running it.",
+    abstract: "Reports every mistake of a recipe or a study at once, without running it.",
     discussion: """
+      Makes the checks that a run begins with: every file that the recipe names, the teacher's \
+      headers, and whether student, stages and text fit it. Of a study every run is checked.
+
       EXAMPLES
         linearize validate --recipe recipes/lolcats.json
         linearize validate --recipe recipes/lolcats.json --set stages[0].steps=30 --print
+        linearize validate --recipe recipes/study-feature-maps.json
       """)
 
   @OptionGroup var options: RecipeOptions
@@ -23,16 +27,28 @@ struct ValidateCommand: ParsableCommand {
   var skipInputs = false
 
   func run() throws {
-    let loaded = try options.load()
-    if !skipInputs {
-      try loaded.checkInputs()
-      try loaded.checkStudent()
+    if Study.isStudy(at: options.recipe) {
+      try validateStudy()
+      return
     }
+    let loaded = try options.load()
+    if !skipInputs { _ = try Preflight(loaded) }
     if printsResolved {
       try Console.output(loaded.resolved.pretty)
     } else {
-      let stages = loaded.recipe.stages.map(\.name).joined(separator: ", ")
+      let stages = loaded.recipe.stages.map(\.id).joined(separator: ", ")
       try Console.output("\(options.recipe): no mistakes; \(stages)\n")
     }
+  }
+  private func validateStudy() throws {
+    if printsResolved || !options.overrides.isEmpty || options.seed != nil {
+      throw ValidationError(
+        "--set, --seed and --print are for recipes; \(options.recipe) is a study, whose variants "
+          + "change its recipes.")
+    }
+    let study = try Study(path: options.recipe, output: options.output) { run in
+      if !skipInputs { _ = try Preflight(run.loaded) }
+    }
+    try Console.output("\(options.recipe): no mistakes; \(study.runs.count) runs\n")
   }
 }

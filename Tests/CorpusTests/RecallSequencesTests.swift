@@ -16,8 +16,8 @@ import Testing
       ).sequences)
   }
 
-  @Test("every asked key has the value that it was told with, and only those are learned")
-  func pairs() throws {
+  @Test
+  func `Every asked key has the value that it was told with, and only those are learned`() throws {
     let found = try sequences([
       "format": "associative-recall", "pairs": 4, "minimumPairs": 2, "vocabulary": 32,
       "sequences": 60, "seed": 5,
@@ -40,8 +40,7 @@ import Testing
     #expect(Set(found.map(\.tokens)).count > 55)
   }
 
-  @Test("the same seed gives the same sequences, another one others")
-  func seeds() throws {
+  @Test func `The same seed gives the same sequences, another one others`() throws {
     let make = { (seed: JSONValue) in
       try sequences([
         "format": "associative-recall", "pairs": 3, "vocabulary": 20, "sequences": 8, "seed": seed,
@@ -52,7 +51,6 @@ import Testing
   }
 
   @Test(
-    "what cannot be made is refused with the reason",
     arguments: [
       (
         ["format": "associative-recall", "pairs": 9, "vocabulary": 16],
@@ -75,7 +73,8 @@ import Testing
         "associative-recall: 8 pairs are 16 tokens, which leaves none to be asked in a sequenceLength of 16"
       ),
     ] as [(JSONValue, String)])
-  func refused(document: JSONValue, message: String) throws {
+  func `What cannot be made is refused with the reason`(document: JSONValue, message: String) throws
+  {
     let error = #expect(throws: (any Error).self) { try sequences(document) }
     #expect("\(try #require(error))".contains(message), "\(error!)")
   }

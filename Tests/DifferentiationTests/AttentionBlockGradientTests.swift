@@ -45,15 +45,14 @@ struct AttentionBlock {
 
   func forward(_ tape: Tape, _ x: Variable, _ parameters: [String: Parameter]) -> Variable {
     let p = { (name: String) in tape.parameter(parameters[name]!) }
-    let positions = Self.layout.positions
     let h = tape.rmsNorm(x, weight: p("norm"), epsilon: 0.5)
     let lora = tape.linear(tape.linear(h, p("loraA")), p("loraB"))
     let bias = tensor(values["queryBias"]!, [8])
     var queries = tape.linear(h, frozen("query", [8, 8]), bias: bias)
     queries = tape.add(queries, Self.loraFactor, lora)
-    queries = tape.rotate(queries, Self.rotary, headDim: 4, positions: positions)
+    queries = tape.rotate(queries, Self.rotary, headDim: 4, layout: Self.layout)
     var keys = tape.linear(h, frozen("key", [4, 8]))
-    keys = tape.rotate(keys, Self.rotary, headDim: 4, positions: positions)
+    keys = tape.rotate(keys, Self.rotary, headDim: 4, layout: Self.layout)
     let mixed = tape.softmaxAttention(
       queries: queries, keys: keys, values: tape.linear(h, frozen("value", [4, 8])),
       shape: Self.shape, layout: Self.layout, window: 5)
@@ -103,8 +102,7 @@ struct AttentionBlock {
 }
 
 @Suite struct AttentionBlockGradientTests {
-  @Test("a decoder block with a low-rank pair has the gradients of its naive twin")
-  func gradients() throws {
+  @Test func `A decoder block with a low-rank pair has the gradients of its naive twin`() throws {
     let block = AttentionBlock()
     let parameters = block.parameters()
     let tape = Tape()
@@ -119,8 +117,7 @@ struct AttentionBlock {
     }
   }
 
-  @Test("without a leaf that needs it, parameters get the same gradients")
-  func constantInput() {
+  @Test func `Without a leaf that needs it, parameters get the same gradients`() {
     let block = AttentionBlock()
     let gradients = [true, false].map { isLeaf in
       let parameters = block.parameters()

@@ -29,8 +29,7 @@ import Testing
       parameters: parameters.mapValues { $0.gradient?.elements })
   }
 
-  @Test("a checkpointed decoder block has the same outputs and gradients, bit for bit")
-  func decoderBlock() {
+  @Test func `A checkpointed decoder block has the same outputs and gradients, bit for bit`() {
     let block = AttentionBlock()
     let input = tensor(block.values["x"]!, [11, 8])
     let results = [false, true].map { checkpointed in
@@ -45,8 +44,7 @@ import Testing
     #expect(results[0].parameters.values.allSatisfy { $0 != nil })
   }
 
-  @Test("dropout draws the same mask when a checkpointed layer is computed again")
-  func dropout() {
+  @Test func `Dropout draws the same mask when a checkpointed layer is computed again`() {
     let block = LinearAttentionBlock(window: .sliding(3))
     let input = tensor(block.values["x"]!, [9, 8])
     let results = [false, true].map { checkpointed in
@@ -59,8 +57,7 @@ import Testing
     #expect(results[0] == results[1])
   }
 
-  @Test("parameters inside are trained also when the input needs no gradient")
-  func constantInput() {
+  @Test func `Parameters inside are trained also when the input needs no gradient`() {
     let block = AttentionBlock()
     let input = tensor(block.values["x"]!, [11, 8])
     let results = [false, true].map { checkpointed in
@@ -75,8 +72,7 @@ import Testing
     #expect(results[1].parameters.values.allSatisfy { $0 != nil })
   }
 
-  @Test("a body runs once forward without recording, and once more for its gradient")
-  func passes() {
+  @Test func `A body runs once forward without recording, and once more for its gradient`() {
     let input = Tensor([1, 2], [1, 2])
     let passes = Passes()
     let tape = Tape()
@@ -92,8 +88,7 @@ import Testing
     #expect(x.gradient?.elements == [3, 30])
   }
 
-  @Test("a body that returns its input passes the gradient through")
-  func identity() {
+  @Test func `A body that returns its input passes the gradient through`() {
     let tape = Tape()
     let x = tape.leaf(Tensor([1, 2], [1, 2]))
     let output = tape.checkpointed(x) { _, x in x }
@@ -101,8 +96,7 @@ import Testing
     #expect(x.gradient?.elements == [5, 7])
   }
 
-  @Test("on a tape that does not record, a body runs once and leaves no gradient")
-  func inference() {
+  @Test func `On a tape that does not record, a body runs once and leaves no gradient`() {
     let passes = Passes()
     let tape = Tape(isRecording: false)
     let output = tape.checkpointed(tape.leaf(Tensor([1], [1, 1]))) { tape, x in

@@ -40,8 +40,10 @@ import Testing
     return output + states
   }
 
-  @Test("a delta rule on the tape has the gradients of its naive twin, of each operand alone too")
-  func gradients() throws {
+  @Test
+  func `A delta rule on the tape has the gradients of its naive twin, of each operand alone too`()
+    throws
+  {
     var draw = TestValues(9)
     var values: Values = [:]
     for (name, shape) in Self.shapes.sorted(by: { $0.key < $1.key }) {

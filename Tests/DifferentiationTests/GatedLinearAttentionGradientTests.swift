@@ -104,8 +104,7 @@ private struct GatedBlock {
 }
 
 @Suite struct GatedLinearAttentionGradientTests {
-  @Test("a block of gated linear attention has the gradients of its naive twin")
-  func gradients() throws {
+  @Test func `A block of gated linear attention has the gradients of its naive twin`() throws {
     let block = GatedBlock()
     let shape: Shape = [GatedBlock.rows, GatedBlock.width]
     let parameters = Dictionary(
@@ -124,8 +123,10 @@ private struct GatedBlock {
     }
   }
 
-  @Test("group norm and channel scaling pass their gradients on without bias and weight as well")
-  func optionalParameters() throws {
+  @Test
+  func `Group norm and channel scaling pass their gradients on without bias and weight as well`()
+    throws
+  {
     var draw = TestValues(32)
     let values = ["x": draw.normal(5 * 6), "factors": draw.normal(6)]
     let outputGradient = draw.normal(5 * 6)

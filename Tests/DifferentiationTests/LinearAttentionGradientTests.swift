@@ -128,10 +128,10 @@ extension Variable {
 }
 
 @Suite struct LinearAttentionGradientTests {
-  @Test(
-    "a linear-attention student has the gradients of its naive twin, with a window and without",
-    arguments: [AttentionWindow.none, .sliding(3), .terrace(2)].map(LinearAttentionBlock.init))
-  func gradients(block: LinearAttentionBlock) throws {
+  @Test(arguments: [AttentionWindow.none, .sliding(3), .terrace(2)].map(LinearAttentionBlock.init))
+  func `A linear-attention student has the gradients of its naive twin, with a window and without`(
+    block: LinearAttentionBlock
+  ) throws {
     let parameters = block.parameters()
     let values = block.values
     let tape = Tape()
@@ -150,10 +150,10 @@ extension Variable {
     }
   }
 
-  @Test(
-    "activations and layer norm pass their gradients on alone as well",
-    arguments: Activation.allCases)
-  func activations(activation: Activation) throws {
+  @Test(arguments: Activation.allCases)
+  func `Activations and layer norm pass their gradients on alone as well`(activation: Activation)
+    throws
+  {
     var draw = TestValues(4)
     let values = ["x": draw.normal(30), "weight": draw.normal(6), "bias": draw.normal(6)]
     let outputGradient = draw.normal(30)
@@ -175,8 +175,7 @@ extension Variable {
     }
   }
 
-  @Test("a feature map's bias is trained also when its weight is frozen")
-  func trainedBiasOfFrozenWeight() throws {
+  @Test func `A feature map's bias is trained also when its weight is frozen`() throws {
     var draw = TestValues(5)
     let shape = LinearAttentionBlock.queryMap
     let x = draw.normal(7 * 8)

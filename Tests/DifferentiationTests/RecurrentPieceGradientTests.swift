@@ -84,8 +84,7 @@ import Testing
     }
   }
 
-  @Test("gradients pass through the state between two pieces of gated linear attention")
-  func gated() {
+  @Test func `Gradients pass through the state between two pieces of gated linear attention`() {
     let common: Set = ["queries", "keys", "values", "sums", "normalizer"]
     for (kind, names): (String, Set<String>) in [
       ("none", common), ("head", common.union(["head"])), ("channel", common.union(["channel"])),
@@ -100,8 +99,7 @@ import Testing
     }
   }
 
-  @Test("gradients pass through the state between two pieces of a delta rule")
-  func deltaRule() {
+  @Test func `Gradients pass through the state between two pieces of a delta rule`() {
     let common: Set = ["queries", "keys", "values", "removals", "writes", "sums"]
     for (isPerHead, names) in [(true, common.union(["head"])), (false, common.union(["channel"]))] {
       expectAlike(names) { tape, x, layout, state in
@@ -114,8 +112,7 @@ import Testing
     }
   }
 
-  @Test("a loss that reads the final state alone has gradients too")
-  func finalState() {
+  @Test func `A loss that reads the final state alone has gradients too`() {
     let tape = Tape()
     var draw = TestValues(3)
     let x = [12, 6, 20].map { tape.leaf(tensor(draw.normal(40 * $0), [40, $0])) }
@@ -126,5 +123,39 @@ import Testing
     #expect(x[0].gradient!.elements.allSatisfy { $0 == 0 })
     #expect(x[1].gradient!.elements.contains { $0 != 0 })
     #expect(x[2].gradient!.elements.allSatisfy { $0 == 0 })
+  }
+
+  @Test("without decay the quotient of numerators and denominators is that of linear attention")
+  func linearBranch() {
+    let attention = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 5)
+    let shape = RecurrentShape(queryHeads: 4, valueHeads: 2, keyDim: 3, valueDim: 5)
+    let layout = SequenceLayout(
+      rows: 90, segments: [.init(start: 0, count: 70), .init(start: 72, count: 18)])
+    let gradients = { (branch: (Tape, [Variable]) -> BranchVariables) -> [Tensor] in
+      var draw = TestValues(5)
+      let tape = Tape()
+      let x = [(12, true), (12, true), (10, false)].map { width, isPositive in
+        let rows = draw.normal(90 * width)
+        return tape.leaf(tensor(isPositive ? rows.map { abs($0) } : rows, [90, width]))
+      }
+      let output = tape.withoutPadding(
+        tape.branchQuotient(branch(tape, x)), layout: layout)
+      tape.backward(from: [(output, tensor(draw.normal(90 * 20), [90, 20]))])
+      return [output.value] + x.map { $0.gradient! }
+    }
+    let expected = gradients { tape, x in
+      tape.featureBranch(
+        queryFeatures: x[0], keyFeatures: x[1], values: x[2], attention: attention, keys: .all,
+        layout: layout)
+    }
+    let found = gradients { tape, x in
+      tape.branch(
+        tape.gatedLinearAttention(
+          queries: x[0], keys: x[1], values: x[2], decay: .none, shape: shape, layout: layout,
+          isNormalized: true))
+    }
+    for (found, expected) in zip(found, expected) {
+      #expect(relativeRMS(found.elements, expected.elements.map(Double.init)) < 2e-6)
+    }
   }
 }

@@ -18,8 +18,7 @@ import Testing
 
   private final class Counter { var count = 0 }
 
-  @Test("a parameter that is used twice gets the sum of both gradients")
-  func usedTwice() {
+  @Test func `A parameter that is used twice gets the sum of both gradients`() {
     let weight = parameter("w", [1, 2, 3, 4], [2, 2])
     let tape = Tape()
     #expect(tape.parameter(weight) === tape.parameter(weight))
@@ -30,8 +29,8 @@ import Testing
     #expect(weight.gradient?.elements == [11, 11, 11, 11])
   }
 
-  @Test("a variable that is used twice, also by one operation, gets the sum of its gradients")
-  func sharedInput() {
+  @Test
+  func `A variable that is used twice, also by one operation, gets the sum of its gradients`() {
     let tape = Tape()
     let x = tape.leaf(Tensor([1, 2, 3, 4], [2, 2]))
     let square = tape.siluMultiply(gate: x, up: x)
@@ -40,8 +39,7 @@ import Testing
     #expect(x.gradient?.elements == sum(sum(one, gradients.gate), gradients.up).elements)
   }
 
-  @Test("gradients of parameters add up over backward passes until they are cleared")
-  func accumulation() {
+  @Test func `Gradients of parameters add up over backward passes until they are cleared`() {
     let weight = parameter("w", [1, 2, 3, 4], [2, 2])
     let pass = {
       let tape = Tape()
@@ -57,8 +55,7 @@ import Testing
     #expect(weight.gradient?.elements == [4, 6, 4, 6])
   }
 
-  @Test("what is left of a pass adds nothing to the next one on the same tape")
-  func cleared() {
+  @Test func `What is left of a pass adds nothing to the next one on the same tape`() {
     let weight = parameter("w", [1, 2, 3, 4], [2, 2])
     let calls = Counter()
     let tape = Tape()
@@ -75,8 +72,7 @@ import Testing
     #expect(weight.gradient?.elements == [6, 6, 6, 6])
   }
 
-  @Test("the tape lets go of the tensors that it kept once the backward pass is done")
-  func release() {
+  @Test func `The tape lets go of the tensors that it kept once the backward pass is done`() {
     final class Witness {}
     weak var kept: Witness?
     let tape = Tape()
@@ -96,8 +92,7 @@ import Testing
     #expect(x.gradient?.elements == one.elements)
   }
 
-  @Test("operations on frozen inputs are not recorded, and their gradients never computed")
-  func frozen() {
+  @Test func `Operations on frozen inputs are not recorded, and their gradients never computed`() {
     let calls = Counter()
     let frozen = parameter("w", [1, 2, 3, 4], [2, 2])
     frozen.isTrainable = false
@@ -116,8 +111,7 @@ import Testing
     #expect(frozen.gradient == nil && constant.gradient == nil)
   }
 
-  @Test("frozen inputs of a recorded operation get no gradient, the others theirs")
-  func mixedInputs() {
+  @Test func `Frozen inputs of a recorded operation get no gradient, the others theirs`() {
     let frozen = parameter("frozen", [1, 2, 3, 4], [2, 2])
     frozen.isTrainable = false
     let trained = parameter("trained", [1, 0, 0, 1], [2, 2])
@@ -132,8 +126,7 @@ import Testing
     #expect(trained.gradient?.elements == [16, 24, 24, 36])
   }
 
-  @Test("branches that the loss does not depend on are skipped")
-  func unusedBranch() {
+  @Test func `Branches that the loss does not depend on are skipped`() {
     let calls = Counter()
     let tape = Tape()
     let x = tape.leaf(one)
@@ -144,8 +137,7 @@ import Testing
     #expect(x.gradient?.elements == [2, 2, 2, 2])
   }
 
-  @Test("several losses, one inside another's graph, are summed")
-  func severalSeeds() {
+  @Test func `Several losses, one inside another's graph, are summed`() {
     let calls = Counter()
     let tape = Tape()
     let x = tape.leaf(one)
@@ -156,8 +148,7 @@ import Testing
     #expect(x.gradient?.elements == [309, 309, 309, 309])
   }
 
-  @Test("a tape that does not record computes the same and keeps nothing")
-  func inference() {
+  @Test func `A tape that does not record computes the same and keeps nothing`() {
     let block = AttentionBlock()
     let parameters = block.parameters()
     let input = tensor(block.values["x"]!, [11, 8])
@@ -171,8 +162,7 @@ import Testing
     #expect(parameters.values.allSatisfy { $0.gradient == nil })
   }
 
-  @Test("dropout of probability 0 is nothing at all, and otherwise the mask goes both ways")
-  func dropout() {
+  @Test func `Dropout of probability 0 is nothing at all, and otherwise the mask goes both ways`() {
     let tape = Tape()
     let generator = SeededGenerator(seed: 1, purpose: "dropout")
     let x = tape.leaf(Tensor((0..<600).map { Float($0) + 1 }, [20, 30]))

@@ -21,8 +21,8 @@ import Testing
     return product.enumerated().map { hasBias ? $1 + values["bias"]![$0 % outputs] : $1 }
   }
 
-  @Test("a trained projection has its definition's gradients, with and without a bias")
-  func projection() throws {
+  @Test
+  func `A trained projection has its definition's gradients, with and without a bias`() throws {
     let (tokens, inputs, outputs) = (Self.tokens, Self.inputs, Self.outputs)
     for hasBias in [false, true] {
       let tape = Tape()
@@ -42,8 +42,7 @@ import Testing
     }
   }
 
-  @Test("a trained projection computes what a frozen one does, to the bit, for any tokens")
-  func equalsFrozen() {
+  @Test func `A trained projection computes what a frozen one does, to the bit, for any tokens`() {
     for tokens in [1, 2, 63, 64, 65] {
       var draw = TestValues(4)
       let x = tensor(draw.normal(tokens * 24), [tokens, 24])
@@ -57,8 +56,7 @@ import Testing
     }
   }
 
-  @Test("only what is trained gets a gradient: weight, bias or input alone")
-  func parts() {
+  @Test func `Only what is trained gets a gradient: weight, bias or input alone`() {
     let (tokens, inputs, outputs) = (Self.tokens, Self.inputs, Self.outputs)
     let upstream = tensor(Self.values["upstream"]!, [tokens, outputs])
     func gradients(_ trained: Set<String>) -> [String: [Float]?] {
@@ -85,8 +83,9 @@ import Testing
     }
   }
 
-  @Test("a trained bias on frozen weights gets the column sums, the input its own gradient")
-  func biasAlone() throws {
+  @Test
+  func `A trained bias on frozen weights gets the column sums, the input its own gradient`() throws
+  {
     let (tokens, inputs, outputs) = (Self.tokens, Self.inputs, Self.outputs)
     let tape = Tape()
     let x = tape.leaf(tensor(Self.values["x"]!, [tokens, inputs]))
@@ -99,8 +98,7 @@ import Testing
     }
   }
 
-  @Test("rows of a trained table get the sums of their places' gradients")
-  func embedding() throws {
+  @Test func `Rows of a trained table get the sums of their places' gradients`() throws {
     let ids: [Int32] = [3, 0, 3, 5, 3, 0]
     var draw = TestValues(6)
     let values: Values = ["table": draw.normal(7 * 5), "upstream": draw.normal(6 * 5)]

@@ -56,143 +56,144 @@ private struct Sample: Equatable {
 }
 
 @Suite struct DocumentReaderTests {
-  @Test(
-    "A mistake is named with its path, what was found and what was expected",
-    arguments: [
-      ("{}", "$.name: is missing; expected a string (what it is called)"),
-      (#"{"name": null}"#, "$.name: found null, expected a string"),
-      (#"{"name": 3}"#, "$.name: found the integer 3, expected a string"),
-      (#"{"name": ["x"]}"#, "$.name: found an array of 1, expected a string"),
-      (#"{"name": "x", "note": 1.5}"#, "$.note: found the number 1.5, expected a string"),
-      (
-        #"{"name": "x", "steps": 0}"#,
-        "$.steps: found the integer 0, expected an integer from 1 to 100"
-      ),
-      (
-        #"{"name": "x", "steps": 101}"#,
-        "$.steps: found the integer 101, expected an integer from 1 to 100"
-      ),
-      (
-        #"{"name": "x", "steps": 1.5}"#,
-        "$.steps: found the number 1.5, expected an integer from 1 to 100"
-      ),
-      (
-        #"{"name": "x", "steps": "7"}"#,
-        "$.steps: found the string \"7\", expected an integer from 1 to 100"
-      ),
-      (
-        #"{"name": "x", "steps": 92233720368547758080}"#,
-        "$.steps: found the number 9.223372036854776e+19, expected an integer from 1 to 100"
-      ),
-      (#"{"name": "x", "steps": null}"#, "$.steps: found null, expected an integer from 1 to 100"),
-      (
-        #"{"name": "x", "layers": 0}"#,
-        "$.layers: found the integer 0, expected an integer of at least 1"
-      ),
-      (
-        #"{"name": "x", "layers": true}"#,
-        "$.layers: found the boolean true, expected an integer of at least 1"
-      ),
-      (
-        #"{"name": "x", "rate": -0.1}"#,
-        "$.rate: found the number -0.1, expected a number from 0.0 to 1.0"
-      ),
-      (
-        #"{"name": "x", "rate": "fast"}"#,
-        "$.rate: found the string \"fast\", expected a number from 0.0 to 1.0"
-      ),
-      (
-        #"{"name": "x", "clip": -1}"#,
-        "$.clip: found the integer -1, expected a number of at least 0.0"
-      ),
-      (#"{"name": "x", "keep": 1}"#, "$.keep: found the integer 1, expected true or false"),
-      (
-        #"{"name": "x", "keep": "true"}"#,
-        "$.keep: found the string \"true\", expected true or false"
-      ),
-      (
-        #"{"name": "x", "colour": "gren"}"#,
-        "$.colour: found the string \"gren\", expected one of \"red\", \"green\", \"blue\"; did you mean \"green\"?"
-      ),
-      (
-        #"{"name": "x", "colour": "mauve"}"#,
-        "$.colour: found the string \"mauve\", expected one of \"red\", \"green\", \"blue\""
-      ),
-      (
-        #"{"name": "x", "colour": 2}"#,
-        "$.colour: found the integer 2, expected one of \"red\", \"green\", \"blue\""
-      ),
-      (
-        #"{"name": "x", "targets": "keys"}"#,
-        "$.targets: found the string \"keys\", expected an array of strings"
-      ),
-      (
-        #"{"name": "x", "targets": ["keys", "query"]}"#,
-        "$.targets[1]: found the string \"query\", expected one of \"queries\", \"keys\""
-      ),
-      (
-        #"{"name": "x", "targets": ["querys"]}"#,
-        "$.targets[0]: found the string \"querys\", expected one of \"queries\", \"keys\"; did you mean \"queries\"?"
-      ),
-      (
-        #"{"name": "x", "indices": [1, 32]}"#,
-        "$.indices[1]: found the integer 32, expected an integer from 0 to 31"
-      ),
-      (
-        #"{"name": "x", "indices": 4}"#,
-        "$.indices: found the integer 4, expected an array of integers"
-      ),
-      (
-        #"{"name": "x", "betas": [0.9]}"#,
-        "$.betas: found an array of 1, expected an array of 2 numbers"
-      ),
-      (
-        #"{"name": "x", "betas": [0.9, 1]}"#,
-        "$.betas[1]: found the integer 1, expected a number from 0.0 to 0.9999"
-      ),
-      (#"{"name": "x", "limit": 3}"#, "$.limit: found the integer 3, expected an object"),
-      (#"{"name": "x", "limit": {}}"#, "$.limit.maximum: is missing; expected a number (at most)"),
-      (
-        #"{"name": "x", "limit": {"maximun": 1, "maximum": 2}}"#,
-        "$.limit.maximun: is not a known key; did you mean \"maximum\"?"
-      ),
-      (#"{"name": "x", "shape": []}"#, "$.shape: found an array of 0, expected an object"),
-      (
-        #"{"name": "x", "shape": {"kind": "cicle"}}"#,
-        "$.shape.kind: found the string \"cicle\", expected one of \"circle\", \"square\"; did you mean \"circle\"?"
-      ),
-      (
-        #"{"name": "x", "shape": {"kind": "circle"}}"#,
-        "$.shape.radius: is missing; expected a number (half its width)"
-      ),
-      (
-        #"{"name": "x", "shape": {"radius": 1}}"#,
-        "$.shape.radius: is not a known key; known keys here are kind, side"
-      ),
-      (
-        #"{"name": "x", "parts": {}}"#,
-        "$.parts: found an object of 0 members, expected an array of objects"
-      ),
-      (#"{"name": "x", "parts": [7]}"#, "$.parts[0]: found the integer 7, expected an object"),
-      (
-        #"{"name": "x", "parts": [{"size": 1}, {"sise": 2}]}"#,
-        "$.parts[1].size: is missing; expected an integer of at least 0 (its size)"
-      ),
-      (#"{"name": "x", "Steps": 3}"#, "$.Steps: is not a known key; did you mean \"steps\"?"),
-      (#"{"name": "x", "stpes": 3}"#, "$.stpes: is not a known key; did you mean \"steps\"?"),
-      (
-        #"{"name": "x", "": 3}"#,
-        "$[\"\"]: is not a known key; known keys here are betas, clip, colour, indices, keep, layers, limit, name, note, parts, rate, shape, steps, targets"
-      ),
-      ("[]", "$: found an array of 0, expected an object"),
-      ("null", "$: found null, expected an object"),
-    ])
-  func mistake(_ text: String, _ expected: String) throws {
+  @Test(arguments: [
+    ("{}", "$.name: is missing; expected a string (what it is called)"),
+    (#"{"name": null}"#, "$.name: found null, expected a string"),
+    (#"{"name": 3}"#, "$.name: found the integer 3, expected a string"),
+    (#"{"name": ["x"]}"#, "$.name: found an array of 1, expected a string"),
+    (#"{"name": "x", "note": 1.5}"#, "$.note: found the number 1.5, expected a string"),
+    (
+      #"{"name": "x", "steps": 0}"#,
+      "$.steps: found the integer 0, expected an integer from 1 to 100"
+    ),
+    (
+      #"{"name": "x", "steps": 101}"#,
+      "$.steps: found the integer 101, expected an integer from 1 to 100"
+    ),
+    (
+      #"{"name": "x", "steps": 1.5}"#,
+      "$.steps: found the number 1.5, expected an integer from 1 to 100"
+    ),
+    (
+      #"{"name": "x", "steps": "7"}"#,
+      "$.steps: found the string \"7\", expected an integer from 1 to 100"
+    ),
+    (
+      #"{"name": "x", "steps": 92233720368547758080}"#,
+      "$.steps: found the number 9.223372036854776e+19, expected an integer from 1 to 100"
+    ),
+    (#"{"name": "x", "steps": null}"#, "$.steps: found null, expected an integer from 1 to 100"),
+    (
+      #"{"name": "x", "layers": 0}"#,
+      "$.layers: found the integer 0, expected an integer of at least 1"
+    ),
+    (
+      #"{"name": "x", "layers": true}"#,
+      "$.layers: found the boolean true, expected an integer of at least 1"
+    ),
+    (
+      #"{"name": "x", "rate": -0.1}"#,
+      "$.rate: found the number -0.1, expected a number from 0.0 to 1.0"
+    ),
+    (
+      #"{"name": "x", "rate": "fast"}"#,
+      "$.rate: found the string \"fast\", expected a number from 0.0 to 1.0"
+    ),
+    (
+      #"{"name": "x", "clip": -1}"#,
+      "$.clip: found the integer -1, expected a number of at least 0.0"
+    ),
+    (#"{"name": "x", "keep": 1}"#, "$.keep: found the integer 1, expected true or false"),
+    (
+      #"{"name": "x", "keep": "true"}"#,
+      "$.keep: found the string \"true\", expected true or false"
+    ),
+    (
+      #"{"name": "x", "colour": "gren"}"#,
+      "$.colour: found the string \"gren\", expected one of \"red\", \"green\", \"blue\"; did you mean \"green\"?"
+    ),
+    (
+      #"{"name": "x", "colour": "mauve"}"#,
+      "$.colour: found the string \"mauve\", expected one of \"red\", \"green\", \"blue\""
+    ),
+    (
+      #"{"name": "x", "colour": 2}"#,
+      "$.colour: found the integer 2, expected one of \"red\", \"green\", \"blue\""
+    ),
+    (
+      #"{"name": "x", "targets": "keys"}"#,
+      "$.targets: found the string \"keys\", expected an array of strings"
+    ),
+    (
+      #"{"name": "x", "targets": ["keys", "query"]}"#,
+      "$.targets[1]: found the string \"query\", expected one of \"queries\", \"keys\""
+    ),
+    (
+      #"{"name": "x", "targets": ["querys"]}"#,
+      "$.targets[0]: found the string \"querys\", expected one of \"queries\", \"keys\"; did you mean \"queries\"?"
+    ),
+    (
+      #"{"name": "x", "indices": [1, 32]}"#,
+      "$.indices[1]: found the integer 32, expected an integer from 0 to 31"
+    ),
+    (
+      #"{"name": "x", "indices": 4}"#,
+      "$.indices: found the integer 4, expected an array of integers"
+    ),
+    (
+      #"{"name": "x", "betas": [0.9]}"#,
+      "$.betas: found an array of 1, expected an array of 2 numbers"
+    ),
+    (
+      #"{"name": "x", "betas": [0.9, 1]}"#,
+      "$.betas[1]: found the integer 1, expected a number from 0.0 to 0.9999"
+    ),
+    (#"{"name": "x", "limit": 3}"#, "$.limit: found the integer 3, expected an object"),
+    (#"{"name": "x", "limit": {}}"#, "$.limit.maximum: is missing; expected a number (at most)"),
+    (
+      #"{"name": "x", "limit": {"maximun": 1, "maximum": 2}}"#,
+      "$.limit.maximun: is not a known key; did you mean \"maximum\"?"
+    ),
+    (#"{"name": "x", "shape": []}"#, "$.shape: found an array of 0, expected an object"),
+    (
+      #"{"name": "x", "shape": {"kind": "cicle"}}"#,
+      "$.shape.kind: found the string \"cicle\", expected one of \"circle\", \"square\"; did you mean \"circle\"?"
+    ),
+    (
+      #"{"name": "x", "shape": {"kind": "circle"}}"#,
+      "$.shape.radius: is missing; expected a number (half its width)"
+    ),
+    (
+      #"{"name": "x", "shape": {"radius": 1}}"#,
+      "$.shape.radius: is not a known key; known keys here are kind, side"
+    ),
+    (
+      #"{"name": "x", "parts": {}}"#,
+      "$.parts: found an object of 0 members, expected an array of objects"
+    ),
+    (#"{"name": "x", "parts": [7]}"#, "$.parts[0]: found the integer 7, expected an object"),
+    (
+      #"{"name": "x", "parts": [{"size": 1}, {"sise": 2}]}"#,
+      "$.parts[1].size: is missing; expected an integer of at least 0 (its size)"
+    ),
+    (#"{"name": "x", "Steps": 3}"#, "$.Steps: is not a known key; did you mean \"steps\"?"),
+    (#"{"name": "x", "stpes": 3}"#, "$.stpes: is not a known key; did you mean \"steps\"?"),
+    (
+      #"{"name": "x", "": 3}"#,
+      "$[\"\"]: is not a known key; known keys here are betas, clip, colour, indices, keep, layers, limit, name, note, parts, rate, shape, steps, targets"
+    ),
+    ("[]", "$: found an array of 0, expected an object"),
+    ("null", "$: found null, expected an object"),
+  ])
+  func `A mistake is named with its path, what was found and what was expected`(
+    _ text: String, _ expected: String
+  ) throws {
     #expect(try Sample.mistakes(text).first == expected)
   }
 
-  @Test("All mistakes are reported at once, in the order of declaration, unknown keys last")
-  func allAtOnce() throws {
+  @Test
+  func `All mistakes are reported at once, in the order of declaration, unknown keys last`() throws
+  {
     let text = """
       {"steps": 0, "rate": 2, "keep": "no", "colour": "rde", "limit": {"maximum": "x", "min": 1},
        "targets": ["values", "keys", 3], "shape": {"kind": "circle", "radius": null}, "extra": 1}
@@ -215,16 +216,14 @@ private struct Sample: Equatable {
       ])
   }
 
-  @Test("The keys of an object of unknown kind are not judged")
-  func unknownKind() throws {
+  @Test func `The keys of an object of unknown kind are not judged`() throws {
     #expect(
       try Sample.mistakes(#"{"name": "x", "shape": {"kind": "hexagon", "edge": 1}}"#) == [
         "$.shape.kind: found the string \"hexagon\", expected one of \"circle\", \"square\""
       ])
   }
 
-  @Test("The resolved document spells every default and reads to the same result")
-  func resolved() throws {
+  @Test func `The resolved document spells every default and reads to the same result`() throws {
     let document = try JSONValue(
       parsing: #"{"$schema": "s", "rate": 1, "name": "x", "parts": [{"size": 3}], "steps": 2e1}"#)
     let (sample, resolved) = try DocumentReader.resolve(document, Sample.init)
@@ -238,8 +237,8 @@ private struct Sample: Equatable {
     #expect(again.resolved == resolved)
   }
 
-  @Test("The schema states types, bounds, defaults, meanings, required keys and kinds")
-  func schema() throws {
+  @Test
+  func `The schema states types, bounds, defaults, meanings, required keys and kinds`() throws {
     let schema = DocumentReader.schema { _ = Sample($0) }
     let properties = try #require(schema["properties"])
     #expect(schema["required"] == ["name"])

@@ -13,8 +13,7 @@ import Testing
     #expect(FilePath.name(of: path) == name)
   }
 
-  @Test("a document's paths start from its folder, unless they start from the root")
-  func resolve() {
+  @Test func `A document's paths start from its folder, unless they start from the root`() {
     #expect(FilePath.resolve("a/b.json", in: "runs") == "runs/a/b.json")
     #expect(FilePath.resolve("a/b.json", in: ".") == "a/b.json")
     #expect(FilePath.resolve("/a/b.json", in: "runs") == "/a/b.json")

@@ -76,8 +76,7 @@ import Testing
     }
     await #expect(processExitsWith: .failure) {
       let attention = AttentionShape(queryHeads: 1, keyValueHeads: 1, headDim: 2, isCausal: false)
-      _ = HybridAttentionState(
-        HybridAttentionShape(attention: attention, featureDim: 2, window: .none))
+      _ = HybridAttentionShape(attention: attention, featureDim: 2, window: .none).makeMemory()
     }
   }
 }

@@ -11,8 +11,10 @@ struct HybridCase: Sendable, CustomTestStringConvertible {
   let isAffine: Bool
   let segments: [Int]
   var isCausal = true
+  var softCap: Float?
   var testDescription: String {
     "\(window), \(sinks) sinks, affine \(isAffine), \(segments), causal \(isCausal)"
+      + (softCap.map { ", cap \($0)" } ?? "")
   }
 
   /// Padding of two rows before the first segment and three after the last.
@@ -38,6 +40,10 @@ struct HybridCase: Sendable, CustomTestStringConvertible {
         }
       }
     }
+    for window in [AttentionWindow.sliding(5), .terrace(64)] {
+      cases.append(
+        HybridCase(window: window, sinks: 3, isAffine: true, segments: [3, 70], softCap: 1.25))
+    }
     return cases
   }()
 }
@@ -52,7 +58,8 @@ struct HybridOperandsFixture {
     layout = testCase.layout
     shape = HybridAttentionShape(
       attention: AttentionShape(
-        queryHeads: 4, keyValueHeads: 2, headDim: 6, isCausal: testCase.isCausal), featureDim: 5,
+        queryHeads: 4, keyValueHeads: 2, headDim: 6, softCap: testCase.softCap,
+        isCausal: testCase.isCausal), featureDim: 5,
       window: testCase.window, sinks: testCase.sinks, isAffine: testCase.isAffine)
     var draw = TestValues(7)
     queries = draw.normal(layout.rows * 24)
@@ -77,7 +84,7 @@ struct HybridOperandsFixture {
           keyFeatures: slice(keyFeatures, rows: segment.rows, width: 5, heads: 4, head: head),
           factor: factors[head], headDim: 6, featureDim: 5, scale: Double(shape.attention.scale),
           window: shape.window, sinks: shape.sinks, isAffine: shape.isAffine,
-          isCausal: shape.attention.isCausal)
+          cap: shape.attention.softCap.map { Double($0) }, isCausal: shape.attention.isCausal)
         weights.append(result.weights)
         for (row, index) in segment.rows.enumerated() {
           for column in 0..<6 {
@@ -101,7 +108,8 @@ struct HybridOperandsFixture {
           queries: slice(queries, rows: segment.rows, width: 6, heads: 4, head: head),
           keys: slice(keys, rows: segment.rows, width: 6, heads: 2, head: head / 2),
           weights: weights[position * 4 + head], headDim: 6, scale: Double(shape.attention.scale),
-          teacherWindow: teacherWindow, floor: floor, isCausal: shape.attention.isCausal)
+          teacherWindow: teacherWindow, floor: floor,
+          cap: shape.attention.softCap.map { Double($0) }, isCausal: shape.attention.isCausal)
       }
     }
     return loss / Double(4 * layout.segments.reduce(0) { $0 + $1.count })

@@ -9,9 +9,12 @@ import Testing
     static let (width, otherWidth, vocabulary) = (9, 5, 53)
     let x, y, w, u: [Double]
     let rows: Int
+    /// Of both heads.
+    let cap: Double?
 
-    init(rows: Int, scale: Double = 1) {
+    init(rows: Int, scale: Double = 1, cap: Double? = nil) {
       self.rows = rows
+      self.cap = cap
       var draw = TestValues(7)
       x = draw.normal(rows * Self.width, scale: scale)
       y = draw.normal(rows * Self.otherWidth, scale: scale)
@@ -20,15 +23,16 @@ import Testing
     }
 
     var fast: (divergences: [Double], agrees: [Bool]) {
-      linearKLDivergence(
-        tensor(x, [rows, Self.width]), head: stored(w, [Self.vocabulary, Self.width]),
+      let transform = ScoreTransform(cap: cap.map { Float($0) })
+      return linearKLDivergence(
+        tensor(x, [rows, Self.width]), head: head(w, [Self.vocabulary, Self.width], transform),
         to: tensor(y, [rows, Self.otherWidth]),
-        head: stored(u, [Self.vocabulary, Self.otherWidth]))
+        head: head(u, [Self.vocabulary, Self.otherWidth], transform))
     }
 
     var naive: [Double] {
       Naive.linearKLDivergence(
-        x, head: w, width: Self.width, to: y, head: u, width: Self.otherWidth)
+        x, head: w, width: Self.width, to: y, head: u, width: Self.otherWidth, cap: cap)
     }
 
     func argmax(_ x: [Double], _ head: [Double], _ width: Int, row: Int) -> Int {
@@ -42,9 +46,10 @@ import Testing
   }
 
   // Two heads of different widths: nothing of one distribution can be taken from the other's.
-  @Test("every row's divergence equals the definition", arguments: [1, 63, 64, 65, 200])
-  func divergences(rows: Int) {
-    let fixture = Fixture(rows: rows)
+  @Test(
+    "every row's divergence equals the definition", arguments: [1, 63, 64, 65, 200], [nil, 2.5])
+  func divergences(rows: Int, cap: Double?) {
+    let fixture = Fixture(rows: rows, cap: cap)
     let (expected, actual) = (fixture.naive, fixture.fast.divergences)
     #expect(actual.count == rows)
     #expect(relativeRMS(actual.map(Float.init), expected) < 1e-6)
@@ -70,7 +75,7 @@ import Testing
   @Test("a distribution has no divergence from itself, nor from its logits shifted")
   func equalDistributions() {
     let fixture = Fixture(rows: 80)
-    let head = stored(fixture.w, [Fixture.vocabulary, Fixture.width])
+    let head = OperationsTests.head(fixture.w, [Fixture.vocabulary, Fixture.width])
     let x = tensor(fixture.x, [80, Fixture.width])
     let same = linearKLDivergence(x, head: head, to: x, head: head)
     #expect(same.divergences.allSatisfy { $0 == 0 })
@@ -89,7 +94,7 @@ import Testing
     let shifted = widened(fixture.x, rows: 80) { Double($0) / 10 }
     let moved = linearKLDivergence(
       x, head: head, to: tensor(shifted, [80, Fixture.width + 1]),
-      head: stored(wide, [Fixture.vocabulary, Fixture.width + 1]))
+      head: OperationsTests.head(wide, [Fixture.vocabulary, Fixture.width + 1]))
     #expect(moved.divergences.allSatisfy { (0..<1e-5).contains($0) })
   }
 }

@@ -15,9 +15,12 @@ import Testing
     let rows: Int
     let counted: [Bool]
     let targets: [Int32]
+    /// Of the student's head and the teacher's.
+    let transform: TransformCase
 
-    init(rows: Int, scale: Double = 1) {
+    init(rows: Int, scale: Double = 1, transform: TransformCase = TransformCase()) {
       self.rows = rows
+      self.transform = transform
       var draw = TestValues(11)
       x = draw.normal(rows * Self.width, scale: scale)
       w = draw.normal(Self.vocabulary * Self.width)
@@ -32,9 +35,10 @@ import Testing
     func logits(_ x: [Double], _ head: [Double], row: Int) -> [Double] {
       let width = head.count / Self.vocabulary
       return (0..<Self.vocabulary).map { token in
-        dot(
-          Array(x[row * width..<(row + 1) * width]),
-          Array(head[token * width..<(token + 1) * width]))
+        transform(
+          dot(
+            Array(x[row * width..<(row + 1) * width]),
+            Array(head[token * width..<(token + 1) * width])))
       }
     }
 
@@ -53,7 +57,7 @@ import Testing
 
     func reference(top count: Int?) -> DistillationTeacher {
       let hidden = tensor(y, [rows, Self.otherWidth])
-      let head = stored(u, [Self.vocabulary, Self.otherWidth])
+      let head = OperationsTests.head(u, [Self.vocabulary, Self.otherWidth], transform.value)
       return count.map { .truncated(linearTopTokens(hidden, head: head, count: $0)) }
         ?? .hidden(hidden, head: head)
     }
@@ -62,8 +66,15 @@ import Testing
       losses: DistillationLosses, gradient: Tensor?
     ) {
       linearDistillation(
-        tensor(x, [rows, Self.width]), head: stored(w, [Self.vocabulary, Self.width]),
+        tensor(x, [rows, Self.width]),
+        head: head(w, [Self.vocabulary, Self.width], transform.value),
         teacher: reference(top: count), counted: counted, targets: targets, scales: scales)
+    }
+
+    func crossEntropies(_ x: [Double], _ w: [Double]) -> [Double] {
+      Naive.linearCrossEntropy(
+        x, head: w, width: Self.width, targets: targets, scale: transform.scale,
+        cap: transform.cap)
     }
 
     func naive(top count: Int?) -> (divergences: [Double], crossEntropies: [Double]) {
@@ -72,7 +83,7 @@ import Testing
           counted[row]
             ? Naive.distillationDivergence(
               teacher(row: row), logits(x, w, row: row), kept: kept(count, row: row)) : 0
-        }, Naive.linearCrossEntropy(x, head: w, width: Self.width, targets: targets)
+        }, crossEntropies(x, w)
       )
     }
 
@@ -81,8 +92,7 @@ import Testing
     {
       let teachers = (0..<rows).map { (teacher(row: $0), kept(count, row: $0)) }
       return { x, w in
-        let crossEntropies = Naive.linearCrossEntropy(
-          x, head: w, width: Self.width, targets: targets)
+        let crossEntropies = crossEntropies(x, w)
         return (0..<rows).reduce(Double(scales.crossEntropy) * crossEntropies.reduce(0, +)) {
           guard counted[$1] else { return $0 }
           return $0
@@ -122,21 +132,25 @@ import Testing
     #expect(try #require(gradient).elements.allSatisfy { $0.isFinite })
   }
 
-  @Test("gradients are those of the sums of the losses times their scales", arguments: tops)
-  func gradients(top: Int?) throws {
-    let fixture = Fixture(rows: 70)
+  @Test(
+    "gradients are those of the sums of the losses times their scales", arguments: tops,
+    [TransformCase(), TransformCase(scale: 0.8, cap: 3)])
+  func gradients(top: Int?, transform: TransformCase) throws {
+    let fixture = Fixture(rows: 70, transform: transform)
     for scales in [
       DistillationScales(divergence: 1.5, crossEntropy: 0),
       DistillationScales(divergence: 0.7, crossEntropy: 0.4),
     ] {
       let objective = fixture.objective(top: top, scales)
       let frozen = fixture.fast(top: top, scales: scales)
+      #expect(
+        relativeRMS(frozen.losses.divergences, fixture.naive(top: top).divergences) < 2e-6)
       try expectGradient(frozen.gradient, at: fixture.x, within: 1e-5, coordinates: 24) {
         objective($0, fixture.w)
       }
       let trained = linearDistillationGradients(
         tensor(fixture.x, [fixture.rows, Fixture.width]),
-        head: tensor(fixture.w, [Fixture.vocabulary, Fixture.width]),
+        head: tensor(fixture.w, [Fixture.vocabulary, Fixture.width]), transform: transform.value,
         teacher: fixture.reference(top: top), counted: fixture.counted, targets: fixture.targets,
         scales: scales)
       #expect(trained.losses.divergences == frozen.losses.divergences)
@@ -153,7 +167,7 @@ import Testing
     let fixture = Fixture(rows: 80)
     let (losses, gradient) = linearDistillation(
       tensor(fixture.y, [80, Fixture.otherWidth]),
-      head: stored(fixture.u, [Fixture.vocabulary, Fixture.otherWidth]),
+      head: head(fixture.u, [Fixture.vocabulary, Fixture.otherWidth]),
       teacher: fixture.reference(top: top), counted: fixture.counted, targets: fixture.targets,
       scales: DistillationScales(divergence: 1, crossEntropy: 0))
     #expect(losses.divergences.allSatisfy { (0..<1e-6).contains($0) })
@@ -180,7 +194,7 @@ import Testing
   @Test("among equal logits the smaller ids are kept")
   func ties() {
     let top = linearTopTokens(
-      Tensor(repeating: 1, [1, 1]), head: stored([1, 2, 2, 1, 2, 1], [6, 1]), count: 4)
+      Tensor(repeating: 1, [1, 1]), head: head([1, 2, 2, 1, 2, 1], [6, 1]), count: 4)
     #expect(top.ids == [1, 2, 4, 0])
   }
 
@@ -194,7 +208,7 @@ import Testing
         let x = Tensor(repeating: 0.2, [rows, width])
         return BufferPool.shared.peakBytes {
           _ = linearDistillationGradients(
-            x, head: head, teacher: .hidden(x, head: StoredTensor(head)),
+            x, head: head, teacher: .hidden(x, head: LogitHead(StoredTensor(head))),
             counted: [Bool](repeating: true, count: rows),
             targets: [Int32](repeating: 3, count: rows),
             scales: DistillationScales(divergence: 1, crossEntropy: 1))
@@ -210,7 +224,7 @@ import Testing
   @Test("a teacher that gives no number is no perfect match", arguments: [nil, 3])
   func notANumber(top: Int?) {
     let fixture = Fixture(rows: 2)
-    let head = stored(fixture.u, [Fixture.vocabulary, Fixture.otherWidth])
+    let head = OperationsTests.head(fixture.u, [Fixture.vocabulary, Fixture.otherWidth])
     let hidden = Tensor(repeating: .nan, [2, Fixture.otherWidth])
     let teacher: DistillationTeacher =
       top.map { count in
@@ -222,7 +236,7 @@ import Testing
       } ?? .hidden(hidden, head: head)
     let losses = linearDistillation(
       tensor(fixture.x, [2, Fixture.width]),
-      head: stored(fixture.w, [Fixture.vocabulary, Fixture.width]),
+      head: OperationsTests.head(fixture.w, [Fixture.vocabulary, Fixture.width]),
       teacher: teacher, counted: [true, true], targets: [ignoredTarget, ignoredTarget], scales: nil
     ).losses
     #expect(losses.divergences.map(\.isNaN) == [true, true])

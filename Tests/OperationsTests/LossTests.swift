@@ -11,8 +11,10 @@ import Testing
     static let (width, vocabulary) = (9, 53)
     var x, head: [Double]
     let targets: [Int32]
+    let transform: TransformCase
 
-    init(tokens: Int, scale: Double = 1) {
+    init(tokens: Int, scale: Double = 1, transform: TransformCase = TransformCase()) {
+      self.transform = transform
       var draw = TestValues(1)
       x = draw.normal(tokens * Self.width, scale: scale)
       head = draw.normal(Self.vocabulary * Self.width)
@@ -24,12 +26,14 @@ import Testing
     func fast(gradientScale: Float?) -> (losses: [Float], isArgmax: [Bool], gradient: Tensor?) {
       linearCrossEntropy(
         tensor(x, [targets.count, Self.width]),
-        head: stored(head, [Self.vocabulary, Self.width]), targets: targets,
-        gradientScale: gradientScale)
+        head: OperationsTests.head(head, [Self.vocabulary, Self.width], transform.value),
+        targets: targets, gradientScale: gradientScale)
     }
 
-    func naive(_ x: [Double]) -> [Double] {
-      Naive.linearCrossEntropy(x, head: head, width: Self.width, targets: targets)
+    func naive(_ x: [Double], head: [Double]? = nil) -> [Double] {
+      Naive.linearCrossEntropy(
+        x, head: head ?? self.head, width: Self.width, targets: targets, scale: transform.scale,
+        cap: transform.cap)
     }
   }
 
@@ -48,10 +52,13 @@ import Testing
     #expect(relativeRMS(fixture.fast(gradientScale: nil).losses, fixture.naive(fixture.x)) < 1e-6)
   }
 
-  @Test("the gradient is that of the sum of the losses times the scale", arguments: [5, 300])
-  func gradient(tokens: Int) throws {
-    let fixture = Fixture(tokens: tokens)
+  @Test(
+    "the gradient is that of the sum of the losses times the scale", arguments: [5, 300],
+    TransformCase.all)
+  func gradient(tokens: Int, transform: TransformCase) throws {
+    let fixture = Fixture(tokens: tokens, transform: transform)
     let (losses, _, gradient) = fixture.fast(gradientScale: -1.5)
+    #expect(relativeRMS(losses, fixture.naive(fixture.x)) < 1e-6)
     #expect(losses == fixture.fast(gradientScale: nil).losses)
     try expectGradient(gradient, at: fixture.x, within: 3e-6, coordinates: 30) {
       -1.5 * fixture.naive($0).reduce(0, +)
@@ -65,22 +72,19 @@ import Testing
 
   @Test(
     "a trained head gets the gradient of the sum of the losses, the tokens those of a frozen one",
-    arguments: [5, 300])
-  func headGradient(tokens: Int) throws {
-    let fixture = Fixture(tokens: tokens)
+    arguments: [5, 300], TransformCase.all)
+  func headGradient(tokens: Int, transform: TransformCase) throws {
+    let fixture = Fixture(tokens: tokens, transform: transform)
     let (losses, gradient, headGradient) = linearCrossEntropyGradients(
       tensor(fixture.x, [tokens, Fixture.width]),
-      head: tensor(fixture.head, [Fixture.vocabulary, Fixture.width]), targets: fixture.targets,
-      gradientScale: -1.5)
+      head: tensor(fixture.head, [Fixture.vocabulary, Fixture.width]),
+      transform: transform.value, targets: fixture.targets, gradientScale: -1.5)
     let frozen = fixture.fast(gradientScale: -1.5)
     #expect(losses == frozen.losses)
     let expected = try #require(frozen.gradient).elements.map(Double.init)
     #expect(relativeRMS(gradient.elements, expected) < 1e-6)
     try expectGradient(headGradient, at: fixture.head, within: 3e-6, coordinates: 40) { head in
-      -1.5
-        * Naive.linearCrossEntropy(
-          fixture.x, head: head, width: Fixture.width, targets: fixture.targets
-        ).reduce(0, +)
+      -1.5 * fixture.naive(fixture.x, head: head).reduce(0, +)
     }
   }
 
@@ -111,7 +115,7 @@ import Testing
   @Test("without a single counted target there is no loss and no gradient")
   func allIgnored() {
     let (losses, isArgmax, gradient) = linearCrossEntropy(
-      Tensor(repeating: 1, [3, 2]), head: stored([1, 2, 3, 4], [2, 2]),
+      Tensor(repeating: 1, [3, 2]), head: head([1, 2, 3, 4], [2, 2]),
       targets: [ignoredTarget, ignoredTarget, ignoredTarget], gradientScale: 1)
     #expect(losses == [0, 0, 0])
     #expect(isArgmax == [false, false, false])

@@ -127,4 +127,48 @@ import Testing
         outputGradient)
     }
   }
+
+  @Test("the length of a sequence chooses its frequencies, whatever is packed beside it")
+  func longRope() throws {
+    let (short, long) = ([1.0, 1.1, 1.5], [1.5, 4, 9])
+    let rotary = RotaryEmbedding(
+      rotaryDim: 6, theta: 10_000,
+      scaling: .longRope(short: short, long: long, originalContext: 16, amplitude: 1.25))
+    let frequencies = { (factors: [Double]) in
+      factors.enumerated().map { 1 / ($1 * Double.pow(10_000, Double(2 * $0) / 6)) }
+    }
+    #expect(
+      relativeRMS(rotary.frequencies.map { Float($0) }, frequencies(short)) < 1e-7)
+    #expect(
+      relativeRMS(try #require(rotary.longFrequencies).map { Float($0) }, frequencies(long)) < 1e-7)
+    // As long as the original context, longer, and one that is known to go on.
+    let layout = SequenceLayout(
+      rows: 42,
+      segments: [
+        .init(start: 0, count: 16), .init(start: 17, count: 17),
+        .init(start: 36, count: 5, firstPosition: 3, context: 20),
+      ])
+    #expect(layout.segments.map(\.context) == [16, 17, 20])
+    var draw = TestValues(4)
+    let x = draw.normal(42 * 8)
+    var rotated = tensor(x, [42, 8])
+    rotary.rotate(&rotated, headDim: 8, layout: layout)
+    let outputGradient = draw.normal(42 * 8)
+    var gradient = tensor(outputGradient, [42, 8])
+    rotary.rotate(&gradient, headDim: 8, layout: layout, inverse: true)
+    for (segment, factors) in zip(layout.segments, [short, long, long]) {
+      let range = segment.start * 8..<segment.rows.upperBound * 8
+      let expected = { (x: [Double]) in
+        Naive.rotate(
+          x, headDim: 8, positions: (0..<segment.count).map { segment.firstPosition + $0 },
+          frequencies: frequencies(factors), amplitude: 1.25)
+      }
+      #expect(
+        relativeRMS(Array(rotated.elements[range]), expected(Array(x[range]))) < 2e-6)
+      try expectGradient(
+        Tensor(Array(gradient.elements[range]), [segment.count, 8]), at: Array(x[range]),
+        within: 2e-6
+      ) { dot(expected($0), Array(outputGradient[range])) }
+    }
+  }
 }

@@ -9,8 +9,10 @@ struct SoftmaxCase: Sendable, CustomTestStringConvertible {
   let window: Int?
   let segments: [Int]
   var isCausal = true
+  var softCap: Float?
   var testDescription: String {
     "\(isCausal ? "causal" : "bidirectional"), window \(window.map(String.init) ?? "none"), \(segments)"
+      + (softCap.map { ", cap \($0)" } ?? "")
   }
 
   /// Padding of two rows before the first segment, one after each, and three at the end.
@@ -25,12 +27,13 @@ struct SoftmaxCase: Sendable, CustomTestStringConvertible {
   }
 
   private static let lengths = [[1], [63], [64], [65], [200], [3, 70, 1]]
-  static let causal = [nil, 5, 64].flatMap { window in
-    lengths.map { SoftmaxCase(window: window, segments: $0) }
-  }
-  static let bidirectional = lengths.map {
-    SoftmaxCase(window: nil, segments: $0, isCausal: false)
-  }
+  static let causal =
+    [nil, 5, 64].flatMap { window in
+      lengths.map { SoftmaxCase(window: window, segments: $0) }
+    } + [nil, 5].map { SoftmaxCase(window: $0, segments: [3, 70, 1], softCap: 1.25) }
+  static let bidirectional =
+    lengths.map { SoftmaxCase(window: nil, segments: $0, isCausal: false) }
+    + [SoftmaxCase(window: nil, segments: [65, 3], isCausal: false, softCap: 1.25)]
   static let all = causal + bidirectional
 }
 
@@ -44,7 +47,8 @@ struct SoftmaxFixture {
 
   init(_ testCase: SoftmaxCase) {
     shape = AttentionShape(
-      queryHeads: 4, keyValueHeads: 2, headDim: 6, isCausal: testCase.isCausal)
+      queryHeads: 4, keyValueHeads: 2, headDim: 6, softCap: testCase.softCap,
+      isCausal: testCase.isCausal)
     layout = testCase.layout
     window = testCase.window
     var draw = TestValues(7)
@@ -62,7 +66,8 @@ struct SoftmaxFixture {
           queries: slice(queries, rows: segment.rows, width: 6, heads: 4, head: head),
           keys: slice(keys, rows: segment.rows, width: 6, heads: 2, head: head / 2),
           values: slice(values, rows: segment.rows, width: 6, heads: 2, head: head / 2),
-          headDim: 6, scale: Double(shape.scale), window: window, isCausal: shape.isCausal)
+          headDim: 6, scale: Double(shape.scale), window: window,
+          cap: shape.softCap.map { Double($0) }, isCausal: shape.isCausal)
         weights.append(result.weights)
         for (row, index) in segment.rows.enumerated() {
           for column in 0..<6 {
@@ -125,7 +130,11 @@ struct SoftmaxFixture {
               $0 + fixture.queries[query * 24 + head * 6 + $1]
                 * fixture.keys[key * 12 + head / 2 * 6 + $1]
             }
-            return total + Double.exp(product * Double(SoftmaxFixture.shape.scale))
+            return total
+              + Double.exp(
+                Naive.transformed(
+                  product, scale: Double(SoftmaxFixture.shape.scale),
+                  cap: testCase.softCap.map { Double($0) }))
           }
           values.append(found[query * 4 + head])
           expected.append(Double.log(total))
@@ -251,9 +260,9 @@ struct SoftmaxFixture {
 
   @Test(
     "tokens continued from cached keys get what the whole sequence would have given them",
-    arguments: [nil, 5, 64])
-  func continued(window: Int?) {
-    let shape = SoftmaxFixture.shape
+    arguments: [nil, 5, 64], [nil, 1.25])
+  func continued(window: Int?, softCap: Float?) {
+    let shape = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6, softCap: softCap)
     var draw = TestValues(13)
     let rows = 200
     let queries = tensor(draw.normal(rows * 24), [rows, 24])
@@ -264,12 +273,13 @@ struct SoftmaxFixture {
       layout: SequenceLayout(length: rows), window: window
     ).output.elements
     for (cached, tokens) in [(1, 1), (64, 64), (65, 1), (200, 200), (200, 130), (130, 7)] {
-      let recent = Tensor(
-        Array(queries.elements[(cached - tokens) * 24..<cached * 24]), [tokens, 24])
-      let output = withPointers(keys, values) {
-        continuedSoftmaxAttention(
-          queries: recent, keys: $0, values: $1, cached: cached, shape: shape, window: window)
-      }
+      let (past, recent) = (0..<cached - tokens, cached - tokens..<cached)
+      var memory = shape.makeMemory()
+      memory[rows: "keys"].append(copiedRows(keys, past))
+      memory[rows: "values"].append(copiedRows(values, past))
+      let output = continuedSoftmaxAttention(
+        queries: copiedRows(queries, recent), keys: copiedRows(keys, recent),
+        values: copiedRows(values, recent), shape: shape, window: window, memory: &memory)
       #expect(
         relativeRMS(
           output.elements, whole[(cached - tokens) * 24..<cached * 24].map(Double.init)) < 5e-7)

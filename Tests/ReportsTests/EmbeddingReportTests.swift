@@ -36,8 +36,7 @@ import Testing
         ], logitDivergence: nil, topAgreement: nil, tokens: 77))
   }
 
-  @Test("gates can name cosine, rank correlation and the divergence of attention")
-  func measures() {
+  @Test func `Gates can name cosine, rank correlation and the divergence of attention`() {
     var report = report()
     #expect(report.value(of: "embeddingCosine") == 0.9876)
     #expect(report.value(of: "embeddingRankCorrelation") == 0.975)
@@ -50,8 +49,7 @@ import Testing
     }
   }
 
-  @Test("terminal, Markdown and page tell embeddings, and nothing of predictions")
-  func words() throws {
+  @Test func `Terminal, Markdown and page tell embeddings, and nothing of predictions`() throws {
     let report = report()
     let sentence = """
       The student's embeddings have a mean cosine of 0.9876 to its teacher's; similarities between \
@@ -69,8 +67,7 @@ import Testing
     #expect(page.contains("Cosine of embeddings"))
   }
 
-  @Test("results are read back, and compared run by run")
-  func stored() throws {
+  @Test func `Results are read back, and compared run by run`() throws {
     let stored = try [0.9876, 0.95].enumerated().map { index, cosine in
       try StoredResults(report(cosine).document, path: "\(index).json")
     }

@@ -29,7 +29,7 @@ import Testing
     let input = MixerInput(
       queries: tape.constant(queries), keys: tape.constant(keys), values: tape.constant(values),
       layout: Self.layout)
-    let (output, crossEntropy, seeds) = mixer.mixWithWeightLoss(
+    let (output, crossEntropy, seeds) = mixer.forwardWithWeightLoss(
       input, teacherWindow: teacherWindow, weight: 40, on: tape)
     #expect(output.value.elements == mixer.output(operands, layout: Self.layout).elements)
     #expect(relativeRMS([Float(crossEntropy)], [loss(twin)]) < 1e-5)

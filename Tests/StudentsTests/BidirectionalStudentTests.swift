@@ -68,10 +68,10 @@ import Testing
       let mixer = try BidirectionalStudentTests.specification(
         ["mixer": "linear", "featureMap": ["kind": "relu"]]
       ).makeMixer(BidirectionalStudentTests.geometry, seed: 5)
-      _ = mixer.makeState()
+      _ = mixer.makeMemory()
     }
     await #expect(processExitsWith: .failure) {
-      _ = SoftmaxAttentionMixer(shape: BidirectionalStudentTests.geometry.attention).makeState()
+      _ = SoftmaxAttentionMixer(shape: BidirectionalStudentTests.geometry.attention).makeMemory()
     }
   }
 }

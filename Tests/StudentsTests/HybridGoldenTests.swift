@@ -89,16 +89,16 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
     let prefix = "\(testCase.length)."
     let tape = Tape()
     let input = try Inputs(testCase, golden, on: tape)
-    let output = mixer.mix(input.mixerInput, on: tape).value
+    let output = mixer.forward(input.mixerInput, on: tape).value
     #expect(relativeRMS(output.elements, try golden.expected(prefix + "output")) < 1e-5)
 
     let teacher = SoftmaxAttentionMixer(shape: HybridGoldenCase.attention)
-      .mix(input.mixerInput, on: tape).value
+      .forward(input.mixerInput, on: tape).value
     #expect(relativeRMS(teacher.elements, try golden.expected(prefix + "teacher")) < 1e-5)
 
     let losses = try golden.expected(prefix + "losses")
     let error = meanSquaredError(output, teacher, layout: input.layout, weight: 1).value
-    let crossEntropy = mixer.mixWithWeightLoss(
+    let crossEntropy = mixer.forwardWithWeightLoss(
       input.mixerInput, teacherWindow: nil, weight: 1, on: tape
     ).crossEntropy
     // Of one token the student's output is the teacher's, and both losses are rounding.
@@ -114,7 +114,7 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
     let (mixer, parameters) = try testCase.mixer(golden)
     let tape = Tape()
     let input = try Inputs(testCase, golden, on: tape)
-    let output = mixer.mix(input.mixerInput, on: tape)
+    let output = mixer.forward(input.mixerInput, on: tape)
     let teacher = try golden["\(testCase.length).teacher"].reshaped(output.value.shape)
     let loss = meanSquaredError(output.value, teacher, layout: input.layout, weight: 1000)
     tape.backward(from: [(output, loss.gradient)])
@@ -134,7 +134,7 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
     let (mixer, parameters) = try testCase.mixer(golden)
     let tape = Tape()
     let input = try Inputs(testCase, golden, on: tape)
-    let (output, _, seeds) = mixer.mixWithWeightLoss(
+    let (output, _, seeds) = mixer.forwardWithWeightLoss(
       input.mixerInput, teacherWindow: nil, weight: 1, on: tape)
     let teacher = try golden["\(testCase.length).teacher"].reshaped(output.value.shape)
     let loss = meanSquaredError(output.value, teacher, layout: input.layout, weight: 1000)

@@ -21,21 +21,22 @@ import Testing
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 200)
     let expected = naive.output(operands, only: part)
     #expect(relativeRMS(half.output(operands).elements, expected) < 2e-5)
-    #expect(relativeRMS(half.makeState().advance(operands, pieceLength: 7), expected) < 2e-5)
+    var state = SequenceReader(half)
+    #expect(relativeRMS(state.advance(operands, pieceLength: 7), expected) < 2e-5)
   }
 
   @Test func `A mixer of one half has none to switch off`() throws {
     let testCase = try #require(StudentCase.all.first { $0.mixerName == "linear" })
     let mixer = try #require(try testCase.trainedMixer() as? any HybridMixer)
     #expect(mixer.only(.window) == nil)
-    #expect(mixer.only(.linear) == nil)
+    #expect(mixer.only(.memory) == nil)
   }
 
-  @Test func `Where the window reaches every key, the linear half alone is silent`() throws {
+  @Test func `Where the window reaches every key, the memory alone is silent`() throws {
     let testCase = try #require(Self.hybrids.first { $0.document["windowSize"] == 64 })
     let mixer = try #require(try testCase.trainedMixer() as? any HybridMixer)
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 64)
-    let linear = try #require(mixer.only(.linear)).output(operands).elements
+    let linear = try #require(mixer.only(.memory)).output(operands).elements
     #expect(linear.allSatisfy { $0 == 0 })
     let window = try #require(mixer.only(.window)).output(operands).elements
     #expect(relativeRMS(window, mixer.output(operands).elements.map(Double.init)) < 1e-6)
@@ -70,10 +71,10 @@ import Testing
     try checkCopies(of: SoftmaxAttentionMixer(shape: attention))
     try checkCopies(of: SoftmaxAttentionMixer(shape: attention, window: 9))
     try checkCopies(of: SoftmaxWindowMixer(attention, window: .terrace(8), sinks: 2))
-    let zero = ZeroMixer().makeState()
+    var zero = SequenceReader(ZeroMixer())
     let operands = MixerOperands(attention, rows: 5)
     #expect(zero.advance(operands, pieceLength: 2).allSatisfy { $0 == 0 })
-    #expect(zero.copy().position == 5)
+    #expect(zero.copied().position == 5)
   }
 
   private func checkCopies(of mixer: any TokenMixer) throws {
@@ -81,10 +82,11 @@ import Testing
     let (text, other) = (
       MixerOperands(attention, rows: 100), MixerOperands(attention, rows: 100, seed: 8)
     )
-    let whole = mixer.makeState().advance(text, pieceLength: 70)
-    let state = mixer.makeState()
+    var alone = SequenceReader(mixer)
+    let whole = alone.advance(text, pieceLength: 70)
+    var state = SequenceReader(mixer)
     _ = state.advance(text[0..<70], pieceLength: 70)
-    let copy = state.copy()
+    var copy = state.copied()
     #expect(copy.position == 70)
     let branch = copy.advance(other[70..<100], pieceLength: 30)
     let continued = state.advance(text[70..<100], pieceLength: 30)

@@ -88,8 +88,8 @@ final class ProjectingLayer: LayerProjections {
       x, matrix: tape.constant(Tensor(weight, [MixerOperands.hiddenSize, width])))
   }
 
-  func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable {
-    tape.rotate(x, Self.rotary, headDim: attention.headDim, positions: positions)
+  func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
+    tape.rotate(x, Self.rotary, headDim: attention.headDim, layout: layout)
   }
 }
 
@@ -97,7 +97,7 @@ extension TokenMixer {
   /// The parallel form of one sequence, or of what `layout` says.
   func output(_ operands: MixerOperands, layout: SequenceLayout? = nil) -> Tensor {
     let tape = Tape(isRecording: false)
-    return mix(
+    return forward(
       operands.input(
         operands.leaves(on: tape), layout: layout ?? SequenceLayout(length: operands.rows)),
       on: tape
@@ -111,7 +111,7 @@ extension TokenMixer {
     let tape = Tape()
     let leaves = operands.leaves(on: tape)
     for parameter in parameters { parameter.gradient = nil }
-    let output = mix(
+    let output = forward(
       operands.input(leaves, layout: layout ?? SequenceLayout(length: operands.rows)), on: tape)
     tape.backward(from: [(output, Tensor(upstream.map(Float.init), output.value.shape))])
     var gradients = leaves.compactMapValues(\.gradient)

@@ -11,6 +11,8 @@ struct NaiveRAD: NaiveTwin {
   private let mixer: String
   private let isBalanced, hasGroupNorm, isRotary, isShifted: Bool
   private let gateRankType: Int
+  /// A window whose keys the state is fed only when they leave it, and sinks that it never is.
+  var delay: (size: Int, sinks: Int)?
 
   /// nil for other mixers.
   init?(_ testCase: StudentCase, _ mixer: any TokenMixer) {
@@ -80,8 +82,9 @@ struct NaiveRAD: NaiveTwin {
     let outputs = heads { column in
       Naive.gatedLinearAttention(
         NaiveGatedLinearAttention(
-          queries: column(queries), keys: column(keys),
-          values: column(repeated(projected(mixed[2], .values))), logDecays: column(logDecays)),
+          queries: column(queries), keys: column(late(keys)),
+          values: column(late(repeated(projected(mixed[2], .values)))),
+          logDecays: column(late(logDecays))),
         keyDim: attention.headDim, valueDim: attention.headDim,
         scale: 1 / Double(attention.headDim).squareRoot()
       ).numerator
@@ -114,9 +117,9 @@ struct NaiveRAD: NaiveTwin {
     let outputs = heads { column in
       Naive.deltaRule(
         NaiveDeltaRule(
-          queries: column(queries), logDecays: column(decays), keys: column(written),
-          values: column(values), removals: column(directions).map { -$0 },
-          writes: column(zip(directions, rates).map(*))), keyDim: d, valueDim: d,
+          queries: column(queries), logDecays: column(late(decays)), keys: column(late(written)),
+          values: column(late(values)), removals: column(late(directions)).map { -$0 },
+          writes: column(late(zip(directions, rates).map(*)))), keyDim: d, valueDim: d,
         scale: hasGroupNorm ? 1 : 1 / Double(d).squareRoot()
       ).output
     }
@@ -125,8 +128,8 @@ struct NaiveRAD: NaiveTwin {
 
   private func baseline(_ x: MixerOperands) -> [Double] {
     let queries = isRotary ? x.queries : projected(x.stream, .queries)
-    let keys = repeated(isRotary ? x.keys : projected(x.stream, .keys))
-    let values = repeated(x.values)
+    let keys = late(repeated(isRotary ? x.keys : projected(x.stream, .keys)))
+    let values = late(repeated(x.values))
     let (d, width) = (attention.headDim, attention.queryWidth)
     var outputs = [Double](repeating: 0, count: values.count)
     for row in 0..<x.rows {
@@ -145,6 +148,13 @@ struct NaiveRAD: NaiveTwin {
   }
 
   // MARK: Parts
+
+  /// `[rows, queryWidth]`, each row when it leaves the window.
+  private func late(_ x: [Double]) -> [Double] {
+    guard let delay else { return x }
+    return Naive.delayedRows(
+      x, by: delay.size, skipping: delay.sinks, width: attention.queryWidth)
+  }
 
   private func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 

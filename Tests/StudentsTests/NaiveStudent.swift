@@ -15,7 +15,7 @@ protocol NaiveTwin {
 
 /// nil for mixers that have no twin yet.
 func naiveTwin(_ testCase: StudentCase, _ mixer: any TokenMixer) -> (any NaiveTwin)? {
-  NaiveStudent(testCase, mixer) ?? NaiveRAD(testCase, mixer)
+  NaiveStudent(testCase, mixer) ?? NaiveRAD(testCase, mixer) ?? NaiveWindowMemory(testCase, mixer)
 }
 
 /// A feature-map mixer by its definition, in `Double`: the document read anew, loops over heads.
@@ -63,7 +63,7 @@ struct NaiveStudent: NaiveTwin {
   /// Outputs with every weight of the other half set to zero.
   func output(_ operands: MixerOperands, only part: MixerPart) -> [Double] {
     let layout = SequenceLayout(length: operands.rows)
-    if part == .linear { return attend(operands, layout: layout, mutesWindow: true).output }
+    if part == .memory { return attend(operands, layout: layout, mutesWindow: true).output }
     return attend(operands, layout: layout, mutesLinear: true).output
   }
 
@@ -77,11 +77,12 @@ struct NaiveStudent: NaiveTwin {
     var loss = 0.0
     for (index, segment) in layout.segments.enumerated() {
       for head in 0..<heads {
-        let keys = columns(
+        let keys = Self.columns(
           operands.keys, segment, attention.keyValueHeads, head / attention.group,
           attention.headDim)
         let teacher = Naive.softmaxAttention(
-          queries: columns(operands.queries, segment, heads, head, attention.headDim), keys: keys,
+          queries: Self.columns(operands.queries, segment, heads, head, attention.headDim),
+          keys: keys,
           values: keys, headDim: attention.headDim, scale: Double(attention.scale),
           window: teacherWindow
         ).weights
@@ -100,10 +101,9 @@ struct NaiveStudent: NaiveTwin {
     mutesLinear: Bool = false
   ) -> (output: [Double], weights: [[Double]]) {
     let (d, heads) = (attention.headDim, attention.queryHeads)
-    let queryFeatures = features(operands.queries, inputHeads: heads, side: .queries, layout)
-      .map { mutesLinear ? 0 : $0 }
-    let keyFeatures = features(
-      operands.keys, inputHeads: attention.keyValueHeads, side: .keys, layout)
+    let found = features(operands, layout: layout)
+    let queryFeatures = found.queries.map { mutesLinear ? 0 : $0 }
+    let keyFeatures = found.keys
     let featureDim = keyFeatures.count / layout.rows / heads
     var output = [Double](repeating: 0, count: layout.rows * attention.queryWidth)
     var weights: [[Double]] = []
@@ -111,11 +111,11 @@ struct NaiveStudent: NaiveTwin {
       for head in 0..<heads {
         let keyHead = head / attention.group
         let result = Naive.hybridAttention(
-          queries: columns(operands.queries, segment, heads, head, d),
-          keys: columns(operands.keys, segment, attention.keyValueHeads, keyHead, d),
-          values: columns(operands.values, segment, attention.keyValueHeads, keyHead, d),
-          queryFeatures: columns(queryFeatures, segment, heads, head, featureDim),
-          keyFeatures: columns(keyFeatures, segment, heads, head, featureDim),
+          queries: Self.columns(operands.queries, segment, heads, head, d),
+          keys: Self.columns(operands.keys, segment, attention.keyValueHeads, keyHead, d),
+          values: Self.columns(operands.values, segment, attention.keyValueHeads, keyHead, d),
+          queryFeatures: Self.columns(queryFeatures, segment, heads, head, featureDim),
+          keyFeatures: Self.columns(keyFeatures, segment, heads, head, featureDim),
           factor: parameters["window_factors"]?[head] ?? 0, headDim: d, featureDim: featureDim,
           scale: Double(attention.scale), window: window, sinks: sinks, isAffine: isAffine,
           mutesWindow: mutesWindow)
@@ -130,8 +130,18 @@ struct NaiveStudent: NaiveTwin {
     return (output, weights)
   }
 
+  /// Features of queries and keys, `[rows, queryHeads * featureDim]` each.
+  func features(_ operands: MixerOperands, layout: SequenceLayout) -> (
+    queries: [Double], keys: [Double]
+  ) {
+    (
+      features(operands.queries, inputHeads: attention.queryHeads, side: .queries, layout),
+      features(operands.keys, inputHeads: attention.keyValueHeads, side: .keys, layout)
+    )
+  }
+
   /// One head's columns of one segment's rows.
-  private func columns(
+  static func columns(
     _ x: [Double], _ segment: SequenceLayout.Segment, _ heads: Int, _ head: Int, _ width: Int
   ) -> [Double] {
     segment.rows.flatMap { row in (0..<width).map { x[(row * heads + head) * width + $0] } }

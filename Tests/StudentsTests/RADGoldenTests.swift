@@ -97,7 +97,7 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     return MixerInput(stream: stream, layer: layer, pass: pass) {
       let projected = layer.project(stream, $0, on: tape)
       if $0 == .values { return projected }
-      return layer.rotate(projected, positions: layout.positions, on: tape)
+      return layer.rotate(projected, layout: layout, on: tape)
     }
   }
 
@@ -117,8 +117,8 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
       return tape.multiply(x, matrix: tape.constant(testCase.draw(name, [10, width])))
     }
 
-    func rotate(_ x: Variable, positions: [Int32], on tape: Tape) -> Variable {
-      tape.rotate(x, rotary, headDim: 4, positions: positions)
+    func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
+      tape.rotate(x, rotary, headDim: 4, layout: layout)
     }
   }
 }
@@ -132,7 +132,7 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
       let tape = Tape()
       let stream = tape.leaf(testCase.draw("stream", [length, 10]))
       let first = tape.leaf(testCase.draw("firstValues", [length, 4]))
-      let output = mixer.mix(testCase.input(stream, first, on: tape), on: tape)
+      let output = mixer.forward(testCase.input(stream, first, on: tape), on: tape)
       let check = { (name: String, found: Tensor?) in
         let found = try #require(found, "\(length).\(name)")
         let expected = try golden.expected("\(length).\(name)")
@@ -157,8 +157,7 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     arguments: RADGolden.all, [1, 7])
   func recurrent(testCase: RADGolden, pieceLength: Int) throws {
     let golden = try Golden("radlads/\(testCase.name)")
-    let state = try testCase.mixer().makeState()
-    let tape = Tape(isRecording: false)
+    var state = SequenceReader(try testCase.mixer())
     let (stream, first) = (
       testCase.draw("stream", [500, 10]).elements, testCase.draw("firstValues", [500, 4]).elements
     )
@@ -166,12 +165,13 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     for start in stride(from: 0, to: 500, by: pieceLength) {
       let end = min(500, start + pieceLength)
       let rows = { (x: [Float], width: Int) in
-        tape.constant(Tensor(Array(x[start * width..<end * width]), [end - start, width]))
+        Tensor(Array(x[start * width..<end * width]), [end - start, width])
       }
-      output +=
-        state.advance(
-          testCase.input(rows(stream, 10), rows(first, 4), firstPosition: start, on: tape)
-        ).elements
+      output += state.advance { position, tape in
+        testCase.input(
+          tape.constant(rows(stream, 10)), tape.constant(rows(first, 4)),
+          firstPosition: position, on: tape)
+      }
     }
     #expect(state.position == 500)
     #expect(relativeRMS(output, try golden.expected("500.output")) < testCase.tolerance(500))

@@ -31,7 +31,8 @@ import Testing
     let operands = MixerOperands(twin.attention, rows: length)
     let expected = twin.output(operands, layout: SequenceLayout(length: length))
     #expect(relativeRMS(mixer.output(operands).elements, expected) < 1e-5)
-    #expect(relativeRMS(mixer.makeState().advance(operands, pieceLength: 1), expected) < 1e-5)
+    var state = SequenceReader(mixer)
+    #expect(relativeRMS(state.advance(operands, pieceLength: 1), expected) < 1e-5)
   }
 
   @Test("decays as strong as they come neither overflow nor lose the gradients")

@@ -13,8 +13,9 @@ import Testing
     let operands = MixerOperands(shape, rows: 200)
     let whole = mixer.output(operands).elements.map(Double.init)
     for length in [1, 7, 64, 200] {
-      let state = mixer.makeState()
-      #expect(relativeRMS(state.advance(operands, pieceLength: length), whole) < 2e-6, "\(length)")
+      var state = SequenceReader(mixer)
+      let pieces = state.advance(operands, pieceLength: length)
+      #expect(relativeRMS(pieces, whole) < 2e-6, "\(length)")
       #expect(state.position == 200)
     }
   }
@@ -23,8 +24,8 @@ import Testing
   func cacheBytes() {
     let operands = MixerOperands(shape, rows: 200)
     let bytesPerToken = 2 * shape.keyWidth * 4
-    let full = SoftmaxAttentionMixer(shape: shape).makeState()
-    let windowed = SoftmaxAttentionMixer(shape: shape, window: 5).makeState()
+    var full = SequenceReader(SoftmaxAttentionMixer(shape: shape))
+    var windowed = SequenceReader(SoftmaxAttentionMixer(shape: shape, window: 5))
     var largest = 0
     for token in 0..<200 {
       _ = full.advance(operands[token..<token + 1], pieceLength: 1)

@@ -16,7 +16,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
     layer: 1, layers: 3, attention: AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6),
     hiddenSize: 20, hasRotaryPositions: true)
 
-  var mixerName: String { document["mixer"]!.stringValue! }
+  var mixerName: String { document["mixer"]?.stringValue ?? "window-memory" }
 
   func specification() throws -> StudentSpecification {
     try DocumentReader.read(document, StudentSpecification.init)
@@ -86,7 +86,59 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
       ["gateRankType": 0, "groupNorm": true],
     ],
     "qlinatt": [[:], ["rotary": false]],
+    "window-memory": windowMemories,
   ]
+
+  /// Every memory with every policy that it can have, and each policy's options.
+  private static let windowMemories: [JSONObject] = {
+    let maps: [JSONObject] = [
+      ["kind": "softmax", "bias": true], ["kind": "dpfp"], ["kind": "exponential"],
+    ]
+    let windows: [JSONObject] = [
+      ["size": 8, "sinks": 3], ["kind": "terrace", "size": 5, "sinks": 0],
+      ["size": 1, "sinks": 1], ["kind": "terrace", "size": 64],
+    ]
+    let joins: [(policy: JSONObject, keys: String)] = [
+      (["kind": "shared"], "older"),
+      (["kind": "shared", "units": "rowMax"], "older"),
+      (["kind": "average"], "all"),
+      (["kind": "average"], "older"),
+      (["kind": "normed-average"], "all"),
+      (["kind": "normed-average", "trainShare": true], "older"),
+      (["kind": "alpha-sum"], "all"),
+      (["kind": "gated", "initialBias": -1], "older"),
+      (["kind": "gated", "initialBias": -1], "all"),
+      (["kind": "projected-sum"], "older"),
+    ]
+    let recurrent: [JSONObject] = [
+      ["kind": "rad-rwkv6", "tokenShiftRank": 3, "decayRank": 4],
+      [
+        "kind": "rad-rwkv7", "decayRank": 4, "learningRateRank": 3, "valueMixRank": 2,
+        "gateRank": 5,
+      ],
+      ["kind": "qlinatt"],
+    ]
+    let features = joins.enumerated().map { index, join -> JSONObject in
+      [
+        "policy": .object(join.policy), "window": .object(windows[index % windows.count]),
+        "memory": [
+          "kind": "feature-map", "keys": .string(join.keys),
+          "featureMap": .object(maps[index % maps.count]),
+        ],
+      ]
+    }
+    let others = recurrent.flatMap { memory in
+      joins.filter { $0.policy["kind"] != "shared" }.enumerated().map { index, join -> JSONObject in
+        var memory = memory
+        memory["keys"] = .string(join.keys)
+        let window = join.keys == "all" ? windows[index % 4] : windows[index / 2 % 2 * 2]
+        return [
+          "policy": .object(join.policy), "window": .object(window), "memory": .object(memory),
+        ]
+      }
+    }
+    return features + others
+  }()
 
   /// Registered mixers that are made of a feature map.
   static let mapMixers = StudentRegistry.mixers.filter {

@@ -103,7 +103,7 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     let mixer = try testCase.mixer(golden)
     let tape = Tape()
     let inputs = try Inputs(golden, on: tape)
-    let output = mixer.mix(inputs.mixerInput, on: tape)
+    let output = mixer.forward(inputs.mixerInput, on: tape)
     #expect(relativeRMS(output.value.elements, try golden.expected("output")) < 1e-5)
     tape.backward(from: [(output, try golden["upstream"].reshaped(output.value.shape))])
     try expect(mixer, inputs, ["queries", "keys", "values"], "gradient.output.", golden)
@@ -117,7 +117,7 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     let mixer = try testCase.mixer(golden)
     let tape = Tape()
     let inputs = try Inputs(golden, on: tape)
-    let (_, value, seeds) = mixer.mixWithWeightLoss(
+    let (_, value, seeds) = mixer.forwardWithWeightLoss(
       inputs.mixerInput, teacherWindow: nil, floor: floor, weight: 1, on: tape)
     let expected = try golden.expected("losses")[floor == .clamp ? 0 : 1]
     #expect(abs(value - expected) < 1e-5 * expected)
@@ -131,16 +131,21 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
   func decoding(testCase: StudentGolden) throws {
     let golden = try Golden("maps/\(testCase.file)")
     let inputs = try Inputs(golden, on: Tape())
-    let state = try testCase.mixer(golden).makeState()
+    var state = SequenceReader(try testCase.mixer(golden))
     var outputs: [Float] = []
     for token in 0..<70 {
       let row = { (x: Variable, width: Int) in
         Tensor(Array(x.value.elements[token * width..<(token + 1) * width]), [1, width])
       }
       outputs +=
-        state.advance(
-          queries: row(inputs.queries, 12), keys: row(inputs.keys, 6), values: row(inputs.values, 6)
-        ).elements
+        state.advance { position, tape in
+          MixerInput(
+            queries: tape.constant(row(inputs.queries, 12)),
+            keys: tape.constant(row(inputs.keys, 6)),
+            values: tape.constant(row(inputs.values, 6)),
+            layout: SequenceLayout(
+              rows: 1, segments: [.init(start: 0, count: 1, firstPosition: position)]))
+        }
     }
     #expect(relativeRMS(outputs, try golden.expected("output")) < 1e-5)
   }

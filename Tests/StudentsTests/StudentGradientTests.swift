@@ -21,7 +21,7 @@ import Testing
     let operands = MixerOperands(twin.attention, rows: layout.rows)
     let output = mixer.output(operands, layout: layout).elements
     // A recurrence rounds its state at every token.
-    let isRecurrent = twin is NaiveRAD
+    let isRecurrent = twin is NaiveRAD || (twin as? NaiveWindowMemory)?.isRecurrent == true
     #expect(
       relativeRMS(output, twin.output(operands, layout: layout)) < (isRecurrent ? 1e-5 : 3e-6))
 

@@ -17,14 +17,17 @@ import Testing
       mistakes(["mixer": "slidingwindow", "featureMap": [:]]) == [
         """
         $.student.mixer: found the string "slidingwindow", expected one of "linear", \
-        "sliding-window", "terrace-window", "rad-rwkv6", "rad-rwkv7", "qlinatt"; did you mean "sliding-window"?
+        "sliding-window", "terrace-window", "rad-rwkv6", "rad-rwkv7", "qlinatt", \
+        "window-memory"; did you mean "sliding-window"?
         """
       ])
     #expect(
       mistakes([:]) == [
         """
         $.student.mixer: is missing; expected one of "linear", "sliding-window", \
-        "terrace-window", "rad-rwkv6", "rad-rwkv7", "qlinatt" (Token mixer that replaces softmax attention)
+        "terrace-window", "rad-rwkv6", "rad-rwkv7", "qlinatt", "window-memory" (Token \
+        mixer that replaces softmax attention; may be left out where memory, window or policy are \
+        given)
         """
       ])
   }

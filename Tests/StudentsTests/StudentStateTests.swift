@@ -13,8 +13,9 @@ import Testing
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 200)
     let whole = mixer.output(operands).elements.map(Double.init)
     for length in [1, 7, 64] {
-      let state = mixer.makeState()
-      #expect(relativeRMS(state.advance(operands, pieceLength: length), whole) < 1e-5, "\(length)")
+      var state = SequenceReader(mixer)
+      let pieces = state.advance(operands, pieceLength: length)
+      #expect(relativeRMS(pieces, whole) < 1e-5, "\(length)")
       #expect(state.position == 200)
     }
   }
@@ -26,7 +27,8 @@ import Testing
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 200)
     let width = operands.attention.queryWidth
-    let decoded = mixer.makeState().advance(operands, pieceLength: 1)
+    var state = SequenceReader(mixer)
+    let decoded = state.advance(operands, pieceLength: 1)
     for length in [1, 63, 64, 65, 200] {
       let whole = mixer.output(operands[0..<length]).elements.map(Double.init)
       // The last token's own row: an error there drowns in the norm of 200 others.
@@ -41,7 +43,7 @@ import Testing
   func prefillThenDecode(testCase: StudentCase) throws {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 140)
-    let state = mixer.makeState()
+    var state = SequenceReader(mixer)
     let output =
       state.advance(operands[0..<131], pieceLength: 131)
       + state.advance(operands[131..<140], pieceLength: 1)
@@ -52,7 +54,7 @@ import Testing
   func constantSize(testCase: StudentCase) throws {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 1000)
-    let state = mixer.makeState()
+    var state = SequenceReader(mixer)
     _ = state.advance(operands[0..<100], pieceLength: 33)
     let bytes = state.bytes
     #expect(bytes > 0)
@@ -69,14 +71,15 @@ import Testing
     let (first, second) = (
       MixerOperands(attention, rows: 80), MixerOperands(attention, rows: 80, seed: 8)
     )
-    let states = (mixer.makeState(), mixer.makeState())
+    var states = (SequenceReader(mixer), SequenceReader(mixer))
     var outputs: ([Float], [Float]) = ([], [])
     for start in stride(from: 0, to: 80, by: 20) {
       outputs.0 += states.0.advance(first[start..<start + 20], pieceLength: 20)
       outputs.1 += states.1.advance(second[start..<start + 20], pieceLength: 20)
     }
-    #expect(outputs.0 == mixer.makeState().advance(first, pieceLength: 20))
-    #expect(outputs.1 == mixer.makeState().advance(second, pieceLength: 20))
+    var alone = (SequenceReader(mixer), SequenceReader(mixer))
+    #expect(outputs.0 == alone.0.advance(first, pieceLength: 20))
+    #expect(outputs.1 == alone.1.advance(second, pieceLength: 20))
     #expect(outputs.0 != outputs.1)
   }
 
@@ -110,14 +113,33 @@ import Testing
       #expect(before[last...] != after[last...], "\(changed)")
     }
   }
-}
 
-extension MixerState {
-  /// Outputs of a sequence fed in pieces of at most `pieceLength` tokens.
-  func advance(_ operands: MixerOperands, pieceLength: Int) -> [Float] {
-    stride(from: 0, to: operands.rows, by: pieceLength).flatMap { start in
-      let piece = operands[start..<min(operands.rows, start + pieceLength)]
-      return advance(piece.input(firstPosition: position, on: Tape(isRecording: false))).elements
+  @Test(
+    "what is remembered can be written down under its names, and another memory goes on from it",
+    arguments: StudentCase.all)
+  func saving(testCase: StudentCase) throws {
+    let mixer = try testCase.trainedMixer()
+    let operands = MixerOperands(StudentCase.geometry.attention, rows: 100)
+    var state = SequenceReader(mixer)
+    _ = state.advance(operands[0..<70], pieceLength: 70)
+    let memory = state.memory!
+    #expect(memory.tensors.map(\.name) == memory.names)
+    #expect(mixer.makeMemory().names == memory.names)
+    var written: [(name: String, tensor: Tensor)] = []
+    for (name, tensor) in memory.tensors.reversed() {
+      written.append((name, Tensor(tensor.elements, tensor.shape)))
     }
+    var other = SequenceReader(mixer)
+    try other.memory!.restore(position: memory.position, written)
+    #expect(other.bytes == state.bytes)
+    let expected = state.advance(operands[70..<100], pieceLength: 9)
+    #expect(other.advance(operands[70..<100], pieceLength: 9) == expected)
+    #expect(throws: MemoryError.self) {
+      try other.memory!.restore(position: 70, written.dropLast() + [("other", written[0].tensor)])
+    }
+    #expect(throws: MemoryError.self) {
+      try other.memory!.restore(position: 70, written.map { ($0.name, Tensor(zeros: [1, 1, 3])) })
+    }
+    #expect(other.position == 100)
   }
 }

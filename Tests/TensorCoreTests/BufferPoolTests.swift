@@ -3,8 +3,7 @@ import Testing
 @testable import TensorCore
 
 @Suite struct BufferPoolTests {
-  @Test("a buffer that was given back is taken again by a request of a nearby size")
-  func reuse() {
+  @Test func `A buffer that was given back is taken again by a request of a nearby size`() {
     let pool = BufferPool()
     let first = pool.take(1000)
     pool.give(first, 1000)
@@ -15,8 +14,7 @@ import Testing
     pool.drain()
   }
 
-  @Test("a buffer in use is not taken twice")
-  func exclusiveness() {
+  @Test func `A buffer in use is not taken twice`() {
     let pool = BufferPool()
     let first = pool.take(100)
     let second = pool.take(100)
@@ -29,8 +27,7 @@ import Testing
     pool.drain()
   }
 
-  @Test("a smaller buffer never serves a larger request")
-  func sizes() {
+  @Test func `A smaller buffer never serves a larger request`() {
     let pool = BufferPool()
     for count in [64, 65, 128, 129, 320, 1024, 1025, 5000] {
       let small = pool.take(count)
@@ -42,8 +39,7 @@ import Testing
     }
   }
 
-  @Test("buffers in use are aligned to 64 bytes and do not overlap")
-  func disjoint() {
+  @Test func `Buffers in use are aligned to 64 bytes and do not overlap`() {
     let pool = BufferPool()
     let counts = Array(0..<70) + [127, 128, 129, 255, 257, 511, 513, 1023, 1025, 4097, 65537]
     for round in 0..<2 {
@@ -61,8 +57,7 @@ import Testing
     pool.drain()
   }
 
-  @Test("threads that take and give at once never hold the same buffer")
-  func threads() {
+  @Test func `Threads that take and give at once never hold the same buffer`() {
     let pool = BufferPool()
     let workers = WorkerPool(workers: 4)
     var isIntact = [Bool](repeating: false, count: 400)

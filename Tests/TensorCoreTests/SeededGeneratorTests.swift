@@ -7,24 +7,21 @@ import Testing
     return (0..<count).map { _ in generator.next() }
   }
 
-  @Test("a stream is a function of its key, however many others were drawn from")
-  func purity() {
+  @Test func `A stream is a function of its key, however many others were drawn from`() {
     let first = draws(20, seed: 3, step: 5, purpose: "dropout.layers.2")
     _ = draws(100, seed: 3, step: 5, purpose: "dropout.layers.3")
     #expect(draws(20, seed: 3, step: 5, purpose: "dropout.layers.2") == first)
     #expect(Array(draws(40, seed: 3, step: 5, purpose: "dropout.layers.2").prefix(20)) == first)
   }
 
-  @Test("a copied generator repeats what the original draws next")
-  func copies() {
+  @Test func `A copied generator repeats what the original draws next`() {
     var generator = SeededGenerator(seed: 1, purpose: "order")
     _ = generator.next()
     var copy = generator
     #expect((0..<5).map { _ in generator.next() } == (0..<5).map { _ in copy.next() })
   }
 
-  @Test("streams that differ in seed, step or purpose share no draw")
-  func distinctStreams() {
+  @Test func `Streams that differ in seed, step or purpose share no draw`() {
     var seen: Set<UInt64> = []
     var count = 0
     for seed in [0, 1, 2, UInt64.max] {
@@ -39,8 +36,8 @@ import Testing
     #expect(seen.count == count)
   }
 
-  @Test("the draws are those that a run of an earlier build made, so that it can be resumed")
-  func pinned() {
+  @Test
+  func `The draws are those that a run of an earlier build made, so that it can be resumed`() {
     // From the description: SplitMix64 over a key mixed from seed, step and the purpose's bytes,
     // worked out by a few lines of Python.
     #expect(
@@ -63,8 +60,8 @@ import Testing
       ])
   }
 
-  @Test("uniform draws lie in [0, 1) with the mean and variance of the uniform distribution")
-  func uniform() {
+  @Test
+  func `Uniform draws lie in [0, 1) with the mean and variance of the uniform distribution`() {
     var generator = SeededGenerator(seed: 11, purpose: "uniform")
     let count = 100_000
     let values = (0..<count).map { _ in generator.uniform() }
@@ -76,8 +73,7 @@ import Testing
     #expect(abs(variance - 1 / 12) < 5 * (1 / 180 / Double(count)).squareRoot())
   }
 
-  @Test("neighbouring steps are uncorrelated")
-  func correlation() {
+  @Test func `Neighbouring steps are uncorrelated`() {
     let count = 20_000
     var products = 0.0
     for step in 0..<count {
@@ -89,8 +85,7 @@ import Testing
     #expect(abs(products / Double(count)) < 5 / 12 / Double(count).squareRoot())
   }
 
-  @Test("a uniform tensor fills its range, from the generator that it advances")
-  func uniformTensor() {
+  @Test func `A uniform tensor fills its range, from the generator that it advances`() {
     var generator = SeededGenerator(seed: 2, purpose: "weights")
     let first = Tensor.uniform([40, 50], in: -0.25...0.75, using: &generator)
     let second = Tensor.uniform([40, 50], in: -0.25...0.75, using: &generator)

@@ -2,23 +2,21 @@ import TensorCore
 import Testing
 
 @Suite struct ShapeTests {
-  @Test("the count is the product of the dimensions, 1 for a scalar and 0 with an empty axis")
-  func counts() {
+  @Test
+  func `The count is the product of the dimensions, 1 for a scalar and 0 with an empty axis`() {
     #expect(Shape([2, 3, 5]).count == 30)
     #expect(Shape([]).count == 1)
     #expect(Shape([4, 0, 7]).count == 0)
   }
 
-  @Test("axes count from either end")
-  func axes() {
+  @Test func `Axes count from either end`() {
     let shape: Shape = [2, 3, 5]
     #expect(shape.rank == 3)
     #expect([shape[0], shape[1], shape[2]] == [2, 3, 5])
     #expect([shape[-1], shape[-2], shape[-3]] == [5, 3, 2])
   }
 
-  @Test("shapes are equal and print as their dimensions do")
-  func equality() {
+  @Test func `Shapes are equal and print as their dimensions do`() {
     #expect(Shape([2, 3]) == [2, 3])
     #expect(Shape([2, 3]) != [3, 2])
     #expect(Shape([6]) != [6, 1])
@@ -29,8 +27,7 @@ import Testing
 @Suite struct TensorTests {
   private func address(_ tensor: Tensor) -> UInt { tensor.withPointer { UInt(bitPattern: $0) } }
 
-  @Test("initialisers fill every element")
-  func initialisers() {
+  @Test func `Initialisers fill every element`() {
     // Dirty buffers first: zeros must be written, not found.
     for _ in 0..<4 { _ = Tensor(repeating: 7, [3, 50]) }
     #expect(Tensor(zeros: [3, 50]).elements == [Float](repeating: 0, count: 150))
@@ -40,8 +37,7 @@ import Testing
     #expect(Tensor([9], []).elements == [9])
   }
 
-  @Test("copies share storage until one of them is written, and then differ")
-  func copyOnWrite() {
+  @Test func `Copies share storage until one of them is written, and then differ`() {
     let original = Tensor([1, 2, 3], [3])
     var copy = original
     #expect(address(copy) == address(original))
@@ -51,8 +47,7 @@ import Testing
     #expect(copy.elements == [1, 20, 3])
   }
 
-  @Test("a tensor that nobody shares is written in place")
-  func inPlace() {
+  @Test func `A tensor that nobody shares is written in place`() {
     var tensor = Tensor([1, 2, 3], [3])
     let before = address(tensor)
     tensor.withMutablePointer { $0[0] = 5 }
@@ -60,8 +55,8 @@ import Testing
     #expect(tensor.elements == [5, 2, 3])
   }
 
-  @Test("a reshaped tensor shares storage, keeps the order, and is independent once written")
-  func reshaped() {
+  @Test
+  func `A reshaped tensor shares storage, keeps the order, and is independent once written`() {
     let tensor = Tensor([1, 2, 3, 4, 5, 6], [2, 3])
     var other = tensor.reshaped([3, 2])
     #expect(other.shape == [3, 2])
@@ -73,8 +68,7 @@ import Testing
     #expect(other.elements == [1, 2, 3, 4, 5, 0])
   }
 
-  @Test("two tensors that share storage can be written through pointers held at once")
-  func mutablePointersOfSharingTensors() {
+  @Test func `Two tensors that share storage can be written through pointers held at once`() {
     var left = Tensor([1, 2], [2])
     var right = left
     let third = left
@@ -87,8 +81,7 @@ import Testing
     #expect(third.elements == [1, 2])
   }
 
-  @Test("copies in different threads are written without being seen by each other")
-  func copiesInThreads() {
+  @Test func `Copies in different threads are written without being seen by each other`() {
     let shared = Tensor((0..<300).map(Float.init), [300])
     let pool = WorkerPool(workers: 4)
     var sums = [Float](repeating: 0, count: 64)

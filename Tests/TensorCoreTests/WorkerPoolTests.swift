@@ -23,8 +23,7 @@ private final class Calls: @unchecked Sendable {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
-  @Test("every index is called exactly once, whatever the numbers of tasks and workers")
-  func everyIndexOnce() {
+  @Test func `Every index is called exactly once, whatever the numbers of tasks and workers`() {
     for workers in 1...5 {
       let pool = WorkerPool(workers: workers)
       #expect(pool.workers == workers)
@@ -36,8 +35,7 @@ private final class Calls: @unchecked Sendable {
     }
   }
 
-  @Test("sections that follow each other at once, or after a sleep, do not mix")
-  func manySections() {
+  @Test func `Sections that follow each other at once, or after a sleep, do not mix`() {
     let pool = WorkerPool(workers: 3)
     var results = [Int](repeating: -1, count: 7)
     for section in 0..<3000 {
@@ -54,8 +52,7 @@ private final class Calls: @unchecked Sendable {
     }
   }
 
-  @Test("as many tasks as workers run at one time")
-  func simultaneity() {
+  @Test func `As many tasks as workers run at one time`() {
     let pool = WorkerPool(workers: 3)
     for _ in 0..<3 {
       let arrived = Atomic(0)
@@ -69,8 +66,7 @@ private final class Calls: @unchecked Sendable {
     }
   }
 
-  @Test("a section inside a task calls every index once, on the thread of the task")
-  func nesting() {
+  @Test func `A section inside a task calls every index once, on the thread of the task`() {
     let pool = WorkerPool(workers: 3)
     let calls = Calls(12 * 30)
     let strayed = Atomic(0)
@@ -90,8 +86,7 @@ private final class Calls: @unchecked Sendable {
     #expect(again.all == [Int](repeating: 1, count: 100))
   }
 
-  @Test("threads that use one pool at the same time each get all of their indices")
-  func severalOwners() {
+  @Test func `Threads that use one pool at the same time each get all of their indices`() {
     let pool = WorkerPool(workers: 3)
     let wrong = Atomic(0)
     DispatchQueue.concurrentPerform(iterations: 6) { owner in
@@ -107,8 +102,7 @@ private final class Calls: @unchecked Sendable {
     #expect(wrong.load(ordering: .relaxed) == 0)
   }
 
-  @Test("what tasks wrote is visible when the section returns")
-  func visibility() {
+  @Test func `What tasks wrote is visible when the section returns`() {
     let pool = WorkerPool(workers: 4)
     var values = [Int](repeating: 0, count: 20_000)
     for round in 1...20 {
@@ -120,8 +114,8 @@ private final class Calls: @unchecked Sendable {
     #expect(values.allSatisfy { $0 == 210 })
   }
 
-  @Test("ranges follow one another, cover the whole, and are at least the minimum where possible")
-  func ranges() {
+  @Test
+  func `Ranges follow one another, cover the whole, and are at least the minimum where possible`() {
     for workers in [1, 2, 5] {
       let pool = WorkerPool(workers: workers)
       for (count, minimum) in [(0, 1), (1, 1), (4, 1), (5, 1), (7, 3), (100, 32), (1001, 8)] {
@@ -139,8 +133,7 @@ private final class Calls: @unchecked Sendable {
     }
   }
 
-  @Test("the shared pool has as many workers as the process may use")
-  func shared() throws {
+  @Test func `The shared pool has as many workers as the process may use`() throws {
     // The kernel's own words: a mask in hexadecimal, in groups parted by commas.
     let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
     let line = try #require(

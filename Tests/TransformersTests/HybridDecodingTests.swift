@@ -22,6 +22,10 @@ import Transformers
         "mixer": .string(mixer), "softmaxLayers": .string(softmaxLayers),
       ]
       if mixer.hasSuffix("-window") { document["windowSize"] = 4 }
+      if mixer == "window-memory" {
+        document["window"] = ["size": 4, "sinks": 1]
+        document["policy"] = ["kind": "average"]
+      }
       let decoder = try TeacherGolden("llama").teacher()
       try decoder.install(
         try DocumentReader.read(.object(document), StudentSpecification.init), seed: 3,

@@ -15,7 +15,7 @@ import Transformers
       Dictionary(uniqueKeysWithValues: model.tensorShapes.map { ($0.name, $0.shape) })
         == source.tensors.mapValues(\.shape))
     #expect(model.parameterCount == source.tensors.values.reduce(0) { $0 + $1.count })
-    #expect(model.sketch.layers.count == 2)
+    #expect(model.sketch.layers.count == model.configuration.layers)
     let decoder = try Decoder(
       configuration: source.configuration, tensors: model.initialTensors(seed: 1),
       location: golden.name)

@@ -21,7 +21,8 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
   func specification(softmaxLayers: [JSONValue] = []) throws -> StudentSpecification {
     let options: JSONObject = [
       "featureMap": ["initialization": "kaiming", "skipConnection": true], "windowSize": 4,
-      "sinks": 1, "rotary": .bool(try golden.teacher().layers[0].geometry.hasRotaryPositions),
+      "sinks": 1, "window": ["size": 4, "sinks": 1], "policy": ["kind": "average"],
+      "rotary": .bool(try golden.teacher().layers[0].geometry.hasRotaryPositions),
     ]
     let type = try #require(StudentRegistry.mixers.first { $0.name == mixer })
     let schema = DocumentReader.schema { _ = type.init($0) }

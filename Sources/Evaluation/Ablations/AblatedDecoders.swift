@@ -54,11 +54,11 @@ public struct AblatedDecoders {
           variant: .windowOnly, detail: Self.describe(window, sinks: sinks),
           decoder: only(.window)))
     }
-    if hybrid?.only(.linear) != nil {
+    if let hybrid, hybrid.only(.memory) != nil {
       rows.append(
         Row(
-          variant: .memoryOnly, detail: "the keys beyond the window, their features alone",
-          decoder: only(.linear)))
+          variant: .memoryOnly, detail: hybrid.memoryDetail,
+          decoder: only(.memory)))
     }
     rows.append(
       Row(

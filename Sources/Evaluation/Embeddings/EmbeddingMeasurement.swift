@@ -56,7 +56,9 @@ public struct EmbeddingMeasurement {
   /// two models' cosine similarities of all pairs of texts; in the shape of a task's result, so
   /// that tables, gates and comparisons hold it.
   ///
-  /// - Parameter student, teacher: of length 1, `[texts, hiddenSize]`.
+  /// - Parameters:
+  ///   - student: of length 1, `[texts, hiddenSize]`.
+  ///   - teacher: as `student`.
   public static func result(
     student: Tensor, teacher: Tensor, textHash: String?, seconds: Double
   ) -> TaskResult {

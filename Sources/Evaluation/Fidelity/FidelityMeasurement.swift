@@ -94,14 +94,14 @@ public struct FidelityMeasurement {
     var slot = 0
     teacher.forEachLayer(excerpt.tokens, ForwardPass(layout, on: tape)) { visit in
       let teacherMixer = visit.layer.teacherMixer
-      let output = teacherMixer.mix(visit.input, on: tape)
+      let output = teacherMixer.forward(visit.input, on: tape)
       if visit.layer.index == converted[slot] {
         let other = LayerVisit(
           student.layers[visit.layer.index], stream: visit.stream, studentPass)
         let comparison = HeadComparison(
           teacher: (teacherMixer, visit.input, output.value),
           student: (
-            other.layer.mixer, other.input, other.layer.mixer.mix(other.input, on: tape).value
+            other.layer.mixer, other.input, other.layer.mixer.forward(other.input, on: tape).value
           ),
           shape: teacher.configuration.attention)
         comparison.add(to: &sums[slot])

@@ -28,6 +28,6 @@ public func attentionWeights(
     let probe = MixerInput(
       queries: input.queries, keys: input.keys, values: tape.constant(values),
       layout: input.layout)
-    return mixer.mix(probe, on: tape).value
+    return mixer.forward(probe, on: tape).value
   }
 }

@@ -22,6 +22,10 @@ public struct ActivationCapture {
   /// Chunks of an HDF5 file end below 4 GiB, and a chunk here holds at least one sequence.
   private static let largestSequenceBytes = (4 << 30) - 1
 
+  /// Captures what a model computes.
+  ///
+  /// - Parameter includesAttentions: Whether attention weights are written too, which are quadratic
+  ///   in the length.
   public init(_ model: LoadedModel, includesAttentions: Bool) {
     self.model = model
     self.includesAttentions = includesAttentions
@@ -137,7 +141,7 @@ public struct ActivationCapture {
         attentionWeights(of: $0, visit.input, shape: decoder.configuration.attention)
       }
       try observe(visit.layer.index, visit.stream.value, weights)
-      return visit.finish(attention: mixer.mix(visit.input, on: tape))
+      return visit.finish(attention: mixer.forward(visit.input, on: tape))
     }
     return decoder.finalNorm(x, on: tape).value
   }

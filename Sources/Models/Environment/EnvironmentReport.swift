@@ -3,6 +3,7 @@ import Foundation
 
 /// What a run's numbers depend on besides its recipe: program, machine, libraries, job.
 public struct EnvironmentReport: Sendable {
+  /// The program's version, as `linearize --version` prints it.
   public static let version = "0.1.0"
 
   /// Names and versions of the libraries that compute and store, such as OpenBLAS's core type and
@@ -10,13 +11,18 @@ public struct EnvironmentReport: Sendable {
   public var libraries: [(name: String, value: String)]
   /// The process's environment variables; those of Slurm are reported.
   public var variables: [String: String]
+  /// The commit that the program was built of; nil when it does not know.
   public var commit: String?
   /// Texts of `/proc/cpuinfo`, `/proc/meminfo` and `/etc/os-release`; empty where there is none.
   public var processorText: String
+  /// Text of `/proc/meminfo`.
   public var memoryText: String
+  /// Text of `/etc/os-release`.
   public var systemText: String
+  /// Processors that the process may use.
   public var cores: Int
 
+  /// A report of given texts; `current` reads those of this machine.
   public init(
     libraries: [(name: String, value: String)], variables: [String: String], commit: String?,
     processorText: String, memoryText: String, systemText: String, cores: Int
@@ -41,6 +47,7 @@ public struct EnvironmentReport: Sendable {
       systemText: text(of: "/etc/os-release"), cores: process.activeProcessorCount)
   }
 
+  /// The report as `env.json` holds it.
   public var document: JSONValue {
     let job = variables.filter { $0.key.hasPrefix("SLURM_") }.sorted { $0.key < $1.key }
     return [

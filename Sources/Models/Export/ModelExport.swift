@@ -8,7 +8,8 @@ import Transformers
 ///
 /// Frozen tensors equal the teacher's. A student's are added under the names of its artefact, and
 /// `config.json` has a member `linearize` that says what they are; with that, the folder is a
-/// student again for every command here.
+/// student again for every command here. Its `model_type` is one that transformers refuses, such as
+/// `linearize_llama`, unless every layer is still the teacher's softmax attention.
 public struct ModelExport {
   private let model: LoadedModel
   private let type: ExportType?
@@ -106,10 +107,10 @@ public struct ModelExport {
     if model.decoder.configuration.tiesHead, !model.decoder.isHeadTied {
       object["tie_word_embeddings"] = false
     }
-    if var student = model.student {
-      if mergesAdapters { student.adapters = nil }
-      object["linearize"] = student.document
-    }
-    return .object(object)
+    guard var student = model.student else { return .object(object) }
+    if mergesAdapters { student.adapters = nil }
+    let isPlain = model.decoder.convertedLayers.isEmpty && student.adapters == nil
+    return .object(
+      ExportedConfiguration.make(teacher: object, student: student.document, isPlain: isPlain))
   }
 }

@@ -4,8 +4,11 @@ import Operations
 public struct SamplingOptions: Sendable, Equatable {
   /// 0 is greedy.
   public var temperature: Double
+  /// Only so many most probable tokens are drawn from; nil for all.
   public var topK: Int?
+  /// Only the most probable tokens that together have this probability are drawn from; nil for all.
   public var topP: Double?
+  /// Every draw is keyed by it.
   public var seed: UInt64
 
   /// - Throws: `GenerationError.options` for values out of range, and for `topK` and `topP` without

@@ -16,6 +16,12 @@ public struct TextGenerator {
   /// Seconds of a clock that never goes back.
   private let clock: () -> Double
 
+  /// A generator.
+  ///
+  /// - Parameters:
+  ///   - location: The model, for messages.
+  ///   - stopTokens: Tokens after which nothing is generated.
+  ///   - clock: Seconds, never going back.
   public init(
     decoder: Decoder, tokenizer: Tokenizer, location: String, stopTokens: Set<Int32>,
     clock: @escaping () -> Double
@@ -70,7 +76,7 @@ public struct TextGenerator {
   ) throws -> GenerationResult {
     let room = try room(after: prompt)
     let sampler = sampling.sampler
-    let session = DecodingSession(decoder)
+    let session = DecodingSession(decoder, context: prompt.count + maximumTokens)
     var text = StreamingDecoder(tokenizer, skipSpecialTokens: true)
     var result = GenerationResult(promptTokens: prompt.count)
     let start = clock()

@@ -2,6 +2,7 @@ import Documents
 
 /// Token ids as JSON: one list, or a list of lists.
 public struct TokenFile: Sendable, Equatable {
+  /// The file, as the user named it.
   public let path: String
   /// A flat list is one sequence.
   public let sequences: [[Int32]]

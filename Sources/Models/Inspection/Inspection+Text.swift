@@ -34,8 +34,12 @@ extension Inspection {
   private var summary: [(name: String, value: String)] {
     guard let configuration else { return [] }
     guard configuration["format"]?.stringValue == StudentArtefact.format else {
-      var lines = ModelSummary(configuration: configuration, location: path).lines
-      if let student = configuration["linearize"] { lines += studentLines(student) }
+      var lines = ModelSummary(
+        configuration: ExportedConfiguration.teacher(of: configuration), location: path
+      ).lines
+      if let student = configuration[ExportedConfiguration.studentKey] {
+        lines += studentLines(student)
+      }
       return lines
     }
     return studentLines(configuration)

@@ -5,11 +5,15 @@ import Transformers
 
 /// What is in a checkpoint, by its headers alone: any format, also models that cannot be run here.
 public struct Inspection: Sendable {
+  /// One tensor of the checkpoint.
   public struct Tensor: Sendable, Equatable {
     /// As the file spells it.
     public let name: String
+    /// As the format spells it: `BF16`, `Q4_K`.
     public let type: String
+    /// Row-major, outermost first.
     public let shape: [Int]
+    /// Bytes in the file.
     public let bytes: Int
     /// File's name in the checkpoint's folder.
     public let file: String
@@ -21,7 +25,9 @@ public struct Inspection: Sendable {
   public let path: String
   /// "safetensors", "GGUF", "HDF5".
   public let format: String
+  /// The files that hold tensors, and their sizes.
   public let files: [(name: String, bytes: Int)]
+  /// Every tensor, in the order of the files.
   public let tensors: [Tensor]
   /// The file's own: GGUF keys, `__metadata__`, attributes.
   public let metadata: JSONObject
@@ -57,6 +63,7 @@ public struct Inspection: Sendable {
     }
   }
 
+  /// Bytes of all files.
   public var bytes: Int { files.reduce(0) { $0 + $1.bytes } }
 
   // MARK: What a path means
@@ -120,7 +127,7 @@ public struct Inspection: Sendable {
   /// `nil` for an architecture that is not known here: its metadata still tell what it is.
   private static func configuration(ofGGUF path: String) -> JSONValue? {
     do {
-      return try ModelSource.open(path).configuration
+      return try ModelSource.openTeacher(path).configuration
     } catch {
       return nil
     }

@@ -9,7 +9,8 @@ struct ModelSummary {
   /// - Parameter document: `config.json`.
   init(configuration document: JSONValue, location: String) {
     do {
-      let configuration = try TeacherFamilies.read(document, location: location).configuration
+      let configuration = try TeacherFamilies.read(document, location: location)
+        .architecture.configuration
       lines = Self.lines(configuration)
     } catch {
       // An inspection tells what is there, also of a model that cannot be run.
@@ -27,7 +28,10 @@ struct ModelSummary {
         "attention",
         "\(attention.queryHeads) query heads, \(attention.keyValueHeads) key-value heads of \(attention.headDim)"
       ),
-      ("feed-forward", "\(model.intermediateSize)\(model.isGated ? ", gated" : "")"),
+      (
+        "feed-forward",
+        "\(model.intermediateSize)\(model.feedForward.matrices == 3 ? ", gated" : "")"
+      ),
       ("vocabulary", "\(model.vocabularySize)\(model.tiesHead ? ", head tied to embedding" : "")"),
       ("positions", "\(model.maximumPositions), \(positions(model.positions))"),
     ]

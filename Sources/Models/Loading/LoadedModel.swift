@@ -47,8 +47,8 @@ public final class LoadedModel {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let source = try ModelSource.open(try RunArtefacts(path)?.lastModel ?? path)
-    if let document = source.configuration["linearize"] {
+    let source = try ModelSource.openTeacher(try RunArtefacts(path)?.lastModel ?? path)
+    if let document = source.configuration[ExportedConfiguration.studentKey] {
       return try openExported(source, document, location: path)
     }
     let decoder = try Decoder(
@@ -115,7 +115,7 @@ public final class LoadedModel {
   {
     let source: ModelSource
     do {
-      source = try ModelSource.open(teacher)
+      source = try ModelSource.openTeacher(teacher)
     } catch {
       throw TeacherUnavailable(student: path, teacher: teacher, reason: "\(error)")
     }
@@ -135,8 +135,10 @@ public final class LoadedModel {
 
   /// An exported folder holds the teacher's tensors and the student's side by side.
   private static func openExported(
-    _ source: ModelSource, _ document: JSONValue, location: String
+    _ exported: ModelSource, _ document: JSONValue, location: String
   ) throws -> LoadedModel {
+    var source = exported
+    source.configuration = ExportedConfiguration.teacher(of: exported.configuration)
     var frozen = source.tensors
     var trained: [(name: String, tensor: Tensor)] = []
     let names = try StudentArtefact(document: document, tensors: [])
@@ -186,8 +188,11 @@ public final class LoadedModel {
 
 /// A student whose teacher cannot be opened where it was.
 public struct TeacherUnavailable: ExitCoded, CustomStringConvertible {
+  /// The student, as the user named it.
   public let student: String
+  /// The teacher's place, as the student says it.
   public let teacher: String
+  /// Why it cannot be opened.
   public let reason: String
 
   public var exitCode: ExitCode { .missingInput }

@@ -12,25 +12,35 @@ import Transformers
 /// `…q_proj.lora_A.weight`), so that it can load them; projections with merged adapters stand in
 /// full under the teacher's names.
 public struct StudentArtefact: Sendable {
+  /// The file's attribute `format`.
   public static let format = "linearize student 1"
 
   /// The recipe's `student` object with every default spelled.
   public var student: JSONValue
+  /// The seed of the run that made it.
   public var seed: UInt64
   /// Checkpoint of the teacher, and the SHA-256 of its weights.
   public var teacherPath: String
+  /// SHA-256 of the teacher's weights.
   public var teacherDigest: String
+  /// Low-rank updates beside the weights; nil where there are none.
   public var adapters: Adapters?
   /// Stage that wrote it, and the program's version.
   public var stage: String
+  /// Version of the program that wrote it.
   public var program: String
   /// The resolved recipe.
   public var recipe: JSONValue
+  /// What the student has beyond its teacher, by the original code's names.
   public var tensors: [(name: String, tensor: Tensor)]
 
+  /// How low-rank updates are to be applied.
   public struct Adapters: Sendable, Equatable {
+    /// Rank of the updates.
     public var rank: Int
+    /// An update is `alpha / rank` times the product `B A`.
     public var alpha: Double
+    /// Projections that have one.
     public var targets: [AttentionProjection]
 
     var document: JSONValue {
@@ -66,6 +76,7 @@ public struct StudentArtefact: Sendable {
     ]
   }
 
+  /// An artefact that has not been written.
   public init(
     student: JSONValue, seed: UInt64, teacherPath: String, teacherDigest: String,
     adapters: Adapters?, stage: String, program: String, recipe: JSONValue,

@@ -9,10 +9,14 @@ import TensorCore
 /// regardless of their scales (LoLCATs' shared denominator) gives it: zeros if it does not read `m`
 /// itself.
 public struct AttentionBranchGradients: Sendable {
+  /// For `N`, `[tokens, queryHeads * headDim]`.
   public var numerators: Tensor
+  /// For `D`, `[tokens, queryHeads]`.
   public var denominators: Tensor
+  /// For `m`, `[tokens, queryHeads]`; nil where it is 0.
   public var logScales: Tensor?
 
+  /// The gradients of one branch.
   public init(numerators: Tensor, denominators: Tensor, logScales: Tensor? = nil) {
     self.numerators = numerators
     self.denominators = denominators

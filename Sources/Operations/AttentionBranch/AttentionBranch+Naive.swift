@@ -7,6 +7,7 @@ public struct NaiveBranch<T: Real> {
   /// `D` and `m`, `[count]`.
   public var denominators, logScales: [T]
 
+  /// A branch of one head of one sequence.
   @inlinable
   public init(numerators: [T], denominators: [T], logScales: [T]) {
     self.numerators = numerators
@@ -20,12 +21,13 @@ extension Naive {
   @inlinable
   public static func windowBranch<T: Real>(
     queries: [T], keys: [T], values: [T], headDim d: Int, scale: T, window: AttentionWindow,
-    sinks: Int
+    sinks: Int, cap: T? = nil
   ) -> NaiveBranch<T> {
     let count = queries.count / d
     return branch(values, count: count, valueDim: d) { i in
       (0...i).filter { $0 < sinks || $0 >= window.start(of: i) }.map { j in
-        (j, scale * (0..<d).reduce(T.zero) { $0 + queries[i * d + $1] * keys[j * d + $1] })
+        let product = (0..<d).reduce(T.zero) { $0 + queries[i * d + $1] * keys[j * d + $1] }
+        return (j, transformed(product, scale: scale, cap: cap))
       }
     }
   }

@@ -12,6 +12,7 @@ public struct AttentionBranch: Sendable {
   /// `m`, `[tokens, queryHeads]`. It is the largest logit of a softmax, and 0 of linear attention.
   public var logScales: Tensor
 
+  /// A branch of given sums.
   public init(numerators: Tensor, denominators: Tensor, logScales: Tensor) {
     self.numerators = numerators
     self.denominators = denominators
@@ -60,7 +61,8 @@ public func windowBranch(
 ///     m_i = 0,  N_i = Σ_ℒ (φq_i·φk_j) v_j,  D_i = Σ_ℒ φq_i·φk_j
 ///
 /// - Parameters:
-///   - queryFeatures, keyFeatures: `[tokens, queryHeads * featureDim]`.
+///   - queryFeatures: `[tokens, queryHeads * featureDim]`.
+///   - keyFeatures: as `queryFeatures`.
 ///   - values: `[tokens, keyValueHeads * headDim]`.
 /// - Returns: see `AttentionBranch`; zeros on padding.
 public func featureBranch(

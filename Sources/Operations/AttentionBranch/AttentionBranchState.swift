@@ -1,59 +1,52 @@
 import TensorCore
 
-/// The recurrent form of `windowBranch` over one sequence: the keys and values of the window, and
-/// the sinks. Fed in pieces of any size it gives what the whole gives.
-public struct WindowBranchState {
-  private var state: HybridAttentionState
+// Branches that go on from a memory, whose position is left to the caller. Fed in pieces of any size
+// they give what the whole gives.
 
-  public init(_ attention: AttentionShape, window: AttentionWindow, sinks: Int) {
-    state = HybridAttentionState(.softmax(attention, window: window, sinks: sinks))
+extension Memory {
+  /// Adds what `windowBranch` remembers: the keys and values of the window, and the sinks.
+  ///
+  /// - Parameter prefix: of its names.
+  public mutating func addWindowBranch(
+    _ attention: AttentionShape, window: AttentionWindow, sinks: Int, prefix: String = ""
+  ) {
+    HybridAttentionShape.softmax(attention, window: window, sinks: sinks)
+      .addMemory(to: &self, prefix)
   }
 
-  /// Tokens seen.
-  public var position: Int { state.position }
-  public var bytes: Int { state.bytes }
-
-  /// The same state to be advanced otherwise.
-  public func copied() -> WindowBranchState {
-    var copy = self
-    copy.state = state.copied()
-    return copy
-  }
-
-  /// The branch of the next tokens; shapes as in `windowBranch`.
-  public mutating func advance(queries: Tensor, keys: Tensor, values: Tensor) -> AttentionBranch {
-    state.advance(
-      .window(queries: queries, keys: keys, values: values),
-      windowFactors: state.shape.unweighted, divides: false)
+  /// Adds what `featureBranch` remembers: the sums of the keys read so far, and the
+  /// features and values of those still in the window.
+  ///
+  /// - Parameter prefix: of its names.
+  public mutating func addFeatureBranch(
+    _ attention: AttentionShape, featureDim: Int, keys: BranchKeys, prefix: String = ""
+  ) {
+    HybridAttentionShape.linear(attention, featureDim: featureDim, keys)
+      .addMemory(to: &self, prefix)
   }
 }
 
-/// The recurrent form of `featureBranch` over one sequence: the sums of the keys read so far, and
-/// the features and values of those still in the window.
-public struct FeatureBranchState {
-  private var state: HybridAttentionState
+/// The branch of a sequence's next tokens; shapes as in `windowBranch`, memory and prefix as in
+/// `Memory.addWindowBranch`.
+public func windowBranch(
+  queries: Tensor, keys: Tensor, values: Tensor, attention: AttentionShape,
+  window: AttentionWindow, sinks: Int, memory: inout Memory, prefix: String = ""
+) -> AttentionBranch {
+  let shape = HybridAttentionShape.softmax(attention, window: window, sinks: sinks)
+  return HybridOperands.window(queries: queries, keys: keys, values: values).continued(
+    shape, windowFactors: shape.unweighted, divides: false, memory: &memory, prefix)
+}
 
-  public init(_ attention: AttentionShape, featureDim: Int, keys: BranchKeys) {
-    state = HybridAttentionState(.linear(attention, featureDim: featureDim, keys))
-  }
-
-  /// Tokens seen.
-  public var position: Int { state.position }
-  public var bytes: Int { state.bytes }
-
-  /// The same state to be advanced otherwise.
-  public func copied() -> FeatureBranchState {
-    var copy = self
-    copy.state = state.copied()
-    return copy
-  }
-
-  /// The branch of the next tokens; shapes as in `featureBranch`.
-  public mutating func advance(queryFeatures: Tensor, keyFeatures: Tensor, values: Tensor)
-    -> AttentionBranch
-  {
-    state.advance(
-      .features(queries: queryFeatures, keys: keyFeatures, values: values),
-      windowFactors: state.shape.unweighted, divides: false)
-  }
+/// The branch of a sequence's next tokens; shapes as in `featureBranch`, memory and prefix as in
+/// `Memory.addFeatureBranch`.
+public func featureBranch(
+  queryFeatures: Tensor, keyFeatures: Tensor, values: Tensor, attention: AttentionShape,
+  keys source: BranchKeys, memory: inout Memory, prefix: String = ""
+) -> AttentionBranch {
+  let shape = HybridAttentionShape.linear(
+    attention, featureDim: queryFeatures.shape[1] / attention.queryHeads, source)
+  return HybridOperands.features(
+    queries: queryFeatures, keys: keyFeatures, values: values
+  ).continued(
+    shape, windowFactors: shape.unweighted, divides: false, memory: &memory, prefix)
 }

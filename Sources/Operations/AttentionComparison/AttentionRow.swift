@@ -30,7 +30,8 @@ package struct AttentionRow: Equatable {
   var monotonicity: Double?
 
   /// - Parameters:
-  ///   - teacher, student: weights of the keys from 0, `[keys]`.
+  ///   - teacher: weights of the keys from 0, `[keys]`.
+  ///   - student: as `teacher`.
   ///   - products: of this query with the same keys, `[keys]`.
   ///   - keys: `query + 1` in causal attention, else all of the sequence's.
   ///   - firstVisible: first key that the teacher sees.

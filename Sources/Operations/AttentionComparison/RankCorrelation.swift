@@ -18,7 +18,8 @@ struct RankCorrelation {
   private var rightRanks: [Double] = []
 
   /// - Parameters:
-  ///   - left, right: `[count]`, finite.
+  ///   - left: `[count]`, finite.
+  ///   - right: as `left`.
   /// - Returns: nil when the numbers of one side are all equal, which have no order to speak of.
   mutating func correlation(
     _ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, count: Int

@@ -15,7 +15,9 @@ public enum BranchUnits: String, Sendable, CaseIterable {
 /// What the backward pass needs of `mergedBranches`: the output is
 /// `windowWeights · N_window + memoryWeights · N_memory`, `[tokens, heads]` each.
 public struct BranchMergeWeights: Sendable {
+  /// What multiplies the window's numerator.
   public fileprivate(set) var window: Tensor
+  /// What multiplies the memory's numerator.
   public fileprivate(set) var memory: Tensor
 }
 

@@ -5,13 +5,14 @@ extension Naive {
   /// `A = softmax(scale q·k)` over the keys that a query sees.
   ///
   /// - Parameters:
-  ///   - queries, keys: `[count, headDim]`.
+  ///   - queries: `[count, headDim]`.
+  ///   - keys: as `queries`.
   ///   - weights: `Â`, `[count, count]`, as `Naive.hybridAttention` returns it.
   ///   - teacherWindow: keys up to its own that a query of the teacher sees; nil: all.
   @inlinable
   public static func attentionWeightCrossEntropy<T: Real>(
     queries: [T], keys: [T], weights: [T], headDim: Int, scale: T, teacherWindow: Int? = nil,
-    floor: AttentionWeightFloor = .clamp, isCausal: Bool = true
+    floor: AttentionWeightFloor = .clamp, cap: T? = nil, isCausal: Bool = true
   ) -> T {
     let count = queries.count / headDim
     var loss: T = 0
@@ -20,10 +21,10 @@ extension Naive {
       let visible = first..<(isCausal ? query + 1 : count)
       let truth = visible.map { key in
         T.exp(
-          scale
-            * (0..<headDim).reduce(T.zero) {
+          transformed(
+            (0..<headDim).reduce(T.zero) {
               $0 + queries[query * headDim + $1] * keys[key * headDim + $1]
-            })
+            }, scale: scale, cap: cap))
       }
       let total = truth.reduce(0, +)
       for (key, exponential) in zip(visible, truth) {

@@ -103,7 +103,7 @@ struct AttentionWeightLoss {
     return stride(from: 0, to: end, by: tileKeys).map { $0..<min($0 + tileKeys, end) }
   }
 
-  /// `q·k`, `[queries, keys]`.
+  /// Scores, but for the shape's `scoreFactor`, `[queries, keys]`.
   private func multiply(
     _ queries: Range<Int>, _ keys: Range<Int>, into products: UnsafeMutablePointer<Float>
   ) {
@@ -112,6 +112,7 @@ struct AttentionWeightLoss {
       Matrix(head.queries + queries.lowerBound * head.queryStride, stride: head.queryStride),
       Matrix(head.keys(at: keys.lowerBound), stride: head.keyStride).transposed, into: products,
       stride: keys.count)
+    head.shape.attention.transformScores(products, queries.count * keys.count)
   }
 
   // MARK: First sweep
@@ -123,7 +124,7 @@ struct AttentionWeightLoss {
     scratch: UnsafeMutablePointer<Float>
   ) {
     let (gamma, lambda) = head.shape.factors(head.logit)
-    let scale = head.shape.attention.scale
+    let scale = head.shape.attention.scoreFactor
     let hasWindow = head.shape.window != .none
     for keys in tiles {
       multiply(queries, keys, into: products)
@@ -156,7 +157,7 @@ struct AttentionWeightLoss {
     to sums: inout Sums
   ) {
     let (gamma, lambda) = head.shape.factors(head.logit)
-    let scale = head.shape.attention.scale
+    let scale = head.shape.attention.scoreFactor
     let queryFeatures = Matrix(
       head.queryFeatures + queries.lowerBound * head.featureStride, stride: head.featureStride)
     let keyFeatures = Matrix(head.features(at: keys.lowerBound), stride: head.featureStride)

@@ -3,6 +3,7 @@ import TensorCore
 
 /// Gradients of `deltaRule`, shaped as the operands are, zero on padding.
 public struct DeltaRuleGradients: Sendable {
+  /// For the operands of the same names.
   public var queries, keys, values, removals, writes: Tensor
   /// For the log decays; nil where no operand has them.
   public var decay: Tensor?
@@ -15,7 +16,8 @@ public struct DeltaRuleGradients: Sendable {
 /// value times gradient: all are added and none is subtracted, so strong decays keep their digits.
 ///
 /// - Parameters:
-///   - output, final: the gradients for outputs and final states; 0 where left out.
+///   - output: the gradient for the outputs; 0 where left out.
+///   - final: the gradient for the final states; 0 where left out.
 ///   - saved: of the forward pass.
 public func deltaRuleGradients(
   output: Tensor?, final: Tensor? = nil, queries: Tensor, keys: Tensor, values: Tensor,

@@ -9,6 +9,7 @@ public struct NaiveDeltaRule<T: Real> {
   /// The state before the first token, `[keyDim, valueDim]`; 0 where empty.
   public var initial: [T]
 
+  /// Operands of one head; `initial` empty for a state of zeros.
   @inlinable
   public init(
     queries: [T], logDecays: [T], keys: [T], values: [T], removals: [T], writes: [T],

@@ -2,17 +2,21 @@ import TensorCore
 
 /// Square heads of a delta rule, each with keys of its own.
 public struct DeltaRuleShape: Sendable, Equatable {
+  /// Heads of all operands.
   public let heads: Int
+  /// Coordinates of a key and of a value.
   public let headDim: Int
   /// Multiplies outputs.
   public let scale: Float
 
+  /// The shape of a layer.
   public init(heads: Int, headDim: Int, scale: Float = 1) {
     self.heads = heads
     self.headDim = headDim
     self.scale = scale
   }
 
+  /// The same as the shape of a recurrent operation.
   public var recurrent: RecurrentShape {
     RecurrentShape(queryHeads: heads, keyDim: headDim, scale: scale)
   }
@@ -20,11 +24,13 @@ public struct DeltaRuleShape: Sendable, Equatable {
 
 /// The state of `deltaRule` over one sequence, with its position.
 public struct DeltaRuleState: Sendable {
+  /// Heads of the layer.
   public let shape: DeltaRuleShape
   /// Tokens seen.
   public private(set) var position = 0
   private var state: RecurrentState<Tensor>
 
+  /// The state before the first token, zeros.
   public init(_ shape: DeltaRuleShape) {
     self.shape = shape
     state = RecurrentState(emptyFor: shape.recurrent)

@@ -69,7 +69,7 @@ struct TileReference {
   init(_ teacher: DistillationTeacher, _ tile: Range<Int>) {
     switch teacher {
     case .hidden(let hidden, let head):
-      kind = .logits(frozenLinear(copiedRows(hidden, tile), head))
+      kind = .logits(head.logits(copiedRows(hidden, tile)))
     case .truncated(let truncated):
       kind = .truncated(truncated, first: tile.lowerBound)
     }

@@ -8,7 +8,7 @@ private let tileRows = 64
 /// The distributions that a student learns.
 public enum DistillationTeacher: Sendable {
   /// Final hidden states `[rows, width]`, and the head `[vocabulary, width]` that reads them.
-  case hidden(Tensor, head: StoredTensor)
+  case hidden(Tensor, head: LogitHead)
   /// The most probable tokens, all others as one bin.
   case truncated(TruncatedDistributions)
 
@@ -43,7 +43,7 @@ public struct DistillationScales: Sendable {
 }
 
 /// Distils next-token distributions at temperature 1 without ever holding the logits of all rows
-/// (RADLADS, arXiv 2505.03005, step 2). With `z = x Wᵀ`, `q = softmax(z)` and the teacher's `p`:
+/// (RADLADS, arXiv 2505.03005, step 2). With `z = t(x Wᵀ)` of the head's transform t, `q = softmax(z)` and the teacher's `p`:
 ///
 ///     D = Σ_v p_v (log p_v − log q_v)             dD/dz = q − p
 ///     C = −log q[target]                           dC/dz = q − onehot(target)
@@ -65,7 +65,7 @@ public struct DistillationScales: Sendable {
 ///   - scales: nil when no gradient is needed.
 /// - Returns: the losses, and the gradient for `x`.
 public func linearDistillation(
-  _ x: Tensor, head: StoredTensor, teacher: DistillationTeacher, counted: [Bool],
+  _ x: Tensor, head: LogitHead, teacher: DistillationTeacher, counted: [Bool],
   targets: [Int32], scales: DistillationScales?
 ) -> (losses: DistillationLosses, gradient: Tensor?) {
   var gradient = scales.map { _ in Tensor(zeros: x.shape) }
@@ -73,7 +73,7 @@ public func linearDistillation(
     x, head: head, teacher: teacher, counted: counted, targets: targets, scales: scales
   ) { rows, _, logitGradient in
     if gradient != nil {
-      put(frozenLinearInputGradient(logitGradient, head), at: rows, into: &gradient!)
+      put(frozenLinearInputGradient(logitGradient, head.weights), at: rows, into: &gradient!)
     }
   }
   return (losses, gradient)
@@ -82,14 +82,14 @@ public func linearDistillation(
 /// The same for a head that is trained: with the gradient for it, `[vocabulary, width]`, summed
 /// tile by tile.
 public func linearDistillationGradients(
-  _ x: Tensor, head: Tensor, teacher: DistillationTeacher, counted: [Bool], targets: [Int32],
-  scales: DistillationScales
+  _ x: Tensor, head: Tensor, transform: ScoreTransform = .identity,
+  teacher: DistillationTeacher, counted: [Bool], targets: [Int32], scales: DistillationScales
 ) -> (losses: DistillationLosses, gradient: Tensor, headGradient: Tensor) {
   var gradient = Tensor(zeros: x.shape)
   var headGradient = Tensor(zeros: head.shape)
   let losses = distillationTiles(
-    x, head: StoredTensor(head), teacher: teacher, counted: counted, targets: targets,
-    scales: scales
+    x, head: LogitHead(StoredTensor(head), transform: transform), teacher: teacher,
+    counted: counted, targets: targets, scales: scales
   ) { rows, hidden, logitGradient in
     put(matrixProduct(logitGradient, head), at: rows, into: &gradient)
     addProduct(logitGradient, hidden, leftTransposed: true, to: &headGradient)
@@ -102,7 +102,7 @@ public func linearDistillationGradients(
 /// - Parameter visit: called with the tile's rows, their part of `x`, and, given scales, the
 ///   gradient of the scaled losses for their logits, `[tile, vocabulary]`.
 private func distillationTiles(
-  _ x: Tensor, head: StoredTensor, teacher: DistillationTeacher, counted: [Bool],
+  _ x: Tensor, head: LogitHead, teacher: DistillationTeacher, counted: [Bool],
   targets: [Int32], scales: DistillationScales?,
   visit: (_ rows: Range<Int>, _ hidden: Tensor, _ logitGradient: Tensor) -> Void
 ) -> DistillationLosses {
@@ -117,9 +117,9 @@ private func distillationTiles(
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
     let hidden = copiedRows(x, tile)
-    var logits = frozenLinear(hidden, head)
+    var logits = head.logits(hidden)
     let reference = TileReference(teacher, tile)
-    let losses = logits.withMutablePointer { logits in
+    let tileLosses = logits.withMutablePointer { logits in
       WorkerPool.shared.parallelMap(tile.count) { row in
         let place = tile.lowerBound + row
         let line = DistillationRow(logits + row * vocabulary, vocabulary)
@@ -128,13 +128,18 @@ private func distillationTiles(
         var shares = RowShares()
         if counted[place] { shares.divergence = scales?.divergence ?? 0 }
         if target != ignoredTarget { shares.crossEntropy = scales?.crossEntropy ?? 0 }
-        let divergence = reference.compare(
-          line, row: row, isCounted: counted[place], shares: shares, target: Int(target),
-          writesGradient: scales != nil)
+        let own = shares
+        let divergence = head.transform.withGradient(
+          inPlaceOf: line.logits, vocabulary, isWritten: scales != nil
+        ) {
+          reference.compare(
+            line, row: row, isCounted: counted[place], shares: own, target: Int(target),
+            writesGradient: scales != nil)
+        }
         return (divergence, crossEntropy)
       }
     }
-    for (place, loss) in zip(tile, losses) {
+    for (place, loss) in zip(tile, tileLosses) {
       (divergences[place], crossEntropies[place]) = loss
     }
     if scales != nil { visit(tile, hidden, logits) }

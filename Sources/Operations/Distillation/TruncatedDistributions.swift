@@ -33,7 +33,7 @@ public struct TruncatedDistributions: Sendable {
 /// Rows whose logits exist at one time.
 private let tileRows = 64
 
-/// The most probable tokens of `softmax(x Wᵀ)`, row by row, without ever holding the logits of all
+/// The most probable tokens of `softmax(t(x Wᵀ))` with the head's transform t, row by row, without ever holding the logits of all
 /// rows. The remaining mass is summed over the other tokens themselves, in doubles: as 1 minus
 /// the rest it would be rounding alone where a model is sure.
 ///
@@ -42,7 +42,7 @@ private let tileRows = 64
 ///   - head: `[vocabulary, width]`.
 ///   - count: tokens kept, at most the vocabulary.
 public func linearTopTokens(
-  _ x: Tensor, head: StoredTensor, count: Int
+  _ x: Tensor, head: LogitHead, count: Int
 ) -> TruncatedDistributions {
   let (rows, vocabulary) = (x.shape[0], head.shape[0])
   precondition((1...vocabulary).contains(count), "\(count) of \(vocabulary) tokens")
@@ -52,7 +52,7 @@ public func linearTopTokens(
   var remainingMass = Tensor(zeros: [rows, 1])
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
-    let logits = frozenLinear(copiedRows(x, tile), head)
+    let logits = head.logits(copiedRows(x, tile))
     ids += withPointers(writing(&logProbabilities), writing(&remainingMass), logits) {
       logProbabilities, remainingMass, logits in
       WorkerPool.shared.parallelMap(tile.count) { row in

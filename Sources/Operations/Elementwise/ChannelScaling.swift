@@ -5,7 +5,8 @@ import TensorCore
 ///
 /// - Parameters:
 ///   - x: `[rows, width]`.
-///   - factors, bias: `[width]`.
+///   - factors: `[width]`.
+///   - bias: as `factors`.
 public func scaledChannels(_ x: Tensor, by factors: Tensor, plus bias: Tensor? = nil) -> Tensor {
   let width = factors.count
   precondition(

@@ -19,10 +19,12 @@ public struct EmbeddingDistance: Sendable {
 
 /// Factors of the gradients of both distances.
 public struct EmbeddingDistanceWeights: Sendable {
+  /// Factor of one minus the cosine.
   public var cosine: Float
   /// nil does not measure the texts' similarities to each other.
   public var similarities: Float?
 
+  /// A factor for each of the two distances.
   public init(cosine: Float = 0, similarities: Float? = nil) {
     self.cosine = cosine
     self.similarities = similarities
@@ -34,7 +36,8 @@ public struct EmbeddingDistanceWeights: Sendable {
 /// similarities to each other.
 ///
 /// - Parameters:
-///   - student, teacher: `s` and `t`, `[texts, width]`.
+///   - student: `s`, `[texts, width]`.
+///   - teacher: `t`, `[texts, width]`.
 /// - Returns: the distances before weights; the gradient, `[texts, width]`.
 public func embeddingDistance(
   _ student: Tensor, _ teacher: Tensor, weights: EmbeddingDistanceWeights

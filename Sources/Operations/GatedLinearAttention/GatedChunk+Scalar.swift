@@ -3,7 +3,9 @@ import CVectorKernels
 /// Tokens whose channels all decay alike, or not at all: their products are a matrix product times
 /// a mask of decays.
 struct ScalarDecayChunk: GatedChunk {
-  static let length = 64
+  /// Of 16, 32 and 64 the fastest: without decay, 64 took 1.27 times as long for 64 features and
+  /// values, and 1.2 times for 128 features.
+  static let length = 32
 
   let head: GatedHead
   let rows: Range<Int>

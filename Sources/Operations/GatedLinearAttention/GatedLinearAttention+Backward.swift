@@ -13,7 +13,7 @@ public struct GatedLinearAttentionGradients: Sendable {
 /// Gradients of `gatedLinearAttention`, chunk by chunk from the last, with the gradient of the state
 /// carried backwards. The states before the chunks are computed again, and kept while a head of a
 /// segment is worked on: `keyDim * valueDim` floats for every 16 tokens where every channel decays
-/// at its own rate, else for every 64.
+/// at its own rate, else for every 32.
 ///
 /// - Parameters:
 ///   - gradient: for numerators, for denominators where there are any, and for the final states,

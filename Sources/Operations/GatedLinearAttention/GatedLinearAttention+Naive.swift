@@ -9,6 +9,7 @@ public struct NaiveGatedLinearAttention<T: Real> {
   /// The state before the first token, `[keyDim, valueDim]` and `[keyDim]`; 0 where empty.
   public var sums, normalizer: [T]
 
+  /// Operands of one head; a state of zeros where `sums` is empty.
   @inlinable
   public init(
     queries: [T], keys: [T], values: [T], logDecays: [T], sums: [T] = [], normalizer: [T] = []
@@ -29,6 +30,7 @@ public struct NaiveRecurrentOutput<T: Real> {
   /// The state after the last token, `[keyDim, valueDim]` and `[keyDim]`.
   public var sums, normalizer: [T]
 
+  /// What one head gives.
   @inlinable
   public init(numerator: [T], denominator: [T], sums: [T], normalizer: [T]) {
     self.numerator = numerator

@@ -16,7 +16,7 @@ import TensorCore
 ///     N_i = scale (Σ_{j≤i} (q_i·(Λ_ij ⊙ k_j)) v_j + (q_i ⊙ Λ_i0) S)
 ///
 /// With a decay of every channel's own the products are formed pair by pair, 16 tokens at a time;
-/// else `Λ_ij` is a number, and they are a matrix product, 64 tokens at a time. No factor is above
+/// else `Λ_ij` is a number, and they are a matrix product, 32 tokens at a time. No factor is above
 /// 1, so that nothing overflows however fast the decay. Products and not exponents of differences
 /// of sums: a sum of 16 decays of −5 is rounded by 4e-6, which would be the relative error of its
 /// exponential. One token that continues a sequence is computed by the recurrence.

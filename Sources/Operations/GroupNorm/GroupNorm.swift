@@ -7,7 +7,8 @@ import TensorCore
 ///
 /// - Parameters:
 ///   - x: `[tokens, heads * headDim]`.
-///   - weight, bias: `[heads * headDim]`; 1 and 0 where nil.
+///   - weight: `[heads * headDim]`; 1 where nil.
+///   - bias: `[heads * headDim]`; 0 where nil.
 /// - Returns: the output, and `[tokens * heads, 2]` of (mean, r) for the backward pass.
 public func groupNorm(
   _ x: Tensor, weight: Tensor?, bias: Tensor?, headDim: Int, epsilon: Float

@@ -9,7 +9,7 @@ private let tileRows = 64
 /// ever holding the logits of all rows:
 ///
 ///     D_i = KL(p_i ‖ q_i) = Σ_v p_iv (log p_iv − log q_iv)
-///     p_i = softmax(x_i Wᵀ),  q_i = softmax(y_i Uᵀ)
+///     p_i = softmax(t(x_i Wᵀ)),  q_i = softmax(u(y_i Uᵀ)),  each with its head's transform
 ///
 /// Logits and their exponentials are floats, every sum over the vocabulary is a double: with
 /// 50,000 terms a float sum would be off by more than a good student is. Rounding can leave a
@@ -23,8 +23,8 @@ private let tileRows = 64
 /// - Returns: the divergence of every row in nats, and whether both hold the same token most
 ///   probable; among equal logits the first counts.
 public func linearKLDivergence(
-  _ reference: Tensor, head referenceHead: StoredTensor, to approximation: Tensor,
-  head approximationHead: StoredTensor
+  _ reference: Tensor, head referenceHead: LogitHead, to approximation: Tensor,
+  head approximationHead: LogitHead
 ) -> (divergences: [Double], agrees: [Bool]) {
   let vocabulary = referenceHead.shape[0]
   let rows = reference.shape[0]
@@ -37,8 +37,8 @@ public func linearKLDivergence(
   var agrees: [Bool] = []
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
-    let p = frozenLinear(copiedRows(reference, tile), referenceHead)
-    let q = frozenLinear(copiedRows(approximation, tile), approximationHead)
+    let p = referenceHead.logits(copiedRows(reference, tile))
+    let q = approximationHead.logits(copiedRows(approximation, tile))
     let results = withPointers(p, q) { p, q in
       WorkerPool.shared.parallelMap(tile.count) { row in
         divergence(p + row * vocabulary, q + row * vocabulary, vocabulary: vocabulary)

@@ -6,7 +6,8 @@ import TensorCore
 ///
 /// - Parameters:
 ///   - x: `[rows, width]`.
-///   - weight, bias: `[width]`.
+///   - weight: `[width]`.
+///   - bias: as `weight`.
 /// - Returns: the output, and `[rows, 2]` of (mean, r) for the backward pass.
 public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float) -> (
   output: Tensor, statistics: Tensor

@@ -3,10 +3,15 @@ import TensorCore
 
 /// Gradients of `hybridAttention`; those of queries, keys and values only where asked for.
 public struct HybridAttentionGradients: Sendable {
+  /// For queries, `[tokens, queryHeads * headDim]`; nil where not asked for.
   public var queries: Tensor?
+  /// For keys, `[tokens, keyValueHeads * headDim]`; nil where not asked for.
   public var keys: Tensor?
+  /// For values, `[tokens, keyValueHeads * headDim]`; nil where not asked for.
   public var values: Tensor?
+  /// For the features of queries, `[tokens, queryHeads * featureDim]`.
   public var queryFeatures: Tensor
+  /// For the features of keys, `[tokens, queryHeads * featureDim]`.
   public var keyFeatures: Tensor
   /// For the logits, `[queryHeads]`.
   public var windowFactors: Tensor
@@ -213,14 +218,16 @@ private struct HybridBackward {
       uninitialized: [
         count * (2 * columns + d + 1) + (chunk.hasLinearNear ? count * near : 0)
       ])
-    scratch.withMutablePointer { weights in
+    let isCapped = head.shape.hasWindow && head.shape.attention.softCap != nil
+    var capped = Tensor(uninitialized: [isCapped ? count * columns : 0])
+    withPointers(writing(&scratch), writing(&capped)) { weights, scores in
       let dWeights = weights + count * columns
       let dN = dWeights + count * columns
       let dD = dN + count * d
       let dLinear = dD + count
 
       head.weights(
-        chunk, into: weights, known: maxima + first * heads)
+        chunk, into: weights, known: maxima + first * heads, scores: isCapped ? scores : nil)
       quotientGradients(chunk, dN: dN, dD: dD)
       if let dV {
         BLAS.multiply(
@@ -258,7 +265,7 @@ private struct HybridBackward {
         clear(line, ends.sinks..<ends.window)
         clear(line, ends.visible..<columns)
         guard head.shape.hasWindow else { continue }
-        // From weights to products; what remains in `line` is the gradient of scale q·k.
+        // From weights to products; what remains in `line` is the gradient of scores.
         var largest = ends.sinks > 0 ? 0 : ends.window
         for column in 0..<ends.visible where column < ends.sinks || column >= ends.window {
           if weight[column] > weight[largest] { largest = column }
@@ -268,6 +275,9 @@ private struct HybridBackward {
         let total = vk_sum(line, ends.visible)
         gammaGradient += total / gamma
         line[largest] += seed.largestProductGradient(total, row: (first + query) * heads)
+      }
+      if isCapped {
+        head.shape.attention.backwardScores(dWeights, scores: scores, count * columns)
       }
       if head.shape.hasWindow, let dQ, let dK { productGradients(chunk, dWeights, dQ, dK) }
       if chunk.hasLinearNear {
@@ -289,7 +299,7 @@ private struct HybridBackward {
     _ chunk: HybridChunk, _ dA: UnsafePointer<Float>, _ dQ: UnsafeMutablePointer<Float>,
     _ dK: UnsafeMutablePointer<Float>
   ) {
-    let scale = head.shape.attention.scale
+    let scale = head.shape.attention.productFactor
     let row = chunk.queries.lowerBound * head.queryStride
     for (column, count, keys, target) in [
       (

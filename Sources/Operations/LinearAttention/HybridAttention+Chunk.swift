@@ -105,13 +105,14 @@ extension HybridHead {
   ///   - known: `c_i`, one a query, `queryHeads` apart; nil: to be found.
   ///   - found: where they are put then.
   ///   - totals: sums of the rows, or nil.
+  ///   - scores: where capped scores are kept, `[queries, columns]`, for the slope of the cap.
   func weights(
     _ chunk: HybridChunk, into weights: UnsafeMutablePointer<Float>,
     known: UnsafePointer<Float>? = nil, found: UnsafeMutablePointer<Float>? = nil,
-    totals: UnsafeMutablePointer<Float>? = nil
+    totals: UnsafeMutablePointer<Float>? = nil, scores: UnsafeMutablePointer<Float>? = nil
   ) {
     let (gamma, lambda) = shape.factors(logit)
-    let scale = shape.attention.scale
+    let scale = shape.attention.scoreFactor
     let count = chunk.queries.count
     let stride = chunk.columns
     let local = chunk.queries.lowerBound - firstQuery
@@ -126,6 +127,8 @@ extension HybridHead {
         Matrix(queries + local * queryStride, stride: queryStride),
         Matrix(keys(at: chunk.nearStart), stride: keyStride).transposed,
         into: weights + chunk.sinkColumns, stride: stride)
+      shape.attention.transformScores(weights, count * stride)
+      scores?.update(from: weights, count: count * stride)
     }
     var linear = Tensor(uninitialized: [chunk.hasLinearNear ? count : 0, chunk.nearColumns])
     linear.withMutablePointer { linear in

@@ -8,7 +8,7 @@ extension Naive {
   public static func hybridAttention<T: Real>(
     queries: [T], keys: [T], values: [T], queryFeatures: [T], keyFeatures: [T], factor: T,
     headDim d: Int, featureDim f: Int, scale: T, window: AttentionWindow, sinks: Int,
-    isAffine: Bool, mutesWindow: Bool = false, isCausal: Bool = true
+    isAffine: Bool, mutesWindow: Bool = false, cap: T? = nil, isCausal: Bool = true
   ) -> (output: [T], weights: [T]) {
     let count = queries.count / d
     let gamma = 1 / (1 + T.exp(-factor))
@@ -21,7 +21,9 @@ extension Naive {
         window != .none && (j < sinks || j >= window.start(of: i))
       }
       let products = (0..<end).map { j in
-        scale * (0..<d).reduce(T.zero) { $0 + queries[i * d + $1] * keys[j * d + $1] }
+        transformed(
+          (0..<d).reduce(T.zero) { $0 + queries[i * d + $1] * keys[j * d + $1] }, scale: scale,
+          cap: cap)
       }
       let maximum = zip(products, visible).filter(\.1).map(\.0).max() ?? 0
       var normalizer: T = window == .none || mutesWindow ? T(1) / T(1_000_000_000_000) : 0

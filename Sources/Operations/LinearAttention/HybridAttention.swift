@@ -4,9 +4,11 @@ import TensorCore
 
 /// Heads, features and window of a hybrid of softmax and linear attention.
 public struct HybridAttentionShape: Sendable, Equatable {
+  /// Heads of queries, keys and values.
   public let attention: AttentionShape
   /// Features of a query or key, `f`; one map a query head.
   public let featureDim: Int
+  /// The keys that softmax reads beside the sinks.
   public let window: AttentionWindow
   /// The first tokens of a sequence that stay visible to the softmax of every later query
   /// (attention sinks) and never enter the linear part.
@@ -77,7 +79,8 @@ public struct HybridAttentionStatistics: Sendable {
 ///
 /// - Parameters:
 ///   - queries: `[tokens, queryHeads * headDim]`; keys, values: `[tokens, keyValueHeads * headDim]`.
-///   - queryFeatures, keyFeatures: `[tokens, queryHeads * featureDim]`.
+///   - queryFeatures: `[tokens, queryHeads * featureDim]`.
+///   - keyFeatures: as `queryFeatures`.
 ///   - windowFactors: `[queryHeads]`, the logit of γ; read only where there is a window.
 /// - Returns: `[tokens, queryHeads * headDim]`, zero on padding.
 public func hybridAttention(

@@ -5,7 +5,8 @@ import TensorCore
 /// its gradient for the prediction times `weight`.
 ///
 /// - Parameters:
-///   - prediction, target: `[tokens, width]`.
+///   - prediction: `[tokens, width]`.
+///   - target: as `prediction`.
 public func meanSquaredError(
   _ prediction: Tensor, _ target: Tensor, layout: SequenceLayout, weight: Float
 ) -> (value: Double, gradient: Tensor) {

@@ -4,6 +4,7 @@ import TensorCore
 /// keys and of values may be fewer; query head `h` then reads key head `h / (queryHeads / keyHeads)`,
 /// and values likewise.
 public struct RecurrentShape: Sendable, Equatable {
+  /// Heads of queries and outputs, of keys, and of values.
   public let queryHeads, keyHeads, valueHeads: Int
   /// Of queries and keys: features, where a feature map made them.
   public let keyDim: Int
@@ -13,7 +14,8 @@ public struct RecurrentShape: Sendable, Equatable {
   public let scale: Float
 
   /// - Parameters:
-  ///   - keyHeads, valueHeads: divisors of `queryHeads`, which they are unless given.
+  ///   - keyHeads: divisors of `queryHeads`, which they are unless given.
+  ///   - valueHeads: as `keyHeads`.
   ///   - valueDim: `keyDim` unless given.
   public init(
     queryHeads: Int, keyHeads: Int? = nil, valueHeads: Int? = nil, keyDim: Int,
@@ -34,9 +36,13 @@ public struct RecurrentShape: Sendable, Equatable {
     }
   }
 
+  /// Columns of the queries.
   public var queryWidth: Int { queryHeads * keyDim }
+  /// Columns of the keys.
   public var keyWidth: Int { keyHeads * keyDim }
+  /// Columns of the values.
   public var valueWidth: Int { valueHeads * valueDim }
+  /// Columns of the outputs.
   public var outputWidth: Int { queryHeads * valueDim }
 
   /// Elements of the state of one head.
@@ -80,6 +86,7 @@ public enum RecurrentDecay<Operand> {
     }
   }
 
+  /// The same decay of another operand.
   public func map<Other>(_ transform: (Operand) -> Other) -> RecurrentDecay<Other> {
     switch self {
     case .none: .none
@@ -99,11 +106,13 @@ public struct RecurrentState<Operand> {
   /// `z`, `[segments, queryHeads, keyDim]`, where outputs are normalised.
   public var normalizer: Operand?
 
+  /// A state of given sums.
   public init(sums: Operand, normalizer: Operand? = nil) {
     self.sums = sums
     self.normalizer = normalizer
   }
 
+  /// The same state of another operand.
   public func map<Other>(_ transform: (Operand) -> Other) -> RecurrentState<Other> {
     RecurrentState<Other>(sums: transform(sums), normalizer: normalizer.map(transform))
   }
@@ -139,6 +148,7 @@ public struct RecurrentOutput<Operand> {
   /// After the last token of every segment.
   public let final: RecurrentState<Operand>
 
+  /// What an operation gives.
   public init(numerator: Operand, denominator: Operand?, final: RecurrentState<Operand>) {
     self.numerator = numerator
     self.denominator = denominator

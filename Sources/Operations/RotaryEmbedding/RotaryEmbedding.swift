@@ -13,24 +13,53 @@ public struct RotaryEmbedding: Sendable, Equatable {
     case llama3(
       factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
       originalContext: Double)
+    /// LongRoPE (arXiv 2402.13753): each frequency divided by a factor of its own, of one list in
+    /// sequences up to the original context and of another in longer ones; what is rotated is
+    /// multiplied by the amplitude.
+    case longRope(short: [Double], long: [Double], originalContext: Int, amplitude: Double)
   }
 
   /// Leading coordinates of each head that are rotated; even, at most the head dimension.
   public let rotaryDim: Int
   /// Radians per position of each pair, `[rotaryDim / 2]`.
   public let frequencies: [Double]
+  /// The same in sequences of more than `originalContext` tokens, where they differ.
+  public let longFrequencies: [Double]?
+  /// Tokens of the longest sequence whose pairs turn by `frequencies`.
+  public let originalContext: Int
+  /// Factor of every rotated coordinate.
+  public let amplitude: Double
 
   /// Frequencies `theta^(-2 i / rotaryDim)` of every pair `i`, scaled.
   public init(rotaryDim: Int, theta: Double, scaling: Scaling = .none) {
     precondition(rotaryDim % 2 == 0, "rotary dimension \(rotaryDim) is odd")
     self.rotaryDim = rotaryDim
+    if case .longRope(let short, let long, let originalContext, let amplitude) = scaling {
+      precondition(
+        short.count == rotaryDim / 2 && long.count == rotaryDim / 2,
+        "\(short.count) and \(long.count) factors for \(rotaryDim / 2) pairs")
+      let divided = { (factors: [Double]) in
+        factors.enumerated().map { pair, factor in
+          let power = Float(pow(theta, Double(Float(2 * pair) / Float(rotaryDim))))
+          return Double(1 / (Float(factor) * power))
+        }
+      }
+      frequencies = divided(short)
+      longFrequencies = divided(long)
+      self.originalContext = originalContext
+      self.amplitude = amplitude
+      return
+    }
+    longFrequencies = nil
+    originalContext = .max
+    amplitude = 1
     frequencies = (0..<rotaryDim / 2).map { pair in
       // transformers computes these in 32-bit floats; the tables follow it to the last bit that
       // matters at long positions.
       let frequency = Double(
         1 / Float(pow(theta, Double(Float(2 * pair) / Float(rotaryDim)))))
       switch scaling {
-      case .none:
+      case .none, .longRope:
         return frequency
       case .linear(let factor):
         return frequency / factor
@@ -44,16 +73,40 @@ public struct RotaryEmbedding: Sendable, Equatable {
     }
   }
 
-  /// Rotates every head of `x` in place; `inverse` rotates back, which is also the gradient.
+  /// Rotates every head of `x` in place. `inverse` turns the other way, which is the gradient, and
+  /// undoes it where the amplitude is 1.
   ///
   /// - Parameters:
   ///   - x: `[tokens, heads * headDim]`.
-  ///   - positions: `[tokens]`.
+  ///   - layout: tells positions, and how long the sequences are that rows belong to.
+  public func rotate(
+    _ x: inout Tensor, headDim: Int, layout: SequenceLayout, inverse: Bool = false
+  ) {
+    var isLong: [Bool] = []
+    if longFrequencies != nil {
+      isLong = Array(repeating: false, count: layout.rows)
+      for segment in layout.segments where segment.context > originalContext {
+        for row in segment.rows { isLong[row] = true }
+      }
+    }
+    rotate(
+      &x, headDim: headDim, positions: layout.positions, isLong: isLong, inverse: inverse)
+  }
+
+  /// The same where all sequences are within the original context.
+  ///
+  /// - Parameter positions: `[tokens]`.
   public func rotate(_ x: inout Tensor, headDim: Int, positions: [Int32], inverse: Bool = false) {
+    rotate(&x, headDim: headDim, positions: positions, isLong: [], inverse: inverse)
+  }
+
+  private func rotate(
+    _ x: inout Tensor, headDim: Int, positions: [Int32], isLong: [Bool], inverse: Bool
+  ) {
     let width = x.shape[1]
     let heads = width / headDim
     let half = rotaryDim / 2
-    let (cosines, sines) = tables(positions, inverse: inverse)
+    let (cosines, sines) = tables(positions, isLong: isLong, inverse: inverse)
     withPointers(writing(&x), cosines, sines) { x, cosines, sines in
       WorkerPool.shared.parallelRanges(positions.count * heads, minimum: 32 * heads) { range in
         for index in range {
@@ -79,16 +132,20 @@ public struct RotaryEmbedding: Sendable, Equatable {
 
   /// Cosines and sines, `[tokens, rotaryDim / 2]` each. Consecutive tokens mostly have consecutive
   /// positions, but documents and decoding restart them, so each token carries its own row.
-  private func tables(_ positions: [Int32], inverse: Bool) -> (Tensor, Tensor) {
+  private func tables(_ positions: [Int32], isLong: [Bool], inverse: Bool) -> (Tensor, Tensor) {
     let half = frequencies.count
+    let amplitude = Float(amplitude)
     var cosines = Tensor(uninitialized: [positions.count, half])
     var sines = Tensor(uninitialized: [positions.count, half])
     withPointers(writing(&cosines), writing(&sines)) { cosines, sines in
       WorkerPool.shared.parallelRanges(positions.count * half, minimum: 64 * half) { range in
         for index in range {
-          let angle = Float(positions[index / half]) * Float(frequencies[index % half])
-          cosines[index] = Float(cos(Double(angle)))
-          sines[index] = Float(sin(Double(angle))) * (inverse ? -1 : 1)
+          let token = index / half
+          let frequencies =
+            isLong.isEmpty || !isLong[token] ? frequencies : longFrequencies ?? frequencies
+          let angle = Float(positions[token]) * Float(frequencies[index % half])
+          cosines[index] = Float(cos(Double(angle))) * amplitude
+          sines[index] = Float(sin(Double(angle))) * (inverse ? -amplitude : amplitude)
         }
       }
     }

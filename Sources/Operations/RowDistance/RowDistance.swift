@@ -7,7 +7,8 @@ import TensorCore
 /// is 0, the middle of those that there are.
 ///
 /// - Parameters:
-///   - prediction, target: `[tokens, width]`.
+///   - prediction: `[tokens, width]`.
+///   - target: as `prediction`.
 public func rowDistance(
   _ prediction: Tensor, _ target: Tensor, layout: SequenceLayout, weight: Float
 ) -> (value: Double, gradient: Tensor) {

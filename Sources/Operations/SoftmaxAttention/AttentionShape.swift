@@ -12,12 +12,15 @@ public struct AttentionShape: Sendable, Equatable {
   public let headDim: Int
   /// Factor of the query-key products; `1/sqrt(headDim)` unless given.
   public let scale: Float
+  /// Bound of the scaled products, `cap tanh(scale q·k / cap)`; nil: none.
+  public let softCap: Float?
   /// A query sees the keys up to its own; otherwise every key of its segment, as in an encoder.
   public let isCausal: Bool
 
   /// The shape of an attention; `scale` is `1/sqrt(headDim)` unless given.
   public init(
-    queryHeads: Int, keyValueHeads: Int, headDim: Int, scale: Float? = nil, isCausal: Bool = true
+    queryHeads: Int, keyValueHeads: Int, headDim: Int, scale: Float? = nil,
+    softCap: Float? = nil, isCausal: Bool = true
   ) {
     precondition(
       keyValueHeads > 0 && queryHeads % keyValueHeads == 0,
@@ -26,8 +29,32 @@ public struct AttentionShape: Sendable, Equatable {
     self.keyValueHeads = keyValueHeads
     self.headDim = headDim
     self.scale = scale ?? 1 / Float(headDim).squareRoot()
+    self.softCap = softCap
     self.isCausal = isCausal
   }
+
+  /// Makes scores of products `q·k`, but for `scoreFactor`: without a cap they stay as they are, and
+  /// the exponential scales them.
+  func transformScores(_ products: UnsafeMutablePointer<Float>, _ count: Int) {
+    if let softCap { ScoreTransform(scale: scale, cap: softCap).apply(products, count) }
+  }
+
+  /// What the numbers of `transformScores` are yet to be multiplied by.
+  var scoreFactor: Float { softCap == nil ? scale : 1 }
+
+  /// Makes gradients for products `q·k` of those for scores, but for `productFactor`.
+  ///
+  /// - Parameter scores: of `transformScores`.
+  func backwardScores(
+    _ gradient: UnsafeMutablePointer<Float>, scores: UnsafePointer<Float>, _ count: Int
+  ) {
+    if let softCap {
+      ScoreTransform(scale: scale, cap: softCap).backward(gradient, output: scores, count)
+    }
+  }
+
+  /// What the gradients of `backwardScores` are yet to be multiplied by.
+  var productFactor: Float { softCap == nil ? scale : 1 }
 
   /// Query heads that share one key-value head.
   public var group: Int { queryHeads / keyValueHeads }

@@ -1,14 +1,47 @@
 import CVectorKernels
 import TensorCore
 
-/// Softmax attention of the last `queries.shape[0]` tokens against cached keys and values, theirs
-/// included.
+extension AttentionShape {
+  /// The memory that `continuedSoftmaxAttention` goes on from: no keys and values yet.
+  public func makeMemory() -> Memory {
+    precondition(isCausal, "bidirectional attention cannot be decoded: \(self)")
+    var memory = Memory()
+    memory.add("keys", KeptRows(width: keyWidth))
+    memory.add("values", KeptRows(width: keyWidth))
+    return memory
+  }
+}
+
+/// Softmax attention of a sequence's next tokens, whose keys and values are then in `memory` as
+/// those of the tokens before, all of them or, where there is a window, up to twice the window's.
 ///
 /// - Parameters:
 ///   - queries: `[tokens, queryHeads * headDim]`.
-///   - keys, values: `[cached, keyValueHeads * headDim]`.
+///   - keys: `[tokens, keyValueHeads * headDim]`.
+///   - values: as `keys`.
 ///   - window: keys a query sees, itself included; nil: all.
+///   - memory: of `AttentionShape.makeMemory`; its position is left to the caller.
 public func continuedSoftmaxAttention(
+  queries: Tensor, keys: Tensor, values: Tensor, shape: AttentionShape, window: Int?,
+  memory: inout Memory
+) -> Tensor {
+  shape.check(queries: queries, keys: keys, values: values, rows: queries.shape[0])
+  memory[rows: "keys"].append(keys)
+  memory[rows: "values"].append(values)
+  let cached = memory[rows: "keys"].count
+  let output = withPointers(memory[rows: "keys"].buffer, memory[rows: "values"].buffer) {
+    cachedSoftmaxAttention(
+      queries: queries, keys: $0, values: $1, cached: cached, shape: shape, window: window)
+  }
+  if let window, cached > 2 * window {
+    memory[rows: "keys"].dropFirst(cached - window)
+    memory[rows: "values"].dropFirst(cached - window)
+  }
+  return output
+}
+
+/// Of the last `queries.shape[0]` of `cached` tokens.
+private func cachedSoftmaxAttention(
   queries: Tensor, keys: UnsafePointer<Float>, values: UnsafePointer<Float>, cached: Int,
   shape: AttentionShape, window: Int?
 ) -> Tensor {
@@ -32,13 +65,14 @@ public func continuedSoftmaxAttention(
           m: rows.count, n: columns, k: d, Matrix(queries + offset, stride: shape.queryWidth),
           Matrix(keys + first * shape.keyWidth + keyOffset, stride: shape.keyWidth).transposed,
           into: scores, stride: columns)
+        shape.transformScores(scores, rows.count * columns)
         for (line, row) in rows.enumerated() {
           let score = scores + line * columns
           let visible = before + row + 1 - first
           let hidden = window.map { max(0, visible - $0) } ?? 0
-          let maximum = shape.scale * vk_max(score + hidden, visible - hidden)
+          let maximum = shape.scoreFactor * vk_max(score + hidden, visible - hidden)
           let total = vk_exp_sum(
-            score + hidden, score + hidden, visible - hidden, shape.scale, maximum)
+            score + hidden, score + hidden, visible - hidden, shape.scoreFactor, maximum)
           vk_scale(score + hidden, score + hidden, 1 / total, visible - hidden)
           clear(score, 0..<hidden)
           clear(score, visible..<columns)

@@ -5,7 +5,7 @@ extension Naive {
   @inlinable
   public static func softmaxAttention<T: Real>(
     queries: [T], keys: [T], values: [T], headDim: Int, scale: T, window: Int? = nil,
-    isCausal: Bool = true
+    cap: T? = nil, isCausal: Bool = true
   ) -> (output: [T], weights: [T]) {
     let count = queries.count / headDim
     let valueDim = values.count / max(1, count)
@@ -20,7 +20,7 @@ extension Naive {
         for index in 0..<headDim {
           product += queries[query * headDim + index] * keys[key * headDim + index]
         }
-        weights[query * count + key] = T.exp(scale * product)
+        weights[query * count + key] = T.exp(transformed(product, scale: scale, cap: cap))
         normalizer += weights[query * count + key]
       }
       for key in first...last {

@@ -4,7 +4,7 @@ import TensorCore
 /// Queries of one tile: scores of a tile stay in the cache, memory is linear in the length.
 private let tileRows = 64
 
-/// Softmax attention, `y_i = Σ_j softmax_j(scale q_i·k_j) v_j` over the keys `j ≤ i` of the same
+/// Softmax attention, `y_i = Σ_j softmax_j(scale q_i·k_j) v_j`, scores capped where the shape says so, over the keys `j ≤ i` of the same
 /// segment, or over the last `window` of them (self included, as in Mistral); over every key of the
 /// segment where the shape is not causal.
 ///
@@ -29,16 +29,16 @@ public func softmaxAttention(
       let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
       let keyHead = head / shape.group
       withScores(
-        tile, queries + head * d, shape.queryWidth, keys + keyHead * d, shape.keyWidth, d,
-        window: window
+        tile, queries + head * d, keys + keyHead * d, shape, window: window
       ) { scores, firstKey, stride in
         for row in 0..<tile.rows.count {
           let line = scores + row * stride
           let visible = visibleKeys(tile, row, firstKey, window)
-          let maximum = shape.scale * vk_max(line + visible.lowerBound, visible.count)
+          let maximum =
+            shape.scoreFactor * vk_max(line + visible.lowerBound, visible.count)
           let total = vk_exp_sum(
             line + visible.lowerBound, line + visible.lowerBound, visible.count,
-            shape.scale, maximum)
+            shape.scoreFactor, maximum)
           vk_scale(
             line + visible.lowerBound, line + visible.lowerBound, 1 / total, visible.count)
           clear(line, 0..<visible.lowerBound)
@@ -59,7 +59,8 @@ public func softmaxAttention(
   return (output, logNormalizers)
 }
 
-/// Gradients of `softmaxAttention`. With `P = exp(scale q·k − logNormalizer)`:
+/// Gradients of `softmaxAttention`. With `P = exp(scale q·k − logNormalizer)`, and with the slope of
+/// the cap in `dS` where there is one:
 /// `dP = dY Vᵀ`, `dS = P ⊙ (dP − rowsum(dY ⊙ Y))`, `dQ = scale dS K`, `dK = scale dSᵀ Q`,
 /// `dV = Pᵀ dY`. The weights are formed again tile by tile.
 public func softmaxAttentionGradients(
@@ -83,16 +84,16 @@ public func softmaxAttentionGradients(
       let keyHead = head / shape.group
       for tile in tiles {
         withScores(
-          tile, queries + head * d, width, keys + keyHead * d, shape.keyWidth, d,
-          window: window, buffers: 2
+          tile, queries + head * d, keys + keyHead * d, shape, window: window, buffers: 2
         ) { weights, firstKey, stride in
           let rows = tile.rows.count
+          let capped = shape.cappedScores(weights, rows * stride)
           let start = tile.rows.lowerBound * width + head * d
           let keyRow = tile.segmentStart + firstKey
-          let first = tile.rows.lowerBound * shape.queryHeads + head
           normalize(
-            weights, stride, tile, firstKey, window, scale: shape.scale,
-            logNormalizers: logNormalizers + first, heads: shape.queryHeads)
+            weights, stride, tile, firstKey, window, scale: shape.scoreFactor,
+            logNormalizers: logNormalizers + tile.rows.lowerBound * shape.queryHeads + head,
+            heads: shape.queryHeads)
           BLAS.multiply(
             m: stride, n: d, k: rows, Matrix(weights, stride: stride).transposed,
             Matrix(gradient + start, stride: width), beta: 1,
@@ -104,12 +105,13 @@ public func softmaxAttentionGradients(
               .transposed, into: scores, stride: stride)
           projectAndWeigh(
             scores, weights, rows, stride, gradient + start, output + start, width, d)
+          capped?.withPointer { shape.backwardScores(scores, scores: $0, rows * stride) }
           BLAS.multiply(
-            m: rows, n: d, k: stride, alpha: shape.scale, Matrix(scores, stride: stride),
+            m: rows, n: d, k: stride, alpha: shape.productFactor, Matrix(scores, stride: stride),
             Matrix(keys + keyRow * shape.keyWidth + keyHead * d, stride: shape.keyWidth),
             into: queryGradient + start, stride: width)
           BLAS.multiply(
-            m: stride, n: d, k: rows, alpha: shape.scale,
+            m: stride, n: d, k: rows, alpha: shape.productFactor,
             Matrix(scores, stride: stride).transposed, Matrix(queries + start, stride: width),
             beta: 1, into: keyGradient + keyRow * width + head * d, stride: width)
         }
@@ -137,8 +139,8 @@ private func normalize(
   }
 }
 
-/// `dS = P ⊙ (dP − rowsum(dY ⊙ Y))` in the place of `dP`, `[rows, stride]`; rows of `dY` and `Y`
-/// are `width` apart.
+/// `P ⊙ (dP − rowsum(dY ⊙ Y))` in the place of `dP`, `[rows, stride]`; rows of `dY` and `Y` are
+/// `width` apart.
 private func projectAndWeigh(
   _ scores: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ rows: Int,
   _ stride: Int, _ gradient: UnsafePointer<Float>, _ output: UnsafePointer<Float>, _ width: Int,
@@ -166,16 +168,15 @@ public func softmaxAttentionWeights(
     WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
       let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
       withScores(
-        tile, queries + head * d, shape.queryWidth, keys + head / shape.group * d,
-        shape.keyWidth, d, window: window
+        tile, queries + head * d, keys + head / shape.group * d, shape, window: window
       ) { scores, firstKey, stride in
         for row in 0..<tile.rows.count {
           let visible = visibleKeys(tile, row, firstKey, window)
           let line = scores + row * stride + visible.lowerBound
           let query = tile.rows.lowerBound - segment.start + row
           let target = weights + (head * count + query) * count + firstKey + visible.lowerBound
-          let maximum = shape.scale * vk_max(line, visible.count)
-          let total = vk_exp_sum(line, target, visible.count, shape.scale, maximum)
+          let maximum = shape.scoreFactor * vk_max(line, visible.count)
+          let total = vk_exp_sum(line, target, visible.count, shape.scoreFactor, maximum)
           vk_scale(target, target, 1 / total, visible.count)
         }
       }
@@ -209,12 +210,19 @@ private func attentionTiles(_ layout: SequenceLayout, isCausal: Bool) -> [Attent
   }
 }
 
-/// `q·k` of a tile against every key that any of its rows sees: `[rows, stride]`, with more buffers
-/// of that size behind it where the body needs them.
+extension AttentionShape {
+  /// A copy of what the slope of the cap is read from; nil without a cap.
+  fileprivate func cappedScores(_ scores: UnsafePointer<Float>, _ count: Int) -> Tensor? {
+    if softCap == nil { return nil }
+    return Tensor(Array(UnsafeBufferPointer(start: scores, count: count)), [count])
+  }
+}
+
+/// Scores of a tile against every key that any of its rows sees, but for the shape's `scoreFactor`:
+/// `[rows, stride]`, with more buffers of that size behind it where the body needs them.
 private func withScores(
-  _ tile: AttentionTile, _ queries: UnsafePointer<Float>, _ queryStride: Int,
-  _ keys: UnsafePointer<Float>, _ keyStride: Int, _ d: Int, window: Int?,
-  buffers: Int = 1,
+  _ tile: AttentionTile, _ queries: UnsafePointer<Float>, _ keys: UnsafePointer<Float>,
+  _ shape: AttentionShape, window: Int?, buffers: Int = 1,
   _ body: (_ scores: UnsafeMutablePointer<Float>, _ firstKey: Int, _ stride: Int) -> Void
 ) {
   let firstKey = window.map { max(0, tile.local.lowerBound - $0 + 1) } ?? 0
@@ -222,10 +230,13 @@ private func withScores(
   var scratch = Tensor(uninitialized: [buffers, tile.rows.count, stride])
   scratch.withMutablePointer { scores in
     BLAS.multiply(
-      m: tile.rows.count, n: stride, k: d,
-      Matrix(queries + tile.rows.lowerBound * queryStride, stride: queryStride),
-      Matrix(keys + (tile.segmentStart + firstKey) * keyStride, stride: keyStride).transposed,
+      m: tile.rows.count, n: stride, k: shape.headDim,
+      Matrix(
+        queries + tile.rows.lowerBound * shape.queryWidth, stride: shape.queryWidth),
+      Matrix(keys + (tile.segmentStart + firstKey) * shape.keyWidth, stride: shape.keyWidth)
+        .transposed,
       into: scores, stride: stride)
+    shape.transformScores(scores, tile.rows.count * stride)
     body(scores, firstKey, stride)
   }
 }

@@ -11,6 +11,7 @@ public struct RecallPlan: Sendable, Equatable {
   /// Passkeys at each length, their depths spread evenly.
   public var passkeys: Int
 
+  /// A plan; the defaults are those of a recipe that says nothing.
   public init(
     associativeLengths: [Int] = [64, 128, 256, 512], associativeQueries: Int = 128,
     passkeyLengths: [Int] = [256, 512, 1024], passkeys: Int = 5
@@ -44,10 +45,12 @@ public struct RecallPlan: Sendable, Equatable {
 
 /// On how much text attention and predictions are compared.
 public struct FidelityPlan: Sendable, Equatable {
+  /// Test sequences to compare on.
   public var sequences: Int
   /// Tokens of a sequence whose attention rows are compared: cost is quadratic in it.
   public var length: Int
 
+  /// A plan; the defaults are those of a recipe that says nothing.
   public init(sequences: Int = 2, length: Int = 256) {
     self.sequences = sequences
     self.length = length
@@ -71,6 +74,7 @@ public struct SpeedPlan: Sendable, Equatable {
   /// A length that would take longer is left out, and the report says so.
   public var maximumSeconds: Double
 
+  /// A plan; the defaults are those of a recipe that says nothing.
   public init(
     lengths: [Int] = [512, 1024, 2048, 4096], steps: Int = 8, maximumSeconds: Double = 60
   ) {

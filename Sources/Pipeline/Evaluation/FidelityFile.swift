@@ -13,6 +13,7 @@ import TensorCore
 /// Every dataset says in `dimensions` what its axes are, and in `definition` and `unit` what its
 /// numbers are; what belongs to the whole stands in the file's attributes.
 public enum FidelityFile {
+  /// The file's attribute `format`.
   public static let format = "linearize fidelity 1"
 
   private struct Quantity: Sendable {

@@ -5,8 +5,11 @@ import Results
 
 /// A bound as the command line spells it: `perplexityRatio<=2`, `arc_easy/acc_norm>=0.4`.
 public struct Gate: Sendable, Equatable {
+  /// One of `EvaluationReport.measures`, or `TASK/METRIC`.
   public var measure: String
+  /// The least value that keeps the bound; nil for none.
   public var minimum: Double?
+  /// The greatest value that keeps the bound; nil for none.
   public var maximum: Double?
 
   /// - Throws: `GateError` saying what was expected.
@@ -35,7 +38,9 @@ public struct Gate: Sendable, Equatable {
 
 /// A bound that cannot be read.
 public struct GateError: ExitCoded, Equatable, CustomStringConvertible {
+  /// The bound as it was given.
   public let text: String
+  /// What was found and what was expected.
   public let reason: String
 
   public var exitCode: ExitCode { .usage }

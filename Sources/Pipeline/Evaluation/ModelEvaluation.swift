@@ -17,6 +17,7 @@ public struct ModelEvaluation {
     /// Plain text, encoded without special tokens.
     case text(String)
 
+    /// The file, as the user named it.
     public var path: String {
       switch self {
       case .tokens(let path), .text(let path): path
@@ -50,20 +51,25 @@ public struct ModelEvaluation {
   public struct Request: Sendable {
     /// A task file or JSONL, and its samples if not where the task file says.
     public struct Task: Sendable, Equatable {
+      /// Task file or JSONL, as the user named it.
       public var path: String
+      /// Its samples; nil for where the task file says.
       public var data: String?
 
+      /// A task, with samples of its own if wanted.
       public init(path: String, data: String? = nil) {
         self.path = path
         self.data = data
       }
     }
 
+    /// Text to measure perplexity on; nil for none.
     public var source: Source?
     /// Tokens of a window, the first of which is not scored.
     public var sequenceLength: Int
     /// Windows at most; nil for all.
     public var maximumSequences: Int?
+    /// Tasks to score.
     public var tasks: [Task]
     /// Samples of each task at most; nil for all.
     public var limit: Int?
@@ -71,10 +77,14 @@ public struct ModelEvaluation {
     public var shots: Int?
     /// Of a student, measure nothing beside it.
     public var studentOnly: Bool
+    /// How retrieval from the context is asked for; nil not at all.
     public var recall: RecallPlan?
+    /// On how much text attention is compared; nil not at all.
     public var fidelity: FidelityPlan?
+    /// At which lengths models are timed; nil not at all.
     public var speed: SpeedPlan?
 
+    /// What to measure; what is left out is not.
     public init(
       source: Source? = nil, sequenceLength: Int, maximumSequences: Int? = nil, tasks: [Task] = [],
       limit: Int? = nil, shots: Int? = nil, studentOnly: Bool = false, recall: RecallPlan? = nil,

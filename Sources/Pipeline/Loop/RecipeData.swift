@@ -7,8 +7,11 @@ import Transformers
 
 /// The sequences of a recipe's three sections.
 public struct RecipeData: Sendable {
+  /// Sequences to train on, in the order of the files.
   public let train: PackedSequences
+  /// Sequences that steer, and sequences that are measured on.
   public let validation, test: [PackedSequence]
+  /// How training sequences are taken.
   public let order: DataSpecification.Order
   /// nil unless the order is `radlads`.
   private let radlads: RADLADSOrder?

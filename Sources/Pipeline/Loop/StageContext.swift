@@ -6,10 +6,13 @@ import Transformers
 
 /// What the stages of one run share.
 public final class StageContext {
+  /// The recipe that is carried out.
   public let recipe: Recipe
   /// The recipe with every default spelled.
   let resolved: JSONValue
+  /// The run's folder.
   public let run: RunDirectory
+  /// The model that is converted.
   public internal(set) var teacher: LoadedModel
   /// SHA-256 of the weights that the run began with.
   let teacherDigest: String
@@ -17,14 +20,19 @@ public final class StageContext {
   public internal(set) var student: Decoder
   /// The student's, where they are not merged.
   var adapters: StudentArtefact.Adapters?
+  /// The recipe's sequences.
   public let data: RecipeData
   /// The same for stages with sequences of a length of their own, read once.
   private var repacked: [Int: RecipeData] = [:]
+  /// A line a step, without clock values.
   public let metrics: LineLog
+  /// A line a step: seconds, tokens a second, memory.
   public let timings: LineLog
   /// The same for TensorBoard.
   public let scalars: ScalarLog
+  /// Asked between steps whether the run is to save and stop.
   public let interruption: Interruption
+  /// What is told while stages go.
   public var progress: ProgressReporter
   /// Seconds of a clock that never goes back.
   public let clock: () -> Double
@@ -61,6 +69,7 @@ public final class StageContext {
     self.environment = environment
   }
 
+  /// The recipe's seed, which every draw is keyed by.
   public var seed: UInt64 { UInt64(recipe.seed) }
 
   /// The data in sequences as long as the stage wants them.

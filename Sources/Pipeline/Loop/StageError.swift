@@ -2,12 +2,15 @@ import Documents
 
 /// A loss or gradient that is no number: the stage stops before anything is published.
 public struct NonFiniteValue: ExitCoded, Equatable, CustomStringConvertible {
+  /// The stage's id.
   public let stage: String
   /// Optimizer step, from 1.
   public let step: Int
   /// What is not finite: "the loss of layer 7".
   public let quantity: String
+  /// What was found: a NaN or an infinity.
   public let value: Double
+  /// The newest checkpoint before it; nil when there is none.
   public let lastCheckpoint: String?
 
   public var exitCode: ExitCode { .badData }
@@ -21,9 +24,11 @@ public struct NonFiniteValue: ExitCoded, Equatable, CustomStringConvertible {
 
 /// A stage of a recipe that does not fit its text or its model, found before its first step.
 public struct StageMistake: ExitCoded, Equatable, CustomStringConvertible {
+  /// The stage's id or name.
   public let stage: String
   /// Key below the stage.
   public let field: String
+  /// What was found and what was expected.
   public let problem: String
 
   public var exitCode: ExitCode { .recipe }

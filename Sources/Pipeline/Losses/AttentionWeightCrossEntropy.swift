@@ -27,7 +27,7 @@ struct AttentionWeightCrossEntropy: AttentionWeightLoss {
     guard let mixer = layer.student.mixer as? any WeightTrainedMixer else {
       preconditionFailure("\(type(of: layer.student.mixer)) has no attention weights to compare")
     }
-    let result = mixer.mixWithWeightLoss(
+    let result = mixer.forwardWithWeightLoss(
       layer.input, teacherWindow: layer.teacher.layer.teacherMixer.window, floor: floor,
       weight: gradientWeight, on: layer.tape)
     layer.heads = result.output

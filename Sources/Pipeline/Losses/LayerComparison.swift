@@ -56,7 +56,7 @@ final class LayerComparison {
     }
   /// The student's per-head outputs, `[tokens, queryHeads * headDim]`. A loss that has them made on
   /// its way puts them here.
-  lazy var heads = student.mixer.mix(input, on: tape)
+  lazy var heads = student.mixer.forward(input, on: tape)
   /// The same behind the output projection, `[tokens, hiddenSize]`.
   private(set) lazy var added = student.attentionOutput(heads, on: tape)
 
@@ -80,7 +80,7 @@ final class TeacherAttention {
 
   private(set) lazy var input = layer.projections(normed, pass)
   /// Per-head outputs, `[tokens, queryHeads * headDim]`.
-  private(set) lazy var heads = layer.teacherMixer.mix(input, on: pass.tape)
+  private(set) lazy var heads = layer.teacherMixer.forward(input, on: pass.tape)
   /// Behind the output projection, `[tokens, hiddenSize]`.
   private(set) lazy var added = layer.attentionOutput(heads, on: pass.tape)
 }

@@ -133,7 +133,7 @@ struct StoredActivationTransfer {
             try inputs[visit.layer.index - block.layers[0].index].writeRows(
               start: slot * length, visit.normed.value)
             return visit.finish(
-              attention: visit.layer.teacherMixer.mix(visit.input, on: pass.tape))
+              attention: visit.layer.teacherMixer.forward(visit.input, on: pass.tape))
           }
           try output.writeRows(start: slot * length, x.value)
           context.progress.update(step: slot + 1, tokens: length)

@@ -3,6 +3,7 @@ import Documents
 
 /// The text a recipe trains and measures on, and how it becomes token sequences.
 public struct DataSpecification: Sendable, Equatable {
+  /// In which order training sequences are taken.
   public enum Order: String, CaseIterable, Sendable {
     /// Drawn anew for each epoch from the seed.
     case shuffled
@@ -12,16 +13,22 @@ public struct DataSpecification: Sendable, Equatable {
     case radlads
   }
 
+  /// Files that are trained on.
   public var train: [DatasetSpecification]
+  /// Files whose loss steers and chooses.
   public var validation: [DatasetSpecification]
+  /// Files that are measured on.
   public var test: [DatasetSpecification]
+  /// How documents become sequences.
   public var packing: PackingSpecification
   /// The order in which training sequences are taken.
   public var order: Order
   /// Sequences kept from the start of the validation and of the test data; `nil` for all.
   public var validationSequences: Int?
+  /// Sequences kept from the start of the test data; `nil` for all.
   public var testSequences: Int?
 
+  /// Reads the `data` of a recipe.
   public init(_ reader: DocumentReader) {
     train = reader.objects(
       "train", "Files that are trained on.", DatasetSpecification.init)

@@ -5,6 +5,7 @@ import Foundation
 public struct LoadedRecipe: Sendable {
   /// Where it was read from, as the user gave it.
   public let path: String
+  /// The recipe as it was read.
   public let recipe: Recipe
   /// The recipe as it will run: reading it again gives the same run.
   public let resolved: JSONValue
@@ -17,6 +18,10 @@ public struct LoadedRecipe: Sendable {
       document: Self.document(at: path), path: path, overrides: overrides)
   }
 
+  /// Reads a document that is in memory; overrides win over it.
+  ///
+  /// - Parameter path: For messages.
+  /// - Throws: `RecipeError`, with every mistake at once.
   public init(
     document: JSONValue, path: String, overrides: [RecipeOverride] = []
   ) throws(RecipeError) {
@@ -72,6 +77,9 @@ public struct LoadedRecipe: Sendable {
       inputs += datasets.enumerated().flatMap { index, dataset in
         dataset.indexPaths.map { ("$.data.\(section)[\(index)].path, its index", $0) }
       }
+    }
+    inputs += recipe.stages.flatMap { stage in
+      stage.specification.inputs.map { ("$.stages[\(stage.index)].\($0.field)", $0.path) }
     }
     let missing = inputs.filter { !FileManager.default.fileExists(atPath: $0.1) }
     if missing.isEmpty { return }

@@ -12,7 +12,9 @@ public struct Recipe: Sendable {
   public var seed: Int
   /// Folder of the run, relative to the current directory.
   public var output: String
+  /// The model that is converted, or a new one's configuration.
   public var teacher: TeacherSpecification
+  /// Text, and how it becomes sequences.
   public var data: DataSpecification
   /// nil: the model keeps softmax attention, to be pretrained.
   public var student: StudentSpecification?

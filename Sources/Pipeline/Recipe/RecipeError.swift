@@ -9,9 +9,13 @@ public enum RecipeError: ExitCoded, Equatable, CustomStringConvertible {
   /// Files that the recipe names and that are not there: JSON path, path as written and tried.
   case missingInputs(recipe: String, [MissingInput])
 
+  /// A file that a recipe names and that is not there.
   public struct MissingInput: Sendable, Equatable {
+    /// JSON path of the field that names it.
     public var field: String
+    /// The path as the recipe spells it.
     public var path: String
+    /// Where that was looked for.
     public var absolutePath: String
   }
 

@@ -2,10 +2,12 @@ import Documents
 
 /// One change to a recipe from the command line: `stages[0].steps=30`, or `~data.test` to remove.
 public struct RecipeOverride: Sendable, Equatable {
+  /// The place of the document that changes.
   public var path: JSONPath
   /// `nil` removes.
   public var value: JSONValue?
 
+  /// A change of one place.
   public init(path: JSONPath, value: JSONValue?) {
     self.path = path
     self.value = value

@@ -39,10 +39,12 @@ public protocol StageSpecification: Sendable {
   static var name: String { get }
   /// One sentence for `linearize list` and the schema.
   static var summary: String { get }
+  /// What the stage is for.
   static var phase: StagePhase { get }
   /// Decoders alone where a stage pretrains or adapts, unless it says otherwise.
   static var models: StageModels { get }
 
+  /// Reads the stage's own keys of its entry in `stages`.
   init(_ reader: DocumentReader)
 
   /// What the stage tells a training loop; `nil` for a stage that trains nothing.
@@ -60,6 +62,15 @@ public protocol StageSpecification: Sendable {
   /// - Parameter earlier: the stages before it.
   func problem(after earlier: [RecipeStage]) -> String?
 
+  /// Files that the stage reads, by their key below it.
+  var inputs: [(field: String, path: String)] { get }
+  /// Looks into what the stage needs besides teacher and text, before any stage does work.
+  ///
+  /// - Parameter teacherDigest: SHA-256 of the teacher's weights; to ask for it reads all of them.
+  func checkInputs(
+    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+  ) throws
+
   /// Carries the stage out, or takes what it left when it is done.
   func run(_ stage: RecipeStage, in context: StageContext) throws
 }
@@ -75,6 +86,11 @@ extension StageSpecification {
   public var changesProjections: Bool { phase == .adaptation }
   public var leavesAdapters: Bool { false }
   public func problem(after earlier: [RecipeStage]) -> String? { nil }
+  public var inputs: [(field: String, path: String)] { [] }
+
+  public func checkInputs(
+    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+  ) throws {}
 }
 
 extension [RecipeStage] {
@@ -93,8 +109,10 @@ public struct RecipeStage: Sendable {
   public let id: String
   /// Place among the recipe's stages, from 0.
   public let index: Int
+  /// What the stage does.
   public let specification: any StageSpecification
 
+  /// The word after `"stage":`.
   public var name: String { specification.name }
   /// What the stage tells a training loop; `nil` for a stage that trains nothing.
   public var training: TrainingSpecification? { specification.training }
@@ -133,6 +151,9 @@ struct StageIdentifiers {
       return "found \"\(id)\" a second time; expected a word that no stage before it has"
     }
     let isPlain = id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }
+    if id.hasPrefix("step-") {
+      return "found \"\(id)\", expected another word: checkpoints are called step-…"
+    }
     if id.isEmpty || !isPlain || Int(id) != nil {
       return "found \"\(id)\", expected letters, digits, - and _, and not digits alone: files are "
         + "named by it"

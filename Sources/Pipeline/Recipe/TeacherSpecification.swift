@@ -13,6 +13,7 @@ public struct TeacherSpecification: Sendable, Equatable {
   /// Folder with the new model's tokenizer.json; nil where text is given as token ids.
   public var tokenizer: String?
 
+  /// Reads the `teacher` of a recipe.
   public init(_ reader: DocumentReader) {
     path = reader.optionalString(
       "path",

@@ -20,12 +20,15 @@ public enum TrainingLength: Sendable, Equatable {
 /// What every training stage is told: how long, in what portions, at what rate, and how often it
 /// looks and saves.
 public struct TrainingSpecification: Sendable, Equatable {
+  /// How long the stage trains.
   public var length: TrainingLength
   /// Sequences that go through the model together.
   public var batchSize: Int
   /// Batches whose gradients one optimizer step averages.
   public var gradientAccumulation: Int
+  /// AdamW's rates, decays and clipping.
   public var optimizer: OptimizerSpecification
+  /// How the learning rate goes over the stage.
   public var schedule: ScheduleSpecification
   /// Optimizer steps between two losses on validation data; the last step is always followed by
   /// one. `nil` evaluates after the last step alone.

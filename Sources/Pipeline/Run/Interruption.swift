@@ -37,6 +37,7 @@ public struct Interruption: Sendable {
     return Interruption { pendingSignal.load(ordering: .sequentiallyConsistent) }
   }
 
+  /// Whether a signal asked the process to save and stop.
   public var isRequested: Bool { poll() != 0 }
 
   /// `SIGTERM`; `nil` while nothing was asked.

@@ -6,6 +6,7 @@ import Foundation
 /// A checkpoint stores `position`; a resumed run opens the log there, which cuts off every line
 /// that the lost steps wrote, so the file's bytes are those of a run that was never interrupted.
 public final class LineLog {
+  /// Where the log lies.
   public let path: String
   /// Bytes written so far.
   public private(set) var position: Int

@@ -5,6 +5,7 @@ import Foundation
 ///
 /// The clock and the sink come from outside; the reporter keeps only when it last spoke.
 public struct ProgressReporter {
+  /// How progress is shown.
   public enum Style: Sendable, Equatable {
     case terminal(columns: Int, colour: Bool)
     /// A line at most every so many seconds.
@@ -29,6 +30,11 @@ public struct ProgressReporter {
     var tokens = 0
   }
 
+  /// A reporter.
+  ///
+  /// - Parameters:
+  ///   - now: Seconds of a clock that never goes back.
+  ///   - write: Takes text as it is to appear.
   public init(
     style: Style, now: @escaping () -> Double, write: @escaping (String) -> Void
   ) {

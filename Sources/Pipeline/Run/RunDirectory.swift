@@ -15,6 +15,7 @@ import Foundation
 ///     evaluations/ID/results.json, report.md   of evaluate stages before the last stage
 ///     results.json, report.md
 public final class RunDirectory: Sendable {
+  /// The folder.
   public let path: String
   /// True when the folder held this run before, so that checkpoints are to be looked for.
   public let isResumed: Bool
@@ -65,14 +66,22 @@ public final class RunDirectory: Sendable {
 
   // MARK: Places
 
+  /// Folder of all stages' checkpoints.
   public var checkpointsPath: String { path + "/checkpoints" }
+  /// Folder of the artefacts that stages leave.
   public var artefactsPath: String { path + "/artefacts" }
   /// Made with the first evaluation before the last stage.
   public var evaluationsPath: String { path + "/evaluations" }
+  /// The log of losses, a line a step.
   public var metricsPath: String { path + "/metrics.jsonl" }
+  /// The log of times, a line a step.
   public var timingsPath: String { path + "/timings.jsonl" }
   /// Made with the first scalars, a folder a stage.
   public var tensorBoardPath: String { path + "/tensorboard" }
+  /// What the last evaluation measured.
+  public var resultsPath: String { path + "/results.json" }
+  /// The same for people, as Markdown.
+  public var reportPath: String { path + "/report.md" }
 
   /// Folder of a stage's checkpoints, made when it is not there.
   public func checkpointsPath(stage: String) throws -> String {

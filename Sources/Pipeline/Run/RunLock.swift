@@ -39,6 +39,7 @@ public final class RunLock: Sendable {
 
   deinit { close(descriptor) }
 
+  /// This process, as the lock of a run names it.
   public static var currentOwner: String {
     "process \(getpid()) on \(ProcessInfo.processInfo.hostName)"
   }

@@ -2,17 +2,21 @@ import Documents
 
 /// Where a run is: the content of `status.json`.
 public struct RunStatus: Sendable, Equatable {
+  /// How a run stands.
   public enum State: String, CaseIterable, Sendable { case running, finished, failed, preempted }
 
+  /// How the run stands.
   public var state: State
   /// Name of the stage in progress, or the last one.
   public var stage: String?
   /// Optimizer steps of that stage that are done.
   public var step: Int
+  /// The error's message of a run that failed.
   public var message: String?
   /// The process's exit status, once it is known.
   public var exitCode: Int?
 
+  /// A status; what is left out is not known yet.
   public init(
     state: State, stage: String? = nil, step: Int = 0, message: String? = nil, exitCode: Int? = nil
   ) {

@@ -2,11 +2,14 @@ import Documents
 
 /// A run that saved and stopped because a signal asked it to.
 public struct Preempted: ExitCoded, Equatable, CustomStringConvertible {
+  /// The stage that was interrupted.
   public let stage: String
   /// Optimizer steps done and saved.
   public let step: Int
+  /// The signal, such as `SIGTERM`.
   public let signalName: String
 
+  /// A stop after so many steps.
   public init(stage: String, step: Int, signalName: String) {
     self.stage = stage
     self.step = step
@@ -21,7 +24,9 @@ public struct Preempted: ExitCoded, Equatable, CustomStringConvertible {
 
 /// A run that failed, and whose `status.json` could not say so.
 public struct UnrecordedFailure: ExitCoded, CustomStringConvertible {
+  /// What ended the run.
   public let failure: any Error
+  /// Why `status.json` could not be written.
   public let statusFailure: any Error
 
   public var exitCode: ExitCode { (failure as? any ExitCoded)?.exitCode ?? .internalError }

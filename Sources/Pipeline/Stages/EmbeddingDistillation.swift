@@ -16,6 +16,7 @@ public struct EmbeddingDistillation: StageSpecification {
   public static let phase = StagePhase.adaptation
   public static let models = StageModels.encoders
 
+  /// The rate unless the recipe names one.
   public static let defaultLearningRate = 1e-4
 
   private let trainingSpecification: TrainingSpecification

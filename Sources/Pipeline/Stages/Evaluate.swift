@@ -19,7 +19,9 @@ public struct Evaluate: StageSpecification {
   public struct Threshold: Sendable, Equatable {
     /// One of `EvaluationReport.measures`, or `TASK/METRIC`.
     public var measure: String
+    /// The least value that keeps the bound; nil for none.
     public var minimum: Double?
+    /// The greatest value that keeps the bound; nil for none.
     public var maximum: Double?
   }
 
@@ -42,15 +44,21 @@ public struct Evaluate: StageSpecification {
 
   /// Test sequences to measure on; `nil` for all that the data section keeps.
   public var sequences: Int?
+  /// Tasks, scored by every variant.
   public var tasks: [Task]
   /// Window only, memory only, no attention, and the untrained teacher with window and sinks.
   public var ablations: Bool
+  /// How retrieval from the context is asked for; nil not at all.
   public var recall: RecallPlan?
+  /// On how much text attention is compared; nil not at all.
   public var fidelity: FidelityPlan?
+  /// At which lengths models are timed; nil not at all.
   public var speed: SpeedPlan?
+  /// Bounds; a missed one makes the exit status 1.
   public var thresholds: [Threshold]
   /// A `results.json` that this one must not fall behind.
   public var baseline: String?
+  /// How far behind the baseline is still well: of accuracies absolute, of perplexities relative.
   public var tolerance: Double
 
   public init(_ reader: DocumentReader) {
@@ -122,6 +130,29 @@ public struct Evaluate: StageSpecification {
 }
 
 extension Evaluate {
+  /// Files that the stage reads, by their keys below it.
+  public var inputs: [(field: String, path: String)] {
+    var inputs: [(field: String, path: String)] = []
+    for (index, task) in tasks.enumerated() {
+      inputs.append(("tasks[\(index)].path", task.path))
+      if let data = task.data { inputs.append(("tasks[\(index)].data", data)) }
+    }
+    if let baseline { inputs.append(("baseline", baseline)) }
+    return inputs
+  }
+
+  /// Tasks and a baseline that cannot be read end the run before its work, not after it.
+  public func checkInputs(
+    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+  ) throws {
+    for task in tasks where FileManager.default.fileExists(atPath: task.path) {
+      _ = try EvaluationTask.load(task.path, dataOverride: task.data)
+    }
+    if let baseline, FileManager.default.fileExists(atPath: baseline) {
+      _ = try StoredResults(contentsOf: baseline)
+    }
+  }
+
   /// The last stage's results are the run's, in its folder; those of an evaluation before it stand
   /// below the stage's id, and are not measured again when they are there.
   public func run(_ stage: RecipeStage, in context: StageContext) throws {
@@ -165,10 +196,7 @@ private struct EvaluationPass {
 
   func run() throws -> EvaluationReport {
     let start = context.clock()
-    // A baseline that cannot be read ends the stage before the work, not after it.
-    let baseline = try specification.baseline.map {
-      try StoredResults(try DocumentFile($0).read(), path: $0)
-    }
+    let baseline = try specification.baseline.map { try StoredResults(contentsOf: $0) }
     let test = Array(context.data.test.prefix(specification.sequences ?? .max))
     // A model that was pretrained is measured by itself: what it was made of is not its teacher.
     let isAlone = context.recipe.isPretraining

@@ -11,6 +11,7 @@ public struct Finetune: StageSpecification {
     "Trains the student's weights, all or those named, to predict the next token."
   public static let phase = StagePhase.adaptation
 
+  /// The rate unless the recipe names one.
   public static let defaultLearningRate = 1e-5
 
   private let trainingSpecification: TrainingSpecification

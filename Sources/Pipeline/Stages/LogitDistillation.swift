@@ -14,6 +14,7 @@ public struct LogitDistillation: StageSpecification {
     "Trains the student's weights, all or those named, on the teacher's next-token distributions."
   public static let phase = StagePhase.adaptation
 
+  /// The rate unless the recipe names one.
   public static let defaultLearningRate = 1e-5
 
   private let trainingSpecification: TrainingSpecification
@@ -83,7 +84,7 @@ extension LogitDistillation: NamedWeightsStage {
       })
   }
 
-  func checkInputs(
+  public func checkInputs(
     _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
   ) throws {
     guard let cachedLogits else { return }

@@ -9,6 +9,7 @@ public struct LowRankAdaptation: StageSpecification {
     "Trains low-rank updates of the attention projections to predict the next token."
   public static let phase = StagePhase.adaptation
 
+  /// The rate unless the recipe names one.
   public static let defaultLearningRate = 1e-4
 
   private let trainingSpecification: TrainingSpecification

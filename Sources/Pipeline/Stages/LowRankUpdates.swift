@@ -7,6 +7,7 @@ public struct LowRankUpdates: Sendable, Equatable {
   /// A projection of the attention that an update is added to.
   public enum Target: String, CaseIterable, Sendable { case queries, keys, values, output }
 
+  /// Columns of `B`, and rows of `A`.
   public var rank: Int
   /// The update is `alpha / rank * B A`.
   public var alpha: Double
@@ -19,6 +20,7 @@ public struct LowRankUpdates: Sendable, Equatable {
   /// Whether the updates are added into the weights at the end.
   public var merge: Bool
 
+  /// Reads the keys of a stage that adds low-rank updates.
   public init(_ reader: DocumentReader) {
     rank = reader.integer("rank", in: 1...16_384, default: 8, "Rank of the updates.")
     alpha = reader.number(

@@ -13,6 +13,7 @@ public struct Pretrain: StageSpecification {
     "Trains all weights of a model to predict the next token, from random ones or a checkpoint's."
   public static let phase = StagePhase.pretraining
 
+  /// The rate unless the recipe names one.
   public static let defaultLearningRate = 1e-3
 
   private let trainingSpecification: TrainingSpecification

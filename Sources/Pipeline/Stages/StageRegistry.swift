@@ -2,6 +2,7 @@ import Documents
 
 /// The stages a recipe may name.
 public enum StageRegistry {
+  /// Every stage that `stages` may name.
   public static let all: [any StageSpecification.Type] = [
     Pretrain.self,
     AttentionTransfer.self,

@@ -29,22 +29,12 @@ protocol TrainingStage: StageSpecification {
   func trainedNames(_ names: StudentNames) -> [String]
   /// Time, memory and disk that are worth telling beforehand.
   func cost(_ sizes: StageSizes) -> StageCost
-  /// Looks at what the stage needs besides teacher and text, before any stage does work.
-  ///
-  /// - Parameter teacherDigest: of the teacher's weights.
-  func checkInputs(
-    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
-  ) throws
 }
 
 extension TrainingStage {
   var decaysVectors: Bool { false }
 
   func finish(_ context: StageContext) {}
-
-  func checkInputs(
-    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
-  ) throws {}
 
   func train(_ id: String, in context: StageContext) throws {
     try prepare(context.student, seed: context.seed)

@@ -12,12 +12,15 @@ public struct Study: Sendable {
     public var name: String
     /// Recipes that this variant is for; nil for all.
     public var recipes: [String]?
+    /// What is changed in the recipes.
     public var overrides: [RecipeOverride]
   }
 
   /// A measure of one recipe's results.
   public struct Column: Sendable, Equatable {
+    /// Heading of the column.
     public var title: String
+    /// The recipe whose results are read.
     public var recipe: String
     /// One of `EvaluationReport.measures`.
     public var measure: String
@@ -25,22 +28,35 @@ public struct Study: Sendable {
 
   /// One variant of one recipe.
   public struct Run: Sendable {
+    /// Name of the variant.
     public let variant: String
+    /// Name of the recipe in the study.
     public let recipe: String
+    /// The recipe as the variant changes it.
     public let loaded: LoadedRecipe
   }
 
+  /// As the user gave it.
+  public let path: String
+  /// What the study is called.
   public let name: String
   /// Its runs are in `output/RECIPE/VARIANT`.
   public let output: String
+  /// Rows of the table.
   public let variants: [Variant]
+  /// Columns of the table.
   public let columns: [Column]
   /// Recipe by recipe, in the order of the document.
   public let runs: [Run]
 
-  /// - Parameter output: in the place of the document's.
-  /// - Throws: `RecipeError` for the study and for every recipe in it, before any is run.
-  public init(path: String, output: String? = nil) throws {
+  /// - Parameters:
+  ///   - output: in the place of the document's.
+  ///   - check: asked of every run whose recipe is read without a mistake.
+  /// - Throws: `RecipeError` for the study, `StudyMistakes` with all mistakes of the recipes in it and
+  ///   all that the check throws.
+  public init(
+    path: String, output: String? = nil, check: (Run) throws -> Void = { _ in }
+  ) throws {
     let document: JSONValue
     do {
       document = try DocumentFile(path).read()
@@ -53,27 +69,43 @@ public struct Study: Sendable {
     } catch {
       throw RecipeError.mistaken(path: path, error)
     }
+    self.path = path
     name = read.name
     self.output = output ?? read.output
     variants = read.variants
     columns = read.columns
     let folder = FilePath.folder(of: path)
     var runs: [Run] = []
+    var found = StudyMistakeList(path: path)
     for (recipe, file) in read.recipes {
       for variant in read.variants where variant.recipes?.contains(recipe) ?? true {
         let place = RecipeOverride(
           path: JSONPath("output")!, value: .string("\(self.output)/\(recipe)/\(variant.name)"))
         let title = RecipeOverride(
           path: JSONPath("name")!, value: .string("\(variant.name), \(recipe)"))
-        runs.append(
-          Run(
+        found.note("\(recipe), \(variant.name)") {
+          let run = Run(
             variant: variant.name, recipe: recipe,
             loaded: try LoadedRecipe(
               path: FilePath.resolve(file, in: folder),
-              overrides: variant.overrides + [title, place])))
+              overrides: variant.overrides + [title, place]))
+          runs.append(run)
+          try check(run)
+        }
       }
     }
+    try found.throwIfAny()
     self.runs = runs
+  }
+
+  /// Whether a file is a study and not a recipe; false for one that cannot be read.
+  public static func isStudy(at path: String) -> Bool {
+    do {
+      let document = try DocumentFile(path).read()
+      return document["recipes"] != nil || document["variants"] != nil
+    } catch {
+      return false
+    }
   }
 
   /// One row a variant, from the results of runs that are done; a dash where there are none.

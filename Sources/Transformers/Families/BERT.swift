@@ -1,6 +1,4 @@
-import Documents
 import Operations
-import TensorCore
 
 /// BERT and the sentence encoders of its shape (MiniLM): every token sees the whole text, learned
 /// positions, token types, norms behind the residual sums (Devlin et al. 2019, arXiv 1810.04805).
@@ -9,10 +7,10 @@ public enum BERT: TeacherFamily {
   public static let summary =
     "BERT and MiniLM, encoders: bidirectional, learned positions, token types, norms behind sums"
 
-  public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
-    let hiddenSize = reader.integer("hidden_size")
+  public static func architecture(_ reader: ConfigurationReader) -> Architecture {
+    let hidden = reader.integer("hidden_size")
     let layers = reader.layers("num_hidden_layers")
-    let heads = reader.attentionShape(hiddenSize: hiddenSize)
+    let heads = reader.attentionShape(hiddenSize: hidden)
     let positions = reader.string("position_embedding_type", default: "absolute")
     if positions != "absolute" {
       reader.report("position_embedding_type \"\(positions)\" is not supported; known is absolute")
@@ -20,58 +18,53 @@ public enum BERT: TeacherFamily {
     for key in ["is_decoder", "add_cross_attention"] where reader.boolean(key, default: false) {
       reader.report("\(key) is not supported: BERT is read as an encoder")
     }
-    return DecoderConfiguration(
-      family: modelType, hiddenSize: hiddenSize, layers: layers,
+    let intermediate = reader.integer("intermediate_size")
+    let activation = reader.activation("hidden_act", default: "gelu")
+    let configuration = DecoderConfiguration(
+      family: modelType, hiddenSize: hidden, layers: layers,
       attention: AttentionShape(
         queryHeads: heads.queryHeads, keyValueHeads: heads.keyValueHeads, headDim: heads.headDim,
         isCausal: false),
-      intermediateSize: reader.integer("intermediate_size"),
+      intermediateSize: intermediate, feedForward: .plain(activation),
       vocabularySize: reader.integer("vocab_size"),
       maximumPositions: reader.integer("max_position_embeddings"),
-      normalization: .layer(epsilon: Float(reader.number("layer_norm_eps", default: 1e-12))),
-      positions: .learned, activation: reader.activation("hidden_act", default: "gelu"),
-      isGated: false, hasPostNorm: true, slidingWindows: Array(repeating: nil, count: layers),
-      tiesHead: false, hasHead: false, tokenTypes: reader.integer("type_vocab_size", default: 2),
-      hasEmbeddingNorm: true)
-  }
-
-  public static func weights(
-    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
-  ) -> DecoderWeights {
-    let hidden = configuration.hiddenSize
-    let intermediate = configuration.intermediateSize
-    let width = configuration.attention.queryWidth
-    // Models with a head keep the encoder under `bert.`, the encoder alone has no prefix.
-    let root = source.hasAny(prefix: "bert.") ? "bert." : ""
-    let norm = { (name: String) in
-      NormWeights(
-        source.dense("\(name).weight", [hidden]), bias: source.dense("\(name).bias", [hidden]))
+      positions: .learned, tiesHead: false)
+    let kind = Norm.Kind.layer(epsilon: Float(reader.number("layer_norm_eps", default: 1e-12)))
+    let types = reader.integer("type_vocab_size", default: 2)
+    return Architecture(configuration) { source in
+      // Models with a head keep the encoder under `bert.`, the encoder alone has no prefix.
+      let root = source.hasAny(prefix: "bert.") ? "bert." : ""
+      let table = { (name: String, rows: Int) in
+        source.stored("\(root)embeddings.\(name)_embeddings.weight", [rows, hidden])
+      }
+      let blocks = (0..<layers).map { layer in
+        let prefix = "\(root)encoder.layer.\(layer)"
+        let norm = { (tensor: String, name: String) in
+          BranchNorms(sum: source.norm("\(prefix).\(tensor).LayerNorm", hidden, kind, as: name))
+        }
+        let projection = { (name: String, outputs: Int, inputs: Int) in
+          source.projection("\(prefix).\(name)", outputs, inputs, bias: .required)
+        }
+        return Block(
+          attentionNorms: norm("attention.output", "input_layernorm"),
+          attention: AttentionProjections(
+            queries: projection("attention.self.query", heads.queryWidth, hidden),
+            keys: projection("attention.self.key", heads.queryWidth, hidden),
+            values: projection("attention.self.value", heads.queryWidth, hidden),
+            output: projection("attention.output.dense", hidden, heads.queryWidth)),
+          feedForwardNorms: norm("output", "post_attention_layernorm"),
+          feedForward: .plain(
+            activation, up: projection("intermediate.dense", intermediate, hidden),
+            down: projection("output.dense", hidden, intermediate)))
+      }
+      return DecoderWeights(
+        embedding: table("word", configuration.vocabularySize),
+        positions: table("position", configuration.maximumPositions),
+        tokenTypes: table("token_type", types),
+        embeddingNorm: source.norm(
+          "\(root)embeddings.LayerNorm", hidden, kind, as: "embed_norm"),
+        blocks: blocks)
     }
-    let projection = { (name: String, outputs: Int, inputs: Int) in
-      Projection(
-        source.stored("\(name).weight", [outputs, inputs]),
-        bias: source.dense("\(name).bias", [outputs]))
-    }
-    let table = { (name: String, rows: Int) in
-      source.stored("\(root)embeddings.\(name)_embeddings.weight", [rows, hidden])
-    }
-    let blocks = (0..<configuration.layers).map { layer in
-      let prefix = "\(root)encoder.layer.\(layer)"
-      return BlockWeights(
-        attentionNorm: norm("\(prefix).attention.output.LayerNorm"),
-        feedForwardNorm: norm("\(prefix).output.LayerNorm"),
-        queries: projection("\(prefix).attention.self.query", width, hidden),
-        keys: projection("\(prefix).attention.self.key", width, hidden),
-        values: projection("\(prefix).attention.self.value", width, hidden),
-        output: projection("\(prefix).attention.output.dense", hidden, width), gate: nil,
-        up: projection("\(prefix).intermediate.dense", intermediate, hidden),
-        down: projection("\(prefix).output.dense", hidden, intermediate))
-    }
-    return DecoderWeights(
-      embedding: table("word", configuration.vocabularySize),
-      positions: table("position", configuration.maximumPositions),
-      tokenTypes: table("token_type", configuration.tokenTypes),
-      embeddingNorm: norm("\(root)embeddings.LayerNorm"), blocks: blocks, finalNorm: nil, head: nil)
   }
 
   /// Tensors of BERT that an encoder of texts has no use for: what its pretraining predicted with,

@@ -1,26 +1,33 @@
-import Documents
-import TensorCore
-
 /// Qwen 2 and 2.5: Llama's blocks with biases on queries, keys and values.
 public enum Qwen2: TeacherFamily {
   public static let modelType = "qwen2"
   public static let summary =
     "Qwen 2 and 2.5: Llama with biases on queries, keys and values"
 
-  public static func configuration(_ reader: ConfigurationReader) -> DecoderConfiguration {
+  public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     var configuration = llamaConfiguration(reader, family: modelType)
-    configuration.slidingWindows = qwenWindows(reader, layers: configuration.slidingWindows.count)
-    return configuration
-  }
-
-  public static func weights(
-    _ source: WeightSource, _ configuration: DecoderConfiguration, _ document: JSONValue
-  ) -> DecoderWeights {
-    llamaWeights(
-      source, configuration, document, promisedBiases: ["q_proj", "k_proj", "v_proj"])
+    configuration.slidingWindows = qwenWindows(reader, layers: configuration.layers)
+    return llamaArchitecture(
+      reader, configuration, promisedBiases: ["q_proj", "k_proj", "v_proj"])
   }
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
+
+  public static let gguf: GGUFLayout? = qwenLayout(modelType)
+}
+
+/// llama.cpp's architecture of the same name.
+func qwenLayout(_ modelType: String) -> GGUFLayout {
+  GGUFLayout(
+    modelType, names: .llama,
+    configuration: { metadata in
+      var document = metadata.llamaConfiguration(modelType)
+      if metadata.has("attention.sliding_window") {
+        document["sliding_window"] = .integer(metadata.integer("attention.sliding_window"))
+        document["use_sliding_window"] = true
+      }
+      return document
+    })
 }
 
 /// `sliding_window` counts only with `use_sliding_window`, and from layer `max_window_layers` on,

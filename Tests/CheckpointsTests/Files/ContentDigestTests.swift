@@ -5,8 +5,7 @@ import Testing
 
 /// Digests that sha256sum printed.
 struct ContentDigestTests {
-  @Test("the digest of one file is what sha256sum prints of it")
-  func oneFile() throws {
+  @Test func `The digest of one file is what sha256sum prints of it`() throws {
     let manifest = try JSONSerialization.jsonObject(
       with: Data(Goldens.bytes("manifest.json")))
     let files = try #require((manifest as? [String: Any])?["files"] as? [String: String])
@@ -14,8 +13,7 @@ struct ContentDigestTests {
     #expect(try ModelSource.open(Goldens.path("gguf/llama.gguf")).contentDigest() == expected)
   }
 
-  @Test("the digest of shards is that of the list which sha256sum prints of them")
-  func shards() throws {
+  @Test func `The digest of shards is that of the list which sha256sum prints of them`() throws {
     let folder = try ModelFolder()
     try folder.shard("model-1.safetensors", [("a", [1])])
     try folder.shard("model-2.safetensors", [("b", [2])])
@@ -25,8 +23,7 @@ struct ContentDigestTests {
         == "186c33847ccd5b8762e1c6cd245a310e0d0861b8bc84c382e61e636772a51638")
   }
 
-  @Test("a file longer than one portion is hashed whole")
-  func portions() throws {
+  @Test func `A file longer than one portion is hashed whole`() throws {
     let folder = try ModelFolder()
     let count = 4_194_305
     let header = #"{"a":{"dtype":"F32","shape":[\#(count)],"data_offsets":[0,\#(4 * count)]}}"#

@@ -5,10 +5,8 @@ import Testing
 
 /// Small files that once passed the header's checks and then trapped, ran out of memory or hung.
 struct HostileFilesTests {
-  @Test(
-    "a dimension of 0 does not hide the others in GGUF",
-    arguments: [[0, 1 << 62, 1 << 62], [0, 1 << 33], [1 << 62, 0], [32, 0]] as [[UInt64]])
-  func emptyGGUF(dimensions: [UInt64]) throws {
+  @Test(arguments: [[0, 1 << 62, 1 << 62], [0, 1 << 33], [1 << 62, 0], [32, 0]] as [[UInt64]])
+  func `A dimension of 0 does not hide the others in GGUF`(dimensions: [UInt64]) throws {
     var builder = GGUFBuilder()
     builder.tensors = [.init(name: "x", dimensions: dimensions, bytes: [])]
     let axis = try #require(dimensions.firstIndex(of: 0))
@@ -16,21 +14,19 @@ struct HostileFilesTests {
     #expect(error.description.contains("(dimension \(axis) of tensor x): found 0"))
   }
 
-  @Test(
-    "a dimension of 0 does not hide the others in safetensors",
-    arguments: [
-      "[0,4611686018427387904]", "[4611686018427387904,0]",
-      "[0,4611686018427387904,4611686018427387904]",
-    ])
-  func emptySafetensors(shape: String) throws {
+  @Test(arguments: [
+    "[0,4611686018427387904]", "[4611686018427387904,0]",
+    "[0,4611686018427387904,4611686018427387904]",
+  ])
+  func `A dimension of 0 does not hide the others in safetensors`(shape: String) throws {
     let bytes = safetensors(shape)
     let error = try refusal("model.safetensors", bytes) { try SafetensorsFile($0) }
     #expect(error.description.contains("tensor \"x\".shape"))
     #expect(error.description.contains("a size that fits 64 bits"))
   }
 
-  @Test("an empty tensor of a size that fits is valid", arguments: ["[0]", "[0,4]", "[3,0,4]"])
-  func emptyTensor(shape: String) throws {
+  @Test(arguments: ["[0]", "[0,4]", "[3,0,4]"])
+  func `An empty tensor of a size that fits is valid`(shape: String) throws {
     let folder = try TemporaryFolder()
     let path = folder.file("model.safetensors")
     try write(safetensors(shape), to: path)
@@ -38,8 +34,8 @@ struct HostileFilesTests {
     #expect(try file.stored(file.tensors[0]).widened().count == 0)
   }
 
-  @Test("a named pipe is refused at once, not waited for", .timeLimit(.minutes(1)))
-  func pipe() throws {
+  @Test(.timeLimit(.minutes(1)))
+  func `A named pipe is refused at once, not waited for`() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("model.gguf")
     #expect(mkfifo(path, 0o600) == 0)

@@ -4,8 +4,7 @@ import Testing
 @testable import Checkpoints
 
 struct GGUFFileTests {
-  @Test("metadata of every type are read in the order of the file")
-  func metadata() throws {
+  @Test func `Metadata of every type are read in the order of the file`() throws {
     var builder = GGUFBuilder()
     builder.keys = [
       ("z", .uint8(200)), ("a", .int8(-3)), ("b", .uint16(60_000)), ("c", .int16(-30_000)),
@@ -25,8 +24,8 @@ struct GGUFFileTests {
     #expect(metadata.objectValue?.keys == expected.objectValue?.keys)
   }
 
-  @Test("tensors are described with the contiguous dimension last, and their bytes found")
-  func tensors() throws {
+  @Test
+  func `Tensors are described with the contiguous dimension last, and their bytes found`() throws {
     var builder = GGUFBuilder()
     builder.tensors = [
       .init(name: "x", dimensions: [2, 3], bytes: GGUFBuilder.floats([1, 2, 3, 4, 5, 6])),
@@ -40,8 +39,8 @@ struct GGUFFileTests {
     #expect(try file.stored(file.tensors[1]).widened().elements == [0.5, 1, 2, -2])
   }
 
-  @Test("valid variants are accepted", arguments: ["unpadded", "aligned", "old", "empty", "wide"])
-  func variants(name: String) throws {
+  @Test(arguments: ["unpadded", "aligned", "old", "empty", "wide"])
+  func `Valid variants are accepted`(name: String) throws {
     var builder = Self.valid
     switch name {
     case "unpadded": builder.padsEnd = false
@@ -55,10 +54,8 @@ struct GGUFFileTests {
     #expect(try read(builder).tensors.count == builder.tensors.count)
   }
 
-  @Test(
-    "what no reader may trust is refused with its place",
-    arguments: GGUFFileTests.malformedFiles.map(\.name))
-  func malformed(name: String) throws {
+  @Test(arguments: GGUFFileTests.malformedFiles.map(\.name))
+  func `What no reader may trust is refused with its place`(name: String) throws {
     let (_, bytes, words) = try #require(Self.malformedFiles.first { $0.name == name })
     let folder = try TemporaryFolder()
     let path = folder.file("model.gguf")
@@ -70,8 +67,7 @@ struct GGUFFileTests {
     }
   }
 
-  @Test("a file cut off anywhere is refused")
-  func truncated() throws {
+  @Test func `A file cut off anywhere is refused`() throws {
     var builder = Self.valid
     builder.padsEnd = false
     let bytes = builder.bytes
@@ -87,8 +83,7 @@ struct GGUFFileTests {
     }
   }
 
-  @Test("a bit flipped in the header is refused or changes no more than it says")
-  func flipped() throws {
+  @Test func `A bit flipped in the header is refused or changes no more than it says`() throws {
     let original = Self.valid.bytes
     let folder = try TemporaryFolder()
     let path = folder.file("model.gguf")
@@ -111,8 +106,10 @@ struct GGUFFileTests {
     #expect(refused > original.count * 8 / 4)
   }
 
-  @Test("an array that would take more memory than any vocabulary is refused before it is read")
-  func budget() throws {
+  @Test
+  func `An array that would take more memory than any vocabulary is refused before it is read`()
+    throws
+  {
     var builder = GGUFBuilder()
     let half = GGUFFile.maximumArrayElements / 2 + 1
     let bytes = [UInt8](repeating: 1, count: half)
@@ -125,8 +122,7 @@ struct GGUFFileTests {
     #expect(error.description.contains("expected at most \(GGUFFile.maximumArrayElements - half)"))
   }
 
-  @Test("a type that cannot be widened is listed, and refused as weights")
-  func unsupported() throws {
+  @Test func `A type that cannot be widened is listed, and refused as weights`() throws {
     var builder = GGUFBuilder()
     builder.tensors = [
       .init(name: "x", dimensions: [256], type: 10, bytes: [UInt8](repeating: 0, count: 84))

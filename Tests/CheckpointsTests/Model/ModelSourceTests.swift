@@ -6,8 +6,7 @@ import Testing
 @testable import Checkpoints
 
 struct ModelSourceTests {
-  @Test("a folder with one file gives its tensors, configuration and tokenizer")
-  func folder() throws {
+  @Test func `A folder with one file gives its tensors, configuration and tokenizer`() throws {
     let folder = try ModelFolder()
     try folder.shard("model.safetensors", [("a", [1, 2]), ("b", [3])])
     try folder.text("tokenizer.json", #"{"model":{}}"#)
@@ -30,8 +29,7 @@ struct ModelSourceTests {
     #expect(file.configuration == ["model_type": "llama"])
   }
 
-  @Test("shards are gathered as their index says")
-  func shards() throws {
+  @Test func `Shards are gathered as their index says`() throws {
     let folder = try ModelFolder()
     try folder.shard("model-00001-of-00002.safetensors", [("a", [1]), ("b", [2])])
     try folder.shard("model-00002-of-00002.safetensors", [("c", [3])])
@@ -49,8 +47,7 @@ struct ModelSourceTests {
         "found one shard of several, expected the whole model; name its folder"))
   }
 
-  @Test("everything in which an index and its shards disagree is listed")
-  func disagreements() throws {
+  @Test func `Everything in which an index and its shards disagree is listed`() throws {
     let folder = try ModelFolder()
     try folder.shard("1.safetensors", [("a", [1]), ("twice", [2]), ("unlisted", [3])])
     try folder.shard("2.safetensors", [("twice", [2]), ("moved", [4])])
@@ -71,14 +68,12 @@ struct ModelSourceTests {
       ])
   }
 
-  @Test(
-    "an index that leads out of its folder, or nowhere, is refused",
-    arguments: [
-      #"{"a":"../x.safetensors"}"#, #"{"a":"/etc/passwd"}"#, #"{"a":"sub/x.safetensors"}"#,
-      #"{"a":".."}"#, #"{"a":""}"#, #"{"a":"..\\x"}"#, #"{"a":1}"#, "{}", "[]", "null",
-      #"{"a":"x","a":"y"}"#, #"{"a":"#,
-    ])
-  func index(map: String) throws {
+  @Test(arguments: [
+    #"{"a":"../x.safetensors"}"#, #"{"a":"/etc/passwd"}"#, #"{"a":"sub/x.safetensors"}"#,
+    #"{"a":".."}"#, #"{"a":""}"#, #"{"a":"..\\x"}"#, #"{"a":1}"#, "{}", "[]", "null",
+    #"{"a":"x","a":"y"}"#, #"{"a":"#,
+  ])
+  func `An index that leads out of its folder, or nowhere, is refused`(map: String) throws {
     let folder = try ModelFolder()
     try folder.index(map)
     let error = try #require(throws: CheckpointError.self) { try ModelSource.open(folder.path) }
@@ -86,8 +81,7 @@ struct ModelSourceTests {
     #expect(error.file.hasSuffix("model.safetensors.index.json"))
   }
 
-  @Test("masks of other types are left aside, weights of other types refused")
-  func types() throws {
+  @Test func `Masks of other types are left aside, weights of other types refused`() throws {
     let folder = try ModelFolder()
     let mask = #"{"h.0.attn.bias":{"dtype":"BOOL","shape":[4],"data_offsets":[0,4]}}"#
     try write(
@@ -105,8 +99,7 @@ struct ModelSourceTests {
     )
   }
 
-  @Test("when nothing fits, the message names what was looked for")
-  func nothing() throws {
+  @Test func `When nothing fits, the message names what was looked for`() throws {
     let folder = try ModelFolder()
     var error = try #require(throws: CheckpointError.self) { try ModelSource.open(folder.path) }
     #expect(
@@ -131,8 +124,7 @@ struct ModelSourceTests {
     #expect(error.remedy == "name one of a.gguf, b.gguf")
   }
 
-  @Test("weights without a configuration, or with one that is no JSON, are refused")
-  func configuration() throws {
+  @Test func `Weights without a configuration, or with one that is no JSON, are refused`() throws {
     let folder = try ModelFolder(configuration: nil)
     try folder.shard("model.safetensors", [("a", [1])])
     var error = try #require(throws: CheckpointError.self) { try ModelSource.open(folder.path) }
@@ -148,8 +140,9 @@ struct ModelSourceTests {
     #expect(error.exitCode == .badData)
   }
 
-  @Test("the digest of one file is the file's, that of shards does not depend on the folder")
-  func digest() throws {
+  @Test
+  func `The digest of one file is the file's, that of shards does not depend on the folder`() throws
+  {
     let folder = try ModelFolder()
     try folder.shard("model.safetensors", [("a", [1, 2])])
     let path = folder.folder.file("model.safetensors")
@@ -167,8 +160,7 @@ struct ModelSourceTests {
     return try ModelSource.open(folder.path).contentDigest()
   }
 
-  @Test("a whole model in an HDF5 file is opened with its tokenizer")
-  func hdf5() throws {
+  @Test func `A whole model in an HDF5 file is opened with its tokenizer`() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("model.h5")
     let file = try HDF5File.create(path)
@@ -191,8 +183,7 @@ struct ModelSourceTests {
     #expect(try model.contentDigest() == Digest.sha256(ofFile: path))
   }
 
-  @Test("an HDF5 file that holds no model says so")
-  func hdf5WithoutModel() throws {
+  @Test func `An HDF5 file that holds no model says so`() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("model.h5")
     let file = try HDF5File.create(path)

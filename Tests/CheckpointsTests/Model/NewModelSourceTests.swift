@@ -5,8 +5,8 @@ import Testing
 @testable import Checkpoints
 
 struct NewModelSourceTests {
-  @Test("a model that no file holds brings its tensors and the tokenizer of a folder")
-  func source() throws {
+  @Test
+  func `A model that no file holds brings its tensors and the tokenizer of a folder`() throws {
     let folder = try ModelFolder()
     try folder.text("tokenizer.json", #"{"model":{}}"#)
     let tensors = ["a": StoredTensor(Tensor([1, 2], [2]))]
@@ -30,8 +30,7 @@ struct NewModelSourceTests {
     #expect(bare.tokenizer == nil)
   }
 
-  @Test("a folder without a tokenizer is refused")
-  func missing() throws {
+  @Test func `A folder without a tokenizer is refused`() throws {
     let folder = try ModelFolder()
     let error = #expect(throws: CheckpointError.self) {
       try ModelSource(

@@ -4,8 +4,10 @@ import Testing
 @testable import Checkpoints
 
 struct SafetensorsFileTests {
-  @Test("the reference writer's file is read: every type described, the plain floats as weights")
-  func reference() throws {
+  @Test
+  func `The reference writer's file is read: every type described, the plain floats as weights`()
+    throws
+  {
     let file = try SafetensorsFile(Goldens.path("safetensors/types.safetensors"))
     let found = Dictionary(
       uniqueKeysWithValues: file.tensors.map { ($0.name, "\($0.type) \($0.shape)") })
@@ -22,8 +24,7 @@ struct SafetensorsFileTests {
     #expect(try file.stored(empty).widened().elements == [])
   }
 
-  @Test("tensors may stand in the header in any order, and the header at any length")
-  func order() throws {
+  @Test func `Tensors may stand in the header in any order, and the header at any length`() throws {
     let header = """
       {"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},\
       "a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}
@@ -37,8 +38,7 @@ struct SafetensorsFileTests {
     }
   }
 
-  @Test("types that are no weights are described; reading them as weights says so")
-  func otherTypes() throws {
+  @Test func `Types that are no weights are described; reading them as weights says so`() throws {
     let header = """
       {"x":{"dtype":"Q99","shape":[3],"data_offsets":[0,5]},\
       "y":{"dtype":"F64","shape":[1],"data_offsets":[5,13]}}
@@ -56,10 +56,8 @@ struct SafetensorsFileTests {
     }
   }
 
-  @Test(
-    "what the format forbids is refused with its place",
-    arguments: SafetensorsFileTests.malformedFiles.map(\.name))
-  func malformed(name: String) throws {
+  @Test(arguments: SafetensorsFileTests.malformedFiles.map(\.name))
+  func `What the format forbids is refused with its place`(name: String) throws {
     let (_, bytes, words) = try #require(Self.malformedFiles.first { $0.name == name })
     let error = try #require(throws: CheckpointError.self) { try read(bytes) }
     #expect(error.exitCode == .badData)
@@ -69,8 +67,7 @@ struct SafetensorsFileTests {
     }
   }
 
-  @Test("a file cut off or grown anywhere is refused")
-  func truncated() throws {
+  @Test func `A file cut off or grown anywhere is refused`() throws {
     let header = #"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#
     let bytes = Self.file(header, GGUFBuilder.floats([1, 2]))
     for length in 0..<bytes.count {
@@ -84,8 +81,7 @@ struct SafetensorsFileTests {
     #expect(throws: CheckpointError.self) { try read(bytes + bytes) }
   }
 
-  @Test("a bit flipped in the header never leads outside of the file")
-  func flipped() throws {
+  @Test func `A bit flipped in the header never leads outside of the file`() throws {
     let header = #"{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#
     let original = Self.file(header, GGUFBuilder.floats([1, 2]))
     var refused = 0
@@ -106,8 +102,8 @@ struct SafetensorsFileTests {
     #expect(refused > header.utf8.count * 6)
   }
 
-  @Test("a missing file, a folder and an unreadable file have exit codes of their own")
-  func files() throws {
+  @Test
+  func `A missing file, a folder and an unreadable file have exit codes of their own`() throws {
     let folder = try TemporaryFolder()
     let missing = try #require(throws: CheckpointError.self) {
       try SafetensorsFile(folder.file("none.safetensors"))

@@ -3,10 +3,10 @@ import TensorCore
 import Testing
 
 struct WideningTests {
-  @Test(
-    "blocks widen to the bits that gguf gives, at any address",
-    arguments: ElementType.allCases, [0, 1])
-  func goldens(type: ElementType, offset: Int) throws {
+  @Test(arguments: ElementType.allCases, [0, 1])
+  func `Blocks widen to the bits that gguf gives, at any address`(type: ElementType, offset: Int)
+    throws
+  {
     let blocks = try Goldens.bytes("widening/\(type.rawValue).blocks")
     let expected = try Goldens.floats("widening/\(type.rawValue).floats")
     let tensor = stored(type, [expected.count / 256, 256], blocks, offset: offset)
@@ -18,8 +18,7 @@ struct WideningTests {
     #expect(mismatches.isEmpty, "elements \(mismatches.prefix(8))")
   }
 
-  @Test("each of the 65,536 half-precision numbers widens exactly, each NaN to a NaN")
-  func halves() {
+  @Test func `Each of the 65,536 half-precision numbers widens exactly, each NaN to a NaN`() {
     let all = (0...UInt16.max).map { $0 }
     let bytes = all.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
     // 65,536 go in blocks of 16; the second row has lengths that leave a tail.
@@ -36,8 +35,7 @@ struct WideningTests {
     }
   }
 
-  @Test("each of the 65,536 bfloat16 numbers is the upper half of a float")
-  func bfloats() {
+  @Test func `Each of the 65,536 bfloat16 numbers is the upper half of a float`() {
     let all = (0...UInt16.max).map { $0 }
     let bytes = all.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
     let widened = stored(.bfloat16, [65_536], bytes, offset: 1).widened().elements
@@ -45,8 +43,8 @@ struct WideningTests {
     #expect(widened.allSatisfy { $0.bitPattern & 0xFFFF == 0 })
   }
 
-  @Test("lengths that do not fill a vector are widened whole", arguments: [1, 15, 16, 17, 63])
-  func tails(count: Int) {
+  @Test(arguments: [1, 15, 16, 17, 63])
+  func `Lengths that do not fill a vector are widened whole`(count: Int) {
     let bytes = (0..<(2 * count)).map { UInt8(truncatingIfNeeded: $0 * 37 & 0x7B) }
     for type in [ElementType.float16, .bfloat16] {
       let whole = stored(type, [count], bytes).widened().elements

@@ -21,8 +21,7 @@ import Testing
     }
   }
 
-  @Test("text and line ends stay as they are written, also at the end")
-  func plainText() throws {
+  @Test func `Text and line ends stay as they are written, also at the end`() throws {
     #expect(try text("") == "")
     #expect(try text("\n") == "\n")
     #expect(try text("Q: {{question}}\n\n") == "Q: Why?\n\n")
@@ -30,8 +29,7 @@ import Testing
     #expect(try text("{{ {'x': 'y'}['x'] }}{# not seen #}") == "y")
   }
 
-  @Test("an expression alone gives its value, anything more gives text")
-  func values() throws {
+  @Test func `An expression alone gives its value, anything more gives text`() throws {
     func value(_ source: String) throws -> JSONValue {
       try RowTemplate(source, location: "t").value(of: Self.row)
     }
@@ -47,8 +45,7 @@ import Testing
     #expect(try value("") == "")
   }
 
-  @Test("what the row does not have is an error wherever it is used")
-  func missing() {
+  @Test func `What the row does not have is an error wherever it is used`() {
     let missing = #"t, line 1: the row has no field "x"; its fields are question, choices, n, none"#
     for source in [
       "{{x}}", "{{x|join}}", "{{ 'a' ~ x }}", "{{ [n, x] }}", "{{ x is string }}",
@@ -66,8 +63,7 @@ import Testing
       mistake("{{choices.label.index('E')}}") == "t, line 1: index: the list does not hold 'E'")
   }
 
-  @Test("what is not evaluated, asked for or replaced may be missing")
-  func notNeeded() throws {
+  @Test func `What is not evaluated, asked for or replaced may be missing`() throws {
     #expect(try text("{{ n if n == 2 else x }}") == "2")
     #expect(try text("{{ n or x }}") == "2")
     #expect(try text("{{ x is defined }}") == "False")
@@ -75,8 +71,7 @@ import Testing
     #expect(try text("{{ none and x }}") == "None")
   }
 
-  @Test("statements and broken expressions are refused when the template is read")
-  func syntax() {
+  @Test func `Statements and broken expressions are refused when the template is read`() {
     #expect(
       mistake("{% if n %}a{% endif %}") == """
         t, line 1: only {{ expressions }} may stand here, no {% statements %}; {{ a if condition else b }} chooses

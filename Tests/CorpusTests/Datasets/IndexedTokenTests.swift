@@ -20,8 +20,8 @@ struct IndexedTokenTests {
     value.arrayValue!.map { Int32($0.intValue!) }
   }
 
-  @Test("files of Megatron's writer read as its reader reads them", arguments: ["short", "wide"])
-  func megatron(name: String) throws {
+  @Test(arguments: ["short", "wide"])
+  func `Files of Megatron's writer read as its reader reads them`(name: String) throws {
     let file = try IndexedTokenFile(try Self.golden("\(name).bin"))
     let expected = try Self.expected()["files"]![name]!
     let vocabulary = expected["vocabulary"]!.intValue!
@@ -29,8 +29,7 @@ struct IndexedTokenTests {
     #expect(found == expected["documents"]!.arrayValue!.map(Self.ids))
   }
 
-  @Test("documents become sequences as those of a text do")
-  func sequences() throws {
+  @Test func `Documents become sequences as those of a text do`() throws {
     var specification = DatasetSpecification(path: try Self.golden("short.bin"), format: .binidx)
     var packing = PackingSpecification(sequenceLength: 8)
     let load = {
@@ -73,8 +72,9 @@ struct IndexedTokenTests {
     ]
   }
 
-  @Test("sequences read from the mapped file are those that packing makes", arguments: Windows.all)
-  func mapped(_ windows: Windows) throws {
+  @Test(arguments: Windows.all)
+  func `Sequences read from the mapped file are those that packing makes`(_ windows: Windows) throws
+  {
     let folder = try DatasetFolder()
     // 60 ids, not in the order of their documents.
     let counts: [Int32] = [2, 9, 12, 3, 30, 2, 1, 1]
@@ -119,8 +119,7 @@ struct IndexedTokenTests {
     #expect(dataset.statistics.unlabelledSequences == packer.unlabelledSequences)
   }
 
-  @Test("sequences of several data sets follow each other")
-  func joined() {
+  @Test func `Sequences of several data sets follow each other`() {
     let sequence = { (id: Int32) in
       PackedSequence(tokens: [id, id], labels: [id, id], segments: [.init(start: 0, count: 2)])
     }
@@ -130,8 +129,7 @@ struct IndexedTokenTests {
     #expect(sequences.map(\.tokens[0]) == [1, 2, 3] && sequences.count == 3)
   }
 
-  @Test("an id beyond the vocabulary is refused with its place and value")
-  func vocabulary() throws {
+  @Test func `An id beyond the vocabulary is refused with its place and value`() throws {
     let path = try Self.golden("short.bin")
     let error = #expect(throws: DatasetError.self) {
       try TokenDataset.load(
@@ -219,8 +217,9 @@ struct IndexedTokenTests {
       message: "a.bin: has 7 bytes, expected a multiple of the 2 of an id"),
   ]
 
-  @Test("a file that is not what its index says is refused with the place", arguments: hostile)
-  func hostileFiles(_ hostile: Hostile) throws {
+  @Test(arguments: hostile)
+  func `A file that is not what its index says is refused with the place`(_ hostile: Hostile) throws
+  {
     let folder = try DatasetFolder()
     let path = try folder.file("a.bin", bytes: hostile.tokens)
     _ = try folder.file("a.idx", bytes: Self.index(hostile.change))
@@ -230,8 +229,8 @@ struct IndexedTokenTests {
         == "\(folder.path)/" + hostile.message.replacing("PATH", with: folder.path))
   }
 
-  @Test("the same file unharmed is read, and one without its index is a missing input")
-  func unharmed() throws {
+  @Test
+  func `The same file unharmed is read, and one without its index is a missing input`() throws {
     let folder = try DatasetFolder()
     let path = try folder.file("a.bin", bytes: [1, 0, 2, 0, 3, 0, 4, 0])
     let missing = #expect(throws: DatasetError.self) { try IndexedTokenFile(path) }
@@ -246,8 +245,7 @@ struct IndexedTokenTests {
 
   // MARK: Order
 
-  @Test("samples stand where the reference's code takes them")
-  func order() throws {
+  @Test func `Samples stand where the reference's code takes them`() throws {
     for stream in try Self.expected()["orders"]!.arrayValue! {
       let length = stream["length"]!.intValue!
       let order = try #require(
@@ -260,8 +258,9 @@ struct IndexedTokenTests {
     }
   }
 
-  @Test("an epoch takes every window up to the prime once, and too short a stream has none")
-  func permutation() throws {
+  @Test
+  func `An epoch takes every window up to the prime once, and too short a stream has none`() throws
+  {
     let order = try #require(RADLADSOrder(tokens: 46_000, length: 64))
     #expect((0..<order.period).map(order.window).sorted() == Array(0..<order.period))
     #expect(RADLADSOrder(tokens: 3 * 64, length: 64) == nil)

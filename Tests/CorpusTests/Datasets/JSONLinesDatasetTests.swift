@@ -5,8 +5,10 @@ import Testing
 
 @Suite("JSON lines as documents")
 struct JSONLinesDatasetTests {
-  @Test("A text member is read whatever its name, empty texts and blank lines are passed over")
-  func text() throws {
+  @Test
+  func `A text member is read whatever its name, empty texts and blank lines are passed over`()
+    throws
+  {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file(
@@ -16,8 +18,7 @@ struct JSONLinesDatasetTests {
     #expect(try folder.texts(specification) == ["a\nb$", "c$"])
   }
 
-  @Test("The text of a line can be cut into documents as a file's text is")
-  func cut() throws {
+  @Test func `The text of a line can be cut into documents as a file's text is`() throws {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file(
@@ -31,8 +32,7 @@ struct JSONLinesDatasetTests {
     #expect(try folder.texts(specification).count == 2)
   }
 
-  @Test("All bad lines are reported at once, with what each lacks")
-  func badLines() throws {
+  @Test func `All bad lines are reported at once, with what each lacks`() throws {
     let folder = try DatasetFolder()
     let path = try folder.file(
       "a.jsonl",
@@ -57,8 +57,7 @@ struct JSONLinesDatasetTests {
     #expect(error.exitCode == .badData)
   }
 
-  @Test("A file of bad lines stops being read after twenty")
-  func manyBadLines() throws {
+  @Test func `A file of bad lines stops being read after twenty`() throws {
     let folder = try DatasetFolder()
     let path = try folder.file("a.jsonl", String(repeating: "x\n", count: 100))
     let error = try #require(throws: DatasetError.self) {
@@ -69,8 +68,8 @@ struct JSONLinesDatasetTests {
     #expect(lines.last == "reading stopped after 20 bad lines")
   }
 
-  @Test("An instruction is put into the Alpaca prompt, and only the answer is learned")
-  func instruction() throws {
+  @Test
+  func `An instruction is put into the Alpaca prompt, and only the answer is learned`() throws {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file(
@@ -137,8 +136,10 @@ struct JSONLinesDatasetTests {
     {"role": "user", "content": "Say"}, {"role": "assistant", "content": "what"}
     """
 
-  @Test("A conversation is rendered by the teacher's template, and only the assistant is learned")
-  func chat() throws {
+  @Test
+  func `A conversation is rendered by the teacher's template, and only the assistant is learned`()
+    throws
+  {
     let document = try conversation("smollm2", messages)
     let text = ByteEncoder.text(document.tokens)
     #expect(text.hasPrefix("<|im_start|>system\nYou are a helpful AI assistant named SmolLM"))
@@ -150,54 +151,50 @@ struct JSONLinesDatasetTests {
       try conversation("smollm2", messages, labels: .everything).labels == document.tokens)
   }
 
-  @Test(
-    "Other families mark their own answers",
-    arguments: [
-      ("llama2", [" Ho </s>", " what </s>"]), ("mistral", [" Ho</s>", " what</s>"]),
-      ("llama3", ["Ho<|eot_id|>", "what<|eot_id|>"]),
-    ])
-  func families(family: String, expected: [String]) throws {
+  @Test(arguments: [
+    ("llama2", [" Ho </s>", " what </s>"]), ("mistral", [" Ho</s>", " what</s>"]),
+    ("llama3", ["Ho<|eot_id|>", "what<|eot_id|>"]),
+  ])
+  func `Other families mark their own answers`(family: String, expected: [String]) throws {
     let document = try conversation(family, messages)
     // Templates keep line ends between turns; they belong to nobody's answer.
     let learned = document.labels.split(separator: -100).map { ByteEncoder.text($0) }
     #expect(learned == expected)
   }
 
-  @Test("A token across the border of an answer is learned")
-  func straddling() throws {
+  @Test func `A token across the border of an answer is learned`() throws {
     let document = try conversation(
       "smollm2", #"{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "\nHo"}"#)
     let learned = document.labels.split(separator: -100).map { ByteEncoder.text($0) }
     #expect(learned == ["\n\nHo<|im_end|>\n"])
   }
 
-  @Test(
-    "What the template refuses, and what it rewrites later, is reported with the line",
-    arguments: [
-      (
-        "llama2", #"{"role": "assistant", "content": "a"}"#,
-        "line 1: the template of llama2, line 3: the chat template refuses this conversation: Roles"
-      ),
-      ("smollm2", #"{"content": "a"}"#, "line 1: \"messages[0]\" has no \"role\", expected"),
-      ("smollm2", "", "line 1: \"messages\" is an array of 0, expected an array of messages"),
-      (
-        "smollm2", #"{"role": "user", "content": null}"#,
-        "line 1: the template of smollm2, line 3: the operator + does not take a string and none"
-      ),
-      (
-        "qwen3",
-        #"{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, "#
-          + #"{"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}"#,
-        "line 1: message 1 cannot be found in the rendered conversation, because the chat template"
-      ),
-    ])
-  func refused(family: String, messages: String, expected: String) throws {
+  @Test(arguments: [
+    (
+      "llama2", #"{"role": "assistant", "content": "a"}"#,
+      "line 1: the template of llama2, line 3: the chat template refuses this conversation: Roles"
+    ),
+    ("smollm2", #"{"content": "a"}"#, "line 1: \"messages[0]\" has no \"role\", expected"),
+    ("smollm2", "", "line 1: \"messages\" is an array of 0, expected an array of messages"),
+    (
+      "smollm2", #"{"role": "user", "content": null}"#,
+      "line 1: the template of smollm2, line 3: the operator + does not take a string and none"
+    ),
+    (
+      "qwen3",
+      #"{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, "#
+        + #"{"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}"#,
+      "line 1: message 1 cannot be found in the rendered conversation, because the chat template"
+    ),
+  ])
+  func `What the template refuses, and what it rewrites later, is reported with the line`(
+    family: String, messages: String, expected: String
+  ) throws {
     let error = try #require(throws: DatasetError.self) { try conversation(family, messages) }
     #expect(error.description.contains("a.jsonl, " + expected), "\(error)")
   }
 
-  @Test("A teacher without a chat template cannot be given conversations")
-  func noTemplate() throws {
+  @Test func `A teacher without a chat template cannot be given conversations`() throws {
     let folder = try DatasetFolder()
     let specification = DatasetSpecification(
       path: try folder.file("a.jsonl", "{}"), format: .jsonlChat)

@@ -13,8 +13,7 @@ import Testing
     return try JSONLines.read(file.path)
   }
 
-  @Test("every object is a row with its line, whatever ends the lines")
-  func rows() throws {
+  @Test func `Every object is a row with its line, whatever ends the lines`() throws {
     #expect(
       try read("\u{FEFF}{\"a\": 1}\r\n\n \t\n{\"a\": \"\\n\"}") == [
         JSONLines.Row(line: 1, object: ["a": 1]), JSONLines.Row(line: 4, object: ["a": "\n"]),
@@ -22,8 +21,7 @@ import Testing
     #expect(try read("") == [])
   }
 
-  @Test("all bad lines are told at once")
-  func badLines() {
+  @Test func `All bad lines are told at once`() {
     let error = #expect(throws: DatasetError.self) {
       try read("{}\n{\"a\": 1, \"a\": 2}\n7\n{\"a\"\n")
     }

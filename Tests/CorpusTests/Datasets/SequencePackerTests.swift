@@ -29,8 +29,7 @@ struct SequencePackerTests {
     packer.sequences.map { $0.segments.map { [$0.start, $0.count] } }
   }
 
-  @Test("Documents follow each other and are cut where a sequence is full")
-  func concatenated() throws {
+  @Test func `Documents follow each other and are cut where a sequence is full`() throws {
     let packer = try pack(documents(3, 4, 1, 5), length: 4)
     #expect(packer.sequences.map(\.tokens) == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]])
     #expect(segments(packer) == [[[0, 3], [3, 1]], [[0, 3], [3, 1]], [[0, 4]]])
@@ -40,15 +39,14 @@ struct SequencePackerTests {
     #expect(packer.droppedTokens == 1)
   }
 
-  @Test("Without boundaries a sequence is one text")
-  func ignoredBoundaries() throws {
+  @Test func `Without boundaries a sequence is one text`() throws {
     let packer = try pack(documents(3, 4, 1), length: 4) { $0.documentBoundaries = .ignored }
     #expect(segments(packer) == [[[0, 4]], [[0, 4]]])
     #expect(packer.sequences[0].targets == [2, 3, 4, -100])
   }
 
-  @Test("However documents are cut, all tokens come out once and in order", arguments: 1...9)
-  func order(length: Int) throws {
+  @Test(arguments: 1...9)
+  func `However documents are cut, all tokens come out once and in order`(length: Int) throws {
     let packer = try pack(documents(1, 1, 7, 2, 16, 1, 3), length: length) {
       $0.lastRemainder = .padded
       $0.dropUnlabelled = false
@@ -60,8 +58,7 @@ struct SequencePackerTests {
     #expect(packer.sequences.allSatisfy { $0.tokens.count == length })
   }
 
-  @Test("The last remainder is dropped, dropped as LoLCATs does, or padded")
-  func lastRemainder() throws {
+  @Test func `The last remainder is dropped, dropped as LoLCATs does, or padded`() throws {
     func tokens(_ count: Int, _ rest: PackingSpecification.LastRemainder) throws -> [[Int32]] {
       try pack(documents(count), length: 3) { $0.lastRemainder = rest }.sequences.map(\.tokens)
     }
@@ -74,8 +71,8 @@ struct SequencePackerTests {
     #expect(try tokens(2, .padded) == [[1, 2, 0]])
   }
 
-  @Test("LoLCATs' packing is this one with boundaries ignored and the remainder dropped")
-  func lolcats() throws {
+  @Test
+  func `LoLCATs' packing is this one with boundaries ignored and the remainder dropped`() throws {
     let documents = documents(5, 1, 9, 3, 4, 2)
     for length in 2...12 {
       let packer = try pack(documents, length: length) {
@@ -96,8 +93,7 @@ struct SequencePackerTests {
     }
   }
 
-  @Test("A padded sequence hides its padding on either side")
-  func padding() throws {
+  @Test func `A padded sequence hides its padding on either side`() throws {
     for (side, tokens, start) in [
       (PackingSpecification.PaddingSide.right, [1, 2, 0, 0] as [Int32], 0),
       (.left, [0, 0, 1, 2], 2),
@@ -117,8 +113,8 @@ struct SequencePackerTests {
     }
   }
 
-  @Test("A document too long for a sequence of its own is split, truncated or refused")
-  func longDocuments() throws {
+  @Test
+  func `A document too long for a sequence of its own is split, truncated or refused`() throws {
     func tokens(_ long: PackingSpecification.LongDocuments) throws -> [[Int32]] {
       try pack(documents(5), length: 3) {
         $0.packing = .oneDocument
@@ -131,8 +127,8 @@ struct SequencePackerTests {
     #expect(error.description.hasPrefix("a document of 5 tokens does not fit a sequence of 3"))
   }
 
-  @Test("The token that a tokenizer closes a text with stays when the text is truncated")
-  func closingToken() throws {
+  @Test
+  func `The token that a tokenizer closes a text with stays when the text is truncated`() throws {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file("a.txt", "abcde"), format: .text)
@@ -157,8 +153,7 @@ struct SequencePackerTests {
     #expect(try truncated(to: 4) == "abcd")
   }
 
-  @Test("Documents of one token teach nothing where boundaries are kept")
-  func singleTokens() throws {
+  @Test func `Documents of one token teach nothing where boundaries are kept`() throws {
     let single = documents(1, 1, 1, 1)
     let kept = try pack(single, length: 2)
     #expect(kept.sequences.isEmpty)
@@ -169,8 +164,7 @@ struct SequencePackerTests {
     #expect(all.sequences.map(\.targets) == [[-100, -100], [-100, -100]])
   }
 
-  @Test("Sequences without a label go, unless they are asked for")
-  func unlabelled() throws {
+  @Test func `Sequences without a label go, unless they are asked for`() throws {
     let document = EncodedDocument(
       tokens: [1, 2, 3, 4, 5, 6], labels: [-100, -100, -100, -100, 5, 6])
     let packer = try pack([document], length: 2)
@@ -179,8 +173,7 @@ struct SequencePackerTests {
     #expect(try pack([document], length: 2) { $0.dropUnlabelled = false }.sequences.count == 3)
   }
 
-  @Test("Budgets count sequences and tokens")
-  func budgets() throws {
+  @Test func `Budgets count sequences and tokens`() throws {
     let two = try pack(documents(9), length: 2) { $0.maximumSequences = 2 }
     #expect(two.sequences.map(\.tokens) == [[1, 2], [3, 4]])
     #expect(two.isFull)
@@ -189,8 +182,7 @@ struct SequencePackerTests {
     #expect(tokens.sequences.count == 3)
   }
 
-  @Test("A batch lays its rows after each other, segments and targets with them")
-  func batch() throws {
+  @Test func `A batch lays its rows after each other, segments and targets with them`() throws {
     let packer = try pack(documents(3, 5), length: 4)
     let batch = PackedBatch(packer.sequences)
     #expect(batch.rows == 2)

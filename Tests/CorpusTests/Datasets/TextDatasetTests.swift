@@ -16,23 +16,20 @@ struct TextDatasetTests {
     return try folder.texts(specification)
   }
 
-  @Test("A whole file is one document, to the last line end")
-  func wholeFile() throws {
+  @Test func `A whole file is one document, to the last line end`() throws {
     #expect(try texts("a\n\nb\n", .wholeFile) == ["a\n\nb\n$"])
     #expect(try texts("a", .wholeFile) == ["a$"])
     #expect(try texts("", .wholeFile) == [])
     #expect(try texts(" \n\n", .wholeFile) == [])
   }
 
-  @Test("Windows line ends and a byte-order mark leave no trace")
-  func lineEnds() throws {
+  @Test func `Windows line ends and a byte-order mark leave no trace`() throws {
     #expect(try texts("\u{FEFF}a\r\nb\r\n", .wholeFile) == ["a\nb\n$"])
     #expect(try texts("\u{FEFF}a\r\n\r\nb\r\n", .blankLine) == ["a$", "b$"])
     #expect(try texts("a\rb", .wholeFile) == ["a\rb$"])
   }
 
-  @Test("Each separator cuts where it says, and empty documents are passed over")
-  func separators() throws {
+  @Test func `Each separator cuts where it says, and empty documents are passed over`() throws {
     #expect(try texts("a\nb\n\n\n \nc\n", .blankLine) == ["a\nb$", "c$"])
     #expect(try texts("\n\na", .blankLine) == ["a$"])
     #expect(try texts("a\n\nb", .line) == ["a$", "b$"])
@@ -40,8 +37,7 @@ struct TextDatasetTests {
     #expect(try texts("a\n--\n\n--\nb --\n", .separatorLine, separator: "--") == ["a$", "b --$"])
   }
 
-  @Test("A folder is read in the order of its paths, without other and hidden files")
-  func folder() throws {
+  @Test func `A folder is read in the order of its paths, without other and hidden files`() throws {
     let folder = try DatasetFolder()
     for (name, text) in [
       ("b.txt", "2"), ("a/z.txt", "1"), ("c.md", "x"), (".h.txt", "x"), (".g/a.txt", "x"),
@@ -59,8 +55,7 @@ struct TextDatasetTests {
     #expect(error.exitCode == .badData)
   }
 
-  @Test("A missing file ends with the status for missing input")
-  func missing() throws {
+  @Test func `A missing file ends with the status for missing input`() throws {
     let folder = try DatasetFolder()
     let path = folder.path + "/none.txt"
     let error = try #require(throws: DatasetError.self) {
@@ -70,8 +65,7 @@ struct TextDatasetTests {
     #expect(error.description == "\(path): cannot find the data: No such file or directory")
   }
 
-  @Test("Bytes that are no UTF-8 are named with their line")
-  func invalidBytes() throws {
+  @Test func `Bytes that are no UTF-8 are named with their line`() throws {
     let folder = try DatasetFolder()
     let path = try folder.file("a.txt", bytes: Array("ok\nné".utf8) + [0xFF, 10, 0xC3])
     let error = try #require(throws: DatasetError.self) {
@@ -84,8 +78,8 @@ struct TextDatasetTests {
         """)
   }
 
-  @Test("Lines are the same however the buffer cuts them", arguments: [1, 2, 3, 5, 64])
-  func buffers(size: Int) throws {
+  @Test(arguments: [1, 2, 3, 5, 64])
+  func `Lines are the same however the buffer cuts them`(size: Int) throws {
     let folder = try DatasetFolder()
     let path = try folder.file("a.txt", "\u{FEFF}é\r\n\r\nabc\n\nlast\r")
     let reader = try LineReader(path: path, bufferSize: size)
@@ -94,8 +88,7 @@ struct TextDatasetTests {
     #expect(lines == ["1é", "2", "3abc", "4", "5last\r"])
   }
 
-  @Test("The ends of a text follow the tokenizer unless the recipe says otherwise")
-  func ends() throws {
+  @Test func `The ends of a text follow the tokenizer unless the recipe says otherwise`() throws {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(path: try folder.file("a.txt", "a"), format: .text)
     var encoder = ByteEncoder()
@@ -114,8 +107,7 @@ struct TextDatasetTests {
     #expect(error.description.hasSuffix("no beginning-of-text token; set beginningOfText to never"))
   }
 
-  @Test("Skipping and limiting count documents")
-  func limits() throws {
+  @Test func `Skipping and limiting count documents`() throws {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file("a.txt", "a\n\nb\nc\nd\n"), format: .text)

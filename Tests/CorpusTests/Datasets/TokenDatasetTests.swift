@@ -16,8 +16,7 @@ struct TokenDatasetTests {
     return try TokenDataset.load(specification, packing: packing, encoder: ByteEncoder())
   }
 
-  @Test("What was read and what was dropped is counted")
-  func statistics() throws {
+  @Test func `What was read and what was dropped is counted`() throws {
     let dataset = try load("abc\n \nde\n", length: 4)
     #expect(dataset.sequences.map { ByteEncoder.text($0.tokens) } == ["abc$"])
     var expected = TokenDataset.Statistics()
@@ -28,8 +27,7 @@ struct TokenDatasetTests {
     #expect(dataset.statistics == expected)
   }
 
-  @Test("Data that makes no sequence is an error that says why")
-  func empty() throws {
+  @Test func `Data that makes no sequence is an error that says why`() throws {
     func message(_ text: String, length: Int) throws -> String {
       let error = try #require(throws: DatasetError.self) { try load(text, length: length) }
       #expect(error.exitCode == .badData)
@@ -45,8 +43,7 @@ struct TokenDatasetTests {
     #expect(try load("ab\n", length: 9) { $0.lastRemainder = .padded }.sequences.count == 1)
   }
 
-  @Test("Reading stops when the budget is used up")
-  func budget() throws {
+  @Test func `Reading stops when the budget is used up`() throws {
     let dataset = try load("ab\ncd\nef\n", length: 3) { $0.maximumSequences = 2 }
     #expect(dataset.statistics.documents == 2)
     #expect(dataset.sequences.count == 2)
@@ -54,8 +51,7 @@ struct TokenDatasetTests {
 
   // MARK: Order
 
-  @Test("The draws are SplitMix64's")
-  func draws() {
+  @Test func `The draws are SplitMix64's`() {
     // The published sequence for the seed 1234567.
     let expected: [UInt64] = [
       6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423,
@@ -64,8 +60,7 @@ struct TokenDatasetTests {
     #expect((0..<5).map { SequenceOrder.draw($0, key: 1_234_567) } == expected)
   }
 
-  @Test("An epoch's order depends on its seed and number alone")
-  func order() {
+  @Test func `An epoch's order depends on its seed and number alone`() {
     func order(_ seed: UInt64, _ epoch: Int) -> [Int] {
       SequenceOrder.shuffled(count: 100, seed: seed, epoch: epoch)
     }
@@ -77,8 +72,7 @@ struct TokenDatasetTests {
     #expect(SequenceOrder.shuffled(count: 1, seed: 1, epoch: 0) == [0])
   }
 
-  @Test("Every order of a few sequences comes up about as often as any other")
-  func uniform() {
+  @Test func `Every order of a few sequences comes up about as often as any other`() {
     var counts: [[Int]: Int] = [:]
     for epoch in 0..<6000 {
       counts[SequenceOrder.shuffled(count: 3, seed: 7, epoch: epoch), default: 0] += 1
@@ -88,8 +82,7 @@ struct TokenDatasetTests {
     #expect(counts.values.allSatisfy { abs($0 - 1000) < 116 })
   }
 
-  @Test("Batches cover the order, the last one with what is left")
-  func batches() {
+  @Test func `Batches cover the order, the last one with what is left`() {
     let sequence = PackedSequence(
       tokens: [1, 2], labels: [1, 2], segments: [SequenceSegment(start: 0, count: 2)])
     let dataset = TokenDataset(
@@ -116,8 +109,7 @@ struct TokenDatasetTests {
     ).sequences.map(\.tokens)
   }
 
-  @Test("Ready ids are cut into windows, list by list")
-  func tokenIDs() throws {
+  @Test func `Ready ids are cut into windows, list by list`() throws {
     #expect(try windows("[1,2,3,4,5]", length: 2) == [[1, 2], [3, 4]])
     #expect(try windows("[1,2,3,4]", length: 2) { $0.lastRemainder = .dropped }.count == 2)
     #expect(try windows("[[1,2,3],[4],[5,6]]", length: 2) == [[1, 2], [5, 6]])
@@ -126,17 +118,15 @@ struct TokenDatasetTests {
         == [[1, 2, 3], [4, 5, 256]])
   }
 
-  @Test(
-    "Ids that are none are named with their place",
-    arguments: [
-      ("[1,-2]", "$[1]: found the integer -2, expected a token id from 0 to 9"),
-      ("[1,10]", "$[1]: found the integer 10, expected a token id from 0 to 9"),
-      ("[[1],[\"a\"]]", "$[1][0]: found the string \"a\", expected a token id from 0 to 9"),
-      ("[[1],2]", "$[1]: found the integer 2, expected a list of token ids"),
-      ("{}", ": found an object of 0 members, expected a list of token ids, or of lists"),
-      ("[1]", ": 1 lists of 1 ids fill no window of 2; give more, or lower sequenceLength"),
-    ])
-  func badIDs(json: String, expected: String) throws {
+  @Test(arguments: [
+    ("[1,-2]", "$[1]: found the integer -2, expected a token id from 0 to 9"),
+    ("[1,10]", "$[1]: found the integer 10, expected a token id from 0 to 9"),
+    ("[[1],[\"a\"]]", "$[1][0]: found the string \"a\", expected a token id from 0 to 9"),
+    ("[[1],2]", "$[1]: found the integer 2, expected a list of token ids"),
+    ("{}", ": found an object of 0 members, expected a list of token ids, or of lists"),
+    ("[1]", ": 1 lists of 1 ids fill no window of 2; give more, or lower sequenceLength"),
+  ])
+  func `Ids that are none are named with their place`(json: String, expected: String) throws {
     let error = try #require(throws: DatasetError.self) {
       try windows(json, length: 2, vocabularySize: 10)
     }
@@ -145,8 +135,7 @@ struct TokenDatasetTests {
 
   // MARK: Recipes
 
-  @Test("A recipe gives every option, and the format its defaults")
-  func specification() throws {
+  @Test func `A recipe gives every option, and the format its defaults`() throws {
     let chat = try DocumentReader.read(["path": "x", "format": "jsonl-chat"]) {
       DatasetSpecification($0)
     }
@@ -161,8 +150,7 @@ struct TokenDatasetTests {
     #expect(packing == lolcats)
   }
 
-  @Test("Options that contradict each other are reported with their path")
-  func contradictions() throws {
+  @Test func `Options that contradict each other are reported with their path`() throws {
     let separator = #expect(throws: DocumentError.self) {
       try DocumentReader.read(["path": "x", "format": "text", "documents": "separatorLine"]) {
         DatasetSpecification($0)

@@ -5,10 +5,8 @@ import Testing
 
 @Suite("Merging pairs")
 struct BytePairModelTests {
-  @Test(
-    "Short and long words are merged like a naive search for the lowest rank",
-    arguments: [1, 2, 3, 47, 48, 49, 50, 200, 1000])
-  func naiveMerging(length: Int) {
+  @Test(arguments: [1, 2, 3, 47, 48, 49, 50, 200, 1000])
+  func `Short and long words are merged like a naive search for the lowest rank`(length: Int) {
     var generator = SplitMix(state: UInt64(length))
     for _ in 0..<20 {
       var table = MergeTable(capacity: 400)
@@ -25,8 +23,7 @@ struct BytePairModelTests {
     }
   }
 
-  @Test("A text of 200,000 bytes without a space is merged and restored")
-  func longWord() throws {
+  @Test func `A text of 200,000 bytes without a space is merged and restored`() throws {
     for name in ["gpt2", "llama2"] {
       let tokenizer = try TokenizerGoldens.tokenizer(name)
       let text = String(repeating: "tokenizer", count: 22_222)
@@ -36,8 +33,7 @@ struct BytePairModelTests {
     }
   }
 
-  @Test("One tokenizer used from several tasks gives each the same ids")
-  func concurrentUse() async throws {
+  @Test func `One tokenizer used from several tasks gives each the same ids`() async throws {
     let tokenizer = try TokenizerGoldens.tokenizer("smollm")
     let lines = Array(try TokenizerGoldens.lines().prefix(2000))
     let expected = lines.map { tokenizer.encode($0) }
@@ -47,8 +43,7 @@ struct BytePairModelTests {
     }
   }
 
-  @Test("Unknown characters, prefixes and suffixes follow the model's options")
-  func options() throws {
+  @Test func `Unknown characters, prefixes and suffixes follow the model's options`() throws {
     func ids(_ text: String, _ members: [(String, JSONValue)]) throws -> [Int32] {
       var model: JSONObject = [
         "type": "BPE",

@@ -5,12 +5,12 @@ import Testing
 
 @Suite("Tokenizers out of GGUF metadata")
 struct GGUFTokenizerTests {
-  @Test(
-    "The metadata of a family gives the same ids and text as its tokenizer.json",
-    arguments: [
-      ("smollm", "smollm"), ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
-    ])
-  func families(name: String, preTokenizer: String) throws {
+  @Test(arguments: [
+    ("smollm", "smollm"), ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
+  ])
+  func `The metadata of a family gives the same ids and text as its tokenizer.json`(
+    name: String, preTokenizer: String
+  ) throws {
     let reference = try TokenizerGoldens.tokenizer(name)
     let tokenizer = try Tokenizer(
       ggufMetadata: .object(Self.metadata(of: name, model: "gpt2", preTokenizer)),
@@ -22,8 +22,10 @@ struct GGUFTokenizerTests {
     }
   }
 
-  @Test("Scores in the order of merging give the ids of SentencePiece-style byte-pair encoding")
-  func scores() throws {
+  @Test
+  func `Scores in the order of merging give the ids of SentencePiece-style byte-pair encoding`()
+    throws
+  {
     let reference = try TokenizerGoldens.tokenizer("llama2")
     let tokenizer = try Tokenizer(
       ggufMetadata: .object(Self.metadata(of: "llama2", model: "llama", nil)), location: "m.gguf")
@@ -36,8 +38,7 @@ struct GGUFTokenizerTests {
     #expect(tokenizer.encode("a", addSpecialTokens: true).first == tokenizer.id(of: "<s>"))
   }
 
-  @Test("Canonically equivalent tokens are different tokens")
-  func equivalentTokens() throws {
+  @Test func `Canonically equivalent tokens are different tokens`() throws {
     let tokenizer = try Tokenizer(
       ggufMetadata: [
         "tokenizer.ggml.model": "llama", "tokenizer.ggml.add_bos_token": false,
@@ -53,8 +54,7 @@ struct GGUFTokenizerTests {
     #expect(tokenizer.id(of: "e\u{301}") == 3)
   }
 
-  @Test("The ends of a text come from the metadata")
-  func endsOfText() throws {
+  @Test func `The ends of a text come from the metadata`() throws {
     var metadata = try Self.metadata(of: "smollm", model: "gpt2", "smollm")
     metadata["tokenizer.ggml.bos_token_id"] = 1
     metadata["tokenizer.ggml.eos_token_id"] = 2
@@ -95,8 +95,8 @@ struct GGUFTokenizerTests {
       reason: "found 5000, but the vocabulary has 1000 tokens"),
   ]
 
-  @Test("Metadata that cannot be used is refused by name", arguments: refusals)
-  func refuses(refusal: Refusal) throws {
+  @Test(arguments: refusals)
+  func `Metadata that cannot be used is refused by name`(refusal: Refusal) throws {
     var metadata = try Self.metadata(of: "smollm", model: "gpt2", "smollm")
     metadata[refusal.key] = refusal.value
     let error = #expect(throws: TokenizerError.self) {

@@ -5,9 +5,8 @@ import Testing
 
 @Suite("Decoding ids one by one")
 struct StreamingDecoderTests {
-  @Test(
-    "Every line comes out whole, in pieces of complete characters", arguments: ["qwen2", "llama2"])
-  func lines(name: String) throws {
+  @Test(arguments: ["qwen2", "llama2"])
+  func `Every line comes out whole, in pieces of complete characters`(name: String) throws {
     let tokenizer = try TokenizerGoldens.tokenizer(name)
     for line in try TokenizerGoldens.lines().dropFirst(1000).prefix(3000) {
       let ids = tokenizer.encode(line)
@@ -21,8 +20,7 @@ struct StreamingDecoderTests {
     }
   }
 
-  @Test("An emoji of several tokens appears with its last one")
-  func emoji() throws {
+  @Test func `An emoji of several tokens appears with its last one`() throws {
     let tokenizer = try TokenizerGoldens.tokenizer("gpt2")
     let ids = "🫠".utf8.compactMap { byte in
       tokenizer.id(of: String(Unicode.Scalar(UInt32(ByteLevelAlphabet.scalars[Int(byte)]))!))

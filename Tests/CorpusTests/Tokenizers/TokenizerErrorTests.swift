@@ -77,10 +77,10 @@ struct TokenizerErrorTests {
     ),
   ]
 
-  @Test(
-    "A component that is not supported is refused by name, with the supported ones",
-    arguments: refusals)
-  func refuses(refusal: Refusal) {
+  @Test(arguments: refusals)
+  func `A component that is not supported is refused by name, with the supported ones`(
+    refusal: Refusal
+  ) {
     var json = Self.minimal
     json[refusal.key] = refusal.value
     let error = #expect(throws: TokenizerError.self) {
@@ -90,8 +90,7 @@ struct TokenizerErrorTests {
     #expect(error?.exitCode == .badData)
   }
 
-  @Test("An unknown pattern is refused with the pattern and the supported ones")
-  func unknownPattern() {
+  @Test func `An unknown pattern is refused with the pattern and the supported ones`() {
     var json = Self.minimal
     json["pre_tokenizer"] = [
       "type": "Split", "pattern": ["Regex": "[a-z]+"], "behavior": "Isolated", "invert": false,
@@ -103,8 +102,9 @@ struct TokenizerErrorTests {
     #expect(error?.reason.contains(#"\p{N}{1,3}"#) == true)
   }
 
-  @Test("The configuration names the ends of a text and, for Llama classes, which are added")
-  func configuration() throws {
+  @Test
+  func `The configuration names the ends of a text and, for Llama classes, which are added`() throws
+  {
     func tokenizer(_ configuration: JSONValue) throws -> Tokenizer {
       try Tokenizer(
         tokenizerJSON: .object(Self.minimal), configuration: configuration, location: "t.json")

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Tokenizers agree with the tokenizers package")
 struct TokenizerGoldenTests {
-  @Test("The first lines have the same ids", arguments: TokenizerGoldens.names)
-  func firstLines(name: String) throws {
+  @Test(arguments: TokenizerGoldens.names)
+  func `The first lines have the same ids`(name: String) throws {
     let tokenizer = try TokenizerGoldens.tokenizer(name)
     let cases = try TokenizerGoldens.json("\(name).golden.json").member("lines").elements()
     #expect(cases.count == 40)
@@ -17,10 +17,8 @@ struct TokenizerGoldenTests {
     }
   }
 
-  @Test(
-    "Every block of 20,480 lines has the same ids, text and pieces",
-    arguments: TokenizerGoldens.names)
-  func allLines(name: String) throws {
+  @Test(arguments: TokenizerGoldens.names)
+  func `Every block of 20,480 lines has the same ids, text and pieces`(name: String) throws {
     let tokenizer = try TokenizerGoldens.tokenizer(name)
     let lines = try TokenizerGoldens.lines()
     let golden = try TokenizerGoldens.json("\(name).golden.json").member("blocks")
@@ -55,8 +53,8 @@ struct TokenizerGoldenTests {
     }
   }
 
-  @Test("Special tokens can be read as text", arguments: TokenizerGoldens.names)
-  func unrecognised(name: String) throws {
+  @Test(arguments: TokenizerGoldens.names)
+  func `Special tokens can be read as text`(name: String) throws {
     let tokenizer = try TokenizerGoldens.tokenizer(name)
     let cases = try TokenizerGoldens.json("\(name).golden.json").member("unrecognised").elements()
     #expect(cases.count == 40)
@@ -69,10 +67,10 @@ struct TokenizerGoldenTests {
     }
   }
 
-  @Test(
-    "Ids in an order that no text has decode to the same text, at once and one by one",
-    arguments: TokenizerGoldens.names)
-  func arbitraryIDs(name: String) throws {
+  @Test(arguments: TokenizerGoldens.names)
+  func `Ids in an order that no text has decode to the same text, at once and one by one`(
+    name: String
+  ) throws {
     let tokenizer = try TokenizerGoldens.tokenizer(name)
     let cases = try TokenizerGoldens.json("\(name).golden.json").member("decoded").elements()
     #expect(cases.count == 100)
@@ -92,8 +90,7 @@ struct TokenizerGoldenTests {
     }
   }
 
-  @Test("Every scalar has the class that the package's pre-tokenisers give it")
-  func classes() throws {
+  @Test func `Every scalar has the class that the package's pre-tokenisers give it`() throws {
     let golden = try TokenizerGoldens.json("classes.json")
     let flags: [(String, UInt8)] = [
       ("letter", ScalarClasses.letter), ("number", ScalarClasses.number),
@@ -118,8 +115,8 @@ struct TokenizerGoldenTests {
     }
   }
 
-  @Test("Sequences of marks, syllables and composites have the package's normal forms")
-  func normalForms() throws {
+  @Test
+  func `Sequences of marks, syllables and composites have the package's normal forms`() throws {
     let forms: [Normalizer.UnicodeForm] = [
       .composed, .decomposed, .compatiblyComposed, .compatiblyDecomposed,
     ]

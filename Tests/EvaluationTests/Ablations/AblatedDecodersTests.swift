@@ -33,6 +33,24 @@ import Transformers
     #expect(rows[3].detail == "terrace window of 4, first 4 tokens kept, untrained")
   }
 
+  @Test func `Any memory beside any window has the same rows, each in its own words`() throws {
+    for (memory, detail) in [
+      (["keys": "older"], "the keys beyond the window, without softmax"),
+      (["kind": "qlinatt", "rotary": false], "all keys, without softmax"),
+    ] as [(JSONValue, String)] {
+      let rows = AblatedDecoders(
+        student: try student([
+          "memory": memory, "window": ["size": 4, "sinks": 2], "policy": ["kind": "gated"],
+        ]), teacher: try tinyDecoder()
+      ).rows
+      #expect(
+        rows.map(\.variant) == [.windowOnly, .memoryOnly, .noAttention, .teacherWindowSinks])
+      #expect(rows[0].detail == "sliding window of 4, first 2 tokens kept")
+      #expect(rows[1].detail == detail)
+      #expect(Set(rows.map { loss($0.decoder) }).count == 4)
+    }
+  }
+
   @Test func `A pure linear student is held against a plain window with sinks`() throws {
     let rows = AblatedDecoders(
       student: try student(["mixer": "linear"]), teacher: try tinyDecoder()

@@ -32,8 +32,8 @@ import Testing
     ).mixer.makeMixer(LayerGeometry(layer: 0, attention: Self.shape, hiddenSize: 8), seed: 1)
     var sums = [AttentionHeadSums(), AttentionHeadSums()]
     HeadComparison(
-      teacher: (teacher, input, teacher.mix(input, on: tape).value),
-      student: (student, input, student.mix(input, on: tape).value), shape: Self.shape
+      teacher: (teacher, input, teacher.forward(input, on: tape).value),
+      student: (student, input, student.forward(input, on: tape).value), shape: Self.shape
     ).add(to: &sums)
 
     for head in 0..<2 {

@@ -22,9 +22,10 @@ private final class DisguisedSoftmax: AttentionWeightMixer {
   }
 
   var parameters: [Parameter] { [] }
-  func makeState() -> any MixerState { softmax.makeState() }
-  func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-    tape.constant(scaled(softmax.mix(input, on: tape).value, by: factor))
+  func makeMemory() -> Memory { softmax.makeMemory() }
+  func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+    tape.constant(
+      scaled(softmax.forward(input, memory: &memory, on: tape).value, by: factor))
   }
 }
 
@@ -147,8 +148,9 @@ private final class DisguisedSoftmax: AttentionWeightMixer {
         let input = LayerVisit(layer, stream: x, ForwardPass(layout, on: tape)).input
         let other = student.layers[layer.index]
         let otherInput = LayerVisit(other, stream: x, ForwardPass(layout, on: tape)).input
-        let output = layer.teacherMixer.mix(input, on: tape)
-        let outputs = [output.value, other.mixer.mix(otherInput, on: tape).value].map(\.elements)
+        let output = layer.teacherMixer.forward(input, on: tape)
+        let outputs = [output.value, other.mixer.forward(otherInput, on: tape).value].map(
+          \.elements)
         for head in 0..<2 {
           func vector(_ x: Variable, _ row: Int, _ head: Int, _ heads: Int) -> [Double] {
             x.value.elements[(row * heads + head) * d..<(row * heads + head + 1) * d]
@@ -162,7 +164,7 @@ private final class DisguisedSoftmax: AttentionWeightMixer {
           let student = tokens.indices.map { key in
             var values = [Float](repeating: 0, count: tokens.count * d)
             for index in 0..<d { values[key * d + index] = 1 }
-            return other.mixer.mix(
+            return other.mixer.forward(
               MixerInput(
                 queries: otherInput.queries, keys: otherInput.keys,
                 values: tape.constant(Tensor(values, [tokens.count, d])), layout: layout), on: tape

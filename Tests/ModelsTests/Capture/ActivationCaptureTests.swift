@@ -84,7 +84,7 @@ import Transformers
       let layer = model.decoder.layers[0]
       let x = tape.constant(model.decoder.embed(tokens[0], layout: layout))
       let input = LayerVisit(layer, stream: x, ForwardPass(layout, on: tape)).input
-      let output = layer.mixer.mix(input, on: tape).value.elements
+      let output = layer.mixer.forward(input, on: tape).value.elements
       let values = input.values.value.elements
       for head in 0..<2 {
         for row in 0..<10 {

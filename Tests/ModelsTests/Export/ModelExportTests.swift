@@ -82,6 +82,80 @@ import Transformers
     }
   }
 
+  private func configuration(_ folder: String) throws -> JSONValue {
+    try DocumentFile("\(folder)/config.json").read()
+  }
+
+  @Test(arguments: [0, 1, 2], [false, true])
+  func `An exported student is of a type that only this program knows`(
+    family: Int, merge: Bool
+  ) throws {
+    try withTemporaryFolder { folder in
+      var model = Self.families[family]
+      let type = try #require(model.configuration["model_type"]?.stringValue)
+      var object = try #require(model.configuration.objectValue)
+      object["architectures"] = ["SomeForCausalLM"]
+      object["auto_map"] = ["AutoModelForCausalLM": "modeling_some.SomeForCausalLM"]
+      model.configuration = .object(object)
+      try TinyCheckpoint.write(model, to: folder)
+      try TinyCheckpoint.writeStudent(of: folder, to: "\(folder)/student.h5")
+      var from = "\(folder)/student.h5"
+      // Also when the exported folder is exported again.
+      for out in ["\(folder)/once", "\(folder)/twice"] {
+        _ = try export(try LoadedModel.open(from), to: out, merge: merge)
+        let written = try configuration(out)
+        #expect(written["model_type"]?.stringValue == "linearize_" + type)
+        #expect(written["architectures"] == nil)
+        #expect(written["auto_map"] == nil)
+        let teacher = written["linearize"]?["teacherConfiguration"]
+        #expect(teacher?["model_type"]?.stringValue == type)
+        #expect(teacher?["architectures"] == object["architectures"])
+        #expect(teacher?["auto_map"] == object["auto_map"])
+        let again = try LoadedModel.open(out).source.configuration
+        #expect(again["model_type"]?.stringValue == type)
+        #expect(again["architectures"] == object["architectures"])
+        #expect(try Inspection(out).text.contains("family"))
+        from = out
+      }
+    }
+  }
+
+  @Test func `A student that was exported under its teacher's type is still read`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      try TinyCheckpoint.writeStudent(of: folder, to: "\(folder)/student.h5")
+      let student = try LoadedModel.open("\(folder)/student.h5")
+      _ = try export(student, to: "\(folder)/out")
+      var old = try #require(TinyCheckpoint.llama().configuration.objectValue)
+      old["linearize"] = student.student?.document
+      try DocumentFile("\(folder)/out/config.json").replace(with: JSONValue.object(old).pretty)
+      let again = try LoadedModel.open("\(folder)/out")
+      #expect(again.student != nil)
+      #expect(logits(again) == logits(student))
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `A student whose every layer kept its softmax is its teacher's type once merged`(
+    merge: Bool
+  ) throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      try TinyCheckpoint.writeStudent(
+        of: folder, to: "\(folder)/student.h5",
+        student: ["mixer": "terrace-window", "softmaxLayers": [0, 1]])
+      let student = try LoadedModel.open("\(folder)/student.h5")
+      let expected = logits(student)
+      _ = try export(student, to: "\(folder)/out", merge: merge)
+      // Adapters that stand apart are the student's own, whatever its layers are.
+      #expect(
+        try configuration("\(folder)/out")["model_type"]?.stringValue
+          == (merge ? "llama" : "linearize_llama"))
+      let again = try LoadedModel.open("\(folder)/out")
+      #expect(relativeError(logits(again), expected) < (merge ? 1e-5 : 1e-7))
+    }
+  }
+
   @Test(arguments: StudentRegistry.mixers.map { $0.name }, [false, true])
   func `An exported student of every mixer is opened again`(mixer: String, merge: Bool) throws {
     try withTemporaryFolder { folder in

@@ -50,27 +50,32 @@ import Testing
     let start = fixture.layout.segments[0].start
     let rows = start..<start + 129
     for pieces in [[129], [63, 1, 1, 64], [1, 128], Array(repeating: 1, count: 129)] {
-      var window = WindowBranchState(
-        fixture.attention, window: testCase.window, sinks: testCase.sinks)
-      var features = FeatureBranchState(
-        fixture.attention, featureDim: BranchFixture.f, keys: fixture.older)
-      let bytes = (window.bytes, features.bytes)
+      // Both branches of a layer in one memory.
+      var memory = Memory()
+      memory.addWindowBranch(
+        fixture.attention, window: testCase.window, sinks: testCase.sinks, prefix: "window.")
+      memory.addFeatureBranch(
+        fixture.attention, featureDim: BranchFixture.f, keys: fixture.older, prefix: "linear.")
+      let bytes = memory.bytes
       var found: [[Float]] = Array(repeating: [], count: 4)
       for count in pieces {
-        let range = start + window.position..<start + window.position + count
+        let range = start + memory.position..<start + memory.position + count
         let (q, k, v) = (fixture.queries, fixture.keys, fixture.values)
-        let softmax = window.advance(
+        let softmax = windowBranch(
           queries: fixture.rows(q, range), keys: fixture.rows(k, range),
-          values: fixture.rows(v, range))
-        let linear = features.advance(
+          values: fixture.rows(v, range), attention: fixture.attention, window: testCase.window,
+          sinks: testCase.sinks, memory: &memory, prefix: "window.")
+        let linear = featureBranch(
           queryFeatures: fixture.rows(fixture.queryFeatures, range),
-          keyFeatures: fixture.rows(fixture.keyFeatures, range), values: fixture.rows(v, range))
+          keyFeatures: fixture.rows(fixture.keyFeatures, range), values: fixture.rows(v, range),
+          attention: fixture.attention, keys: fixture.older, memory: &memory, prefix: "linear.")
+        memory.position += count
         found[0] += softmax.numerators.elements
         found[1] += softmax.denominators.elements
         found[2] += linear.numerators.elements
         found[3] += linear.denominators.elements
       }
-      #expect(bytes == (window.bytes, features.bytes), "states must not grow")
+      #expect(bytes == memory.bytes, "a memory must not grow")
       let (softmax, linear) = (fixture.naiveWindow(), fixture.naiveFeatures(fixture.older))
       let (d, heads) = (BranchFixture.d, BranchFixture.heads)
       for (found, (expected, width)) in zip(
@@ -88,13 +93,16 @@ import Testing
 
   @Test func `A copied state goes its own way`() {
     let fixture = BranchFixture(BranchCase(window: .sliding(5), sinks: 3, segments: [129]))
-    let advance = { (state: inout WindowBranchState, range: Range<Int>) in
-      state.advance(
+    let advance = { (memory: inout Memory, range: Range<Int>) in
+      let branch = windowBranch(
         queries: fixture.rows(fixture.queries, range), keys: fixture.rows(fixture.keys, range),
-        values: fixture.rows(fixture.values, range)
-      ).numerators.elements
+        values: fixture.rows(fixture.values, range), attention: fixture.attention,
+        window: .sliding(5), sinks: 3, memory: &memory)
+      memory.position += range.count
+      return branch.numerators.elements
     }
-    var state = WindowBranchState(fixture.attention, window: .sliding(5), sinks: 3)
+    var state = Memory()
+    state.addWindowBranch(fixture.attention, window: .sliding(5), sinks: 3)
     _ = advance(&state, 2..<82)
     var branch = state.copied()
     let undisturbed = advance(&branch, 82..<92)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct GatedLinearAttentionTests {
   /// Below and above the length of a chunk and of a vector.
-  static let lengths = [1, 15, 16, 17, 63, 64, 65, 200]
+  static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 200]
 
   @Test(
     "chunks equal the recurrence in outputs, denominators, final states and every gradient",

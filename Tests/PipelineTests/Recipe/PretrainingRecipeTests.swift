@@ -1,5 +1,6 @@
 import Documents
 import Testing
+import Transformers
 
 @testable import Pipeline
 
@@ -72,7 +73,7 @@ import Testing
       (
         ["teacher.configuration.model_type=mamba"],
         [
-          "$.teacher.configuration: the model family \"mamba\" is not known; known are llama, mistral, qwen2, qwen3, gpt2, gpt_neox, bert"
+          "$.teacher.configuration: the model family \"mamba\" is not known; known are \(TeacherFamilies.all.map { $0.modelType }.joined(separator: ", "))"
         ]
       ),
       (

@@ -23,11 +23,12 @@ import Transformers
 
     var parameters: [Parameter] { [factors] }
 
-    func mix(_ input: MixerInput, on tape: Tape) -> Variable {
-      tape.scaleChannels(softmax.mix(input, on: tape), by: tape.parameter(factors))
+    func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
+      tape.scaleChannels(
+        softmax.forward(input, memory: &memory, on: tape), by: tape.parameter(factors))
     }
 
-    func makeState() -> any MixerState { softmax.makeState() }
+    func makeMemory() -> Memory { softmax.makeMemory() }
   }
 
   private func student(_ recipe: LoadedRecipe) throws -> Decoder {

@@ -44,10 +44,10 @@ import Transformers
   @Test func `A recipe is held against its teacher's heads`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
-    try teacher.recipe("student.featureMap.projectionDim=8").checkStudent()
+    _ = try Preflight(try teacher.recipe("student.featureMap.projectionDim=8"))
     let error = #expect(throws: ModelError.self) {
-      try teacher.recipe("student.featureMap.projectionDim=9", "student.softmaxLayers=[5]")
-        .checkStudent()
+      try Preflight(
+        try teacher.recipe("student.featureMap.projectionDim=9", "student.softmaxLayers=[5]"))
     }
     #expect(
       error?.description == """

@@ -141,12 +141,12 @@ import Transformers
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let names = ["train", "validation", "test"].map { "data.\($0)[0].path=\(folder)/\(data)" }
-    return try ConversionPlan(
-      try LoadedRecipe(
-        path: "\(root.path)/recipes/\(recipe).json",
-        overrides: try (["teacher.path=\(folder)/teacher"] + names).map {
-          try RecipeOverride(parsing: $0)
-        }))
+    let loaded = try LoadedRecipe(
+      path: "\(root.path)/recipes/\(recipe).json",
+      overrides: try (["teacher.path=\(folder)/teacher"] + names).map {
+        try RecipeOverride(parsing: $0)
+      })
+    return try ConversionPlan(try Preflight(loaded))
   }
 }
 

@@ -89,7 +89,7 @@ import Transformers
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, #"stages[2].parameters=["*.mlp.*", "*.self_atn.*"]"#)
-    let error = #expect(throws: ModelError.self) { try recipe.checkStudent() }
+    let error = #expect(throws: ModelError.self) { _ = try Preflight(recipe) }
     #expect(
       "\(try #require(error))"
         == "tiny.json: stages[2].parameters: no parameter of the student is named \"*.self_atn.*\"; expected a pattern of names such as \"model.layers.0.self_attn.feature_map_q.mlp.layer\""
@@ -130,7 +130,7 @@ import Transformers
     let group = #"stages[2].optimizer.groups=[{"parameters":["*.mlp.up_proj.*"],"learningRate":1}]"#
     let idle = try recipe(teacher, group, #"stages[2].parameters=["*.self_attn.*"]"#)
     for attempt in [
-      { _ = try teacher.run(idle) }, { try idle.checkStudent() }, { _ = try ConversionPlan(idle) },
+      { _ = try teacher.run(idle) }, { _ = try Preflight(idle) },
     ] {
       let error = #expect(throws: ModelError.self) { try attempt() }
       #expect(
@@ -143,16 +143,17 @@ import Transformers
     #expect(!teacher.exists("run"))
     let unknown = try recipe(
       teacher, #"stages[2].optimizer.groups=[{"parameters":["*.w0"],"learningRate":1}]"#)
-    let problem = #expect(throws: ModelError.self) { try unknown.checkStudent() }
+    let problem = #expect(throws: ModelError.self) { _ = try Preflight(unknown) }
     #expect(
       try #require(problem).problems.first?.hasPrefix(
         "stages[2].optimizer.groups[0].parameters: no parameter that the stage trains is named "
           + "\"*.w0\"") == true)
     // What stages add is known before they have run.
-    try recipe(
-      teacher, #"stages[1].optimizer.groups=[{"parameters":["*.lora_B.*"],"learningRate":1e-3}]"#,
-      #"stages[2].parameters=["*.o_proj.lora_A.*"]"#
-    ).checkStudent()
+    _ = try Preflight(
+      recipe(
+        teacher, #"stages[1].optimizer.groups=[{"parameters":["*.lora_B.*"],"learningRate":1e-3}]"#,
+        #"stages[2].parameters=["*.o_proj.lora_A.*"]"#
+      ))
     let long = try recipe(
       teacher, "~stages[2].steps", "stages[2].epochs=1",
       #"stages[2].schedule={"kind":"linear","warmupSteps":46}"#)

@@ -219,7 +219,7 @@ private let artefacts = [
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let wide = "teacher.configuration.intermediate_size=100000000"
-    let plan = try ConversionPlan(try recipe(teacher, wide))
+    let plan = try ConversionPlan(try Preflight(recipe(teacher, wide)))
     #expect(plan.stages.map(\.name) == ["pretrain"])
     #expect(plan.stages[0].trainedParameters > 2 * 3 * 32 * 100_000_000)
     #expect(plan.stages[0].steps == 6 && plan.stages[0].tokens == 6 * 4 * 64)

@@ -34,7 +34,7 @@ import Transformers
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, mixer: mixer)
-    try recipe.checkStudent()
+    _ = try Preflight(recipe)
     #expect(try teacher.run(recipe) == .success)
     let (before, after) = (
       try teacher.tensors("logit-distillation"), try teacher.tensors("finetune")
@@ -65,8 +65,8 @@ import Transformers
     let steps = try teacher.metrics("output-alignment").filter { $0["loss"] != nil }
     #expect(steps.allSatisfy { $0["lossByLayer"]?.arrayValue?.count == 2 })
     let error = #expect(throws: ModelError.self) {
-      try recipe(teacher, mixer: "rad-rwkv7", "stages[0].activations.layersPerBlock=1")
-        .checkStudent()
+      try Preflight(
+        try recipe(teacher, mixer: "rad-rwkv7", "stages[0].activations.layersPerBlock=1"))
     }
     #expect(
       error?.problems == [

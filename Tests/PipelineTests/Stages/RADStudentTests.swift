@@ -16,7 +16,7 @@ import Transformers
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe(#"student={"mixer": "\#(mixer)"}"#)
-    try recipe.checkStudent()
+    _ = try Preflight(recipe)
     #expect(try teacher.run(recipe) == .success)
     let results = try DocumentFile("\(teacher.folder)/run/results.json").read()
     let measures = try #require(results["linearize"]?["measures"])
@@ -47,9 +47,9 @@ import Transformers
     let recipe = { (mixer: String) in
       try teacher.recipe([#"student={"mixer": "\#(mixer)"}"#] + options)
     }
-    try recipe("linear").checkStudent()
+    _ = try Preflight(recipe("linear"))
     for check: (LoadedRecipe) throws -> Void in [
-      { try $0.checkStudent() }, { _ = try ConversionPlan($0) }, { _ = try teacher.run($0) },
+      { _ = try Preflight($0) }, { _ = try teacher.run($0) },
     ] {
       let error = #expect(throws: ModelError.self) { try check(try recipe("rad-rwkv7")) }
       #expect(

@@ -147,6 +147,10 @@ import Testing
           + "are named by it"
       ),
       (
+        ["stages.again.id=step-2"],
+        "$.stages[4].id: found \"step-2\", expected another word: checkpoints are called step-…"
+      ),
+      (
         ["stages.again.id=a/b"],
         "$.stages[4].id: found \"a/b\", expected letters, digits, - and _, and not digits alone: "
           + "files are named by it"

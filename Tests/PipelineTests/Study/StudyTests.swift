@@ -63,7 +63,7 @@ import Testing
       try study(teacher, variants: [["name": "a"], ["name": "a"]])
     }
     #expect("\(try #require(twice))".contains("$.variants: has \"a\" twice"))
-    let recipe = #expect(throws: RecipeError.self) {
+    let recipe = #expect(throws: StudyMistakes.self) {
       try study(teacher, variants: [["name": "a", "set": ["student.windowSiz=3"]]])
     }
     #expect("\(try #require(recipe))".contains("windowSiz"))

@@ -6,8 +6,7 @@ import Testing
 import Training
 
 @Suite struct AdamWTests {
-  @Test("weight decay acts on the parameters that it is given for, and on no other")
-  func decays() {
+  @Test func `Weight decay acts on the parameters that it is given for, and on no other`() {
     let specification = OptimizerSpecification(
       learningRate: 0.1, betas: (0.9, 0.95), epsilon: 1e-8, weightDecay: 0.3)
     let shapes: [Shape] = [[3, 4], [4], [1, 4, 1, 1], [2, 3, 2]]
@@ -43,8 +42,7 @@ import Training
     }
   }
 
-  @Test("every parameter steps at its own rate, all clipped by their common norm")
-  func rates() {
+  @Test func `Every parameter steps at its own rate, all clipped by their common norm`() {
     let specification = OptimizerSpecification(
       learningRate: 0.1, betas: (0.9, 0.95), clipGradientNorm: 0.5)
     var draw = TestValues(2)

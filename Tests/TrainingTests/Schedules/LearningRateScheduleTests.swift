@@ -22,8 +22,7 @@ import Testing
     }
   }
 
-  @Test("Warm-up and decay follow torch's schedulers at every step")
-  func torchSchedules() {
+  @Test func `Warm-up and decay follow torch's schedulers at every step`() {
     expectEqual(
       rates(.constant(warmupSteps: 3), 1e-2, steps: 8), ScheduleGoldens.constantWarmup3Of8,
       "constant")
@@ -41,8 +40,7 @@ import Testing
       ScheduleGoldens.cosineWarmup5Of25, "cosine with warm-up")
   }
 
-  @Test("RADLADS' warm-up and decays are those of its code at every step")
-  func radladsSchedules() {
+  @Test func `RADLADS' warm-up and decays are those of its code at every step`() {
     func decay(
       _ shape: ScheduleSpecification.Decay.Shape, _ final: Double, warmup: Int,
       start: Double = 0, end: Double = 1
@@ -75,8 +73,7 @@ import Testing
     expectEqual(found, ScheduleGoldens.groupsQuarterCosine30, "groups")
   }
 
-  @Test("A plateau reduces the rate exactly where torch's ReduceLROnPlateau does")
-  func torchPlateau() {
+  @Test func `A plateau reduces the rate exactly where torch's ReduceLROnPlateau does`() {
     let cases: [(Double, Int, Double, [Double])] = [
       (0.1, 2, 1e-5, ScheduleGoldens.plateauPatience2),
       (0.5, 0, 1e-4, ScheduleGoldens.plateauPatience0),
@@ -95,8 +92,7 @@ import Testing
     }
   }
 
-  @Test("A schedule restored from its written state continues with the same bits")
-  func restored() throws {
+  @Test func `A schedule restored from its written state continues with the same bits`() throws {
     let specifications: [ScheduleSpecification] = [
       .constant(warmupSteps: 7), .linear(warmupSteps: 2, finalLearningRate: 1e-5),
       .cosine(warmupSteps: 3, finalLearningRate: 1e-5),
@@ -118,8 +114,7 @@ import Testing
     }
   }
 
-  @Test("A state that is not a schedule's is refused with every mistake")
-  func wrongState() {
+  @Test func `A state that is not a schedule's is refused with every mistake`() {
     var schedule = LearningRateSchedule(
       .constant(warmupSteps: 0), learningRate: 1, totalSteps: 2)
     let error = #expect(throws: DocumentError.self) {

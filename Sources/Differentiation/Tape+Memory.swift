@@ -1,0 +1,150 @@
+import Operations
+import TensorCore
+
+// Operations that go on from a memory. Without one they are whole sequences from an empty past, on
+// the tape; with one they are the next tokens of a sequence and give constants: no gradient goes
+// back into what was read before.
+extension Tape {
+  /// See `Operations.softmaxAttention` and `continuedSoftmaxAttention`.
+  public func softmaxAttention(
+    queries: Variable, keys: Variable, values: Variable, shape: AttentionShape,
+    layout: SequenceLayout, window: Int? = nil, memory: inout Memory?
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else {
+      return softmaxAttention(
+        queries: queries, keys: keys, values: values, shape: shape, layout: layout,
+        window: window)
+    }
+    return constant(
+      continuedSoftmaxAttention(
+        queries: queries.value, keys: keys.value, values: values.value, shape: shape,
+        window: window, memory: &memory!))
+  }
+
+  /// See `Operations.hybridAttention` and `continuedHybridAttention`. `windowFactors` is nil without
+  /// a window.
+  public func hybridAttention(
+    queries: Variable, keys: Variable, values: Variable, queryFeatures: Variable,
+    keyFeatures: Variable, windowFactors: Variable?, shape: HybridAttentionShape,
+    layout: SequenceLayout, memory: inout Memory?
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else {
+      return hybridAttention(
+        queries: queries, keys: keys, values: values, queryFeatures: queryFeatures,
+        keyFeatures: keyFeatures, windowFactors: windowFactors, shape: shape, layout: layout)
+    }
+    return constant(
+      continuedHybridAttention(
+        queries: queries.value, keys: keys.value, values: values.value,
+        queryFeatures: queryFeatures.value, keyFeatures: keyFeatures.value,
+        windowFactors: windowFactors?.value ?? Tensor(zeros: [0]), shape: shape,
+        memory: &memory!))
+  }
+
+  /// See `Operations.windowBranch`, of whole sequences and of a memory.
+  public func windowBranch(
+    queries: Variable, keys: Variable, values: Variable, attention: AttentionShape,
+    window: AttentionWindow, sinks: Int, layout: SequenceLayout, memory: inout Memory?,
+    prefix: String
+  ) -> BranchVariables {
+    guard goesOn(from: memory, layout) else {
+      return windowBranch(
+        queries: queries, keys: keys, values: values, attention: attention, window: window,
+        sinks: sinks, layout: layout)
+    }
+    return constant(
+      Operations.windowBranch(
+        queries: queries.value, keys: keys.value, values: values.value, attention: attention,
+        window: window, sinks: sinks, memory: &memory!, prefix: prefix))
+  }
+
+  /// See `Operations.featureBranch`, of whole sequences and of a memory.
+  public func featureBranch(
+    queryFeatures: Variable, keyFeatures: Variable, values: Variable, attention: AttentionShape,
+    keys: BranchKeys, layout: SequenceLayout, memory: inout Memory?, prefix: String
+  ) -> BranchVariables {
+    guard goesOn(from: memory, layout) else {
+      return featureBranch(
+        queryFeatures: queryFeatures, keyFeatures: keyFeatures, values: values,
+        attention: attention, keys: keys, layout: layout)
+    }
+    return constant(
+      Operations.featureBranch(
+        queryFeatures: queryFeatures.value, keyFeatures: keyFeatures.value, values: values.value,
+        attention: attention, keys: keys, memory: &memory!, prefix: prefix))
+  }
+
+  /// See `Operations.delayedRows`; the memory holds the last `delay` rows under `name`.
+  public func delayRows(
+    _ x: Variable, by delay: Int, skipping skipped: Int, layout: SequenceLayout,
+    memory: inout Memory?, _ name: String
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else {
+      return delayRows(x, by: delay, skipping: skipped, layout: layout)
+    }
+    let before = memory![name]
+    memory![name] = lastRows(before, then: x.value)
+    return delayRows(
+      x, by: delay, skipping: skipped, layout: layout, before: before,
+      position: memory!.position)
+  }
+
+  /// See `Operations.gatedLinearAttention` and `continuedGatedLinearAttention`.
+  public func gatedLinearAttention(
+    queries: Variable, keys: Variable, values: Variable, logDecays: Variable,
+    shape: GatedLinearAttentionShape, layout: SequenceLayout, memory: inout Memory?
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else {
+      return gatedLinearAttention(
+        queries: queries, keys: keys, values: values, logDecays: logDecays, shape: shape,
+        layout: layout)
+    }
+    return constant(
+      continuedGatedLinearAttention(
+        queries: queries.value, keys: keys.value, values: values.value,
+        logDecays: logDecays.value, shape: shape, memory: &memory!))
+  }
+
+  /// See `Operations.deltaRule` and `continuedDeltaRule`.
+  public func deltaRule(
+    receptances: Variable, logDecays: Variable, keys: Variable, values: Variable,
+    removals: Variable, writes: Variable, shape: DeltaRuleShape, layout: SequenceLayout,
+    memory: inout Memory?
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else {
+      return deltaRule(
+        receptances: receptances, logDecays: logDecays, keys: keys, values: values,
+        removals: removals, writes: writes, shape: shape, layout: layout)
+    }
+    return constant(
+      continuedDeltaRule(
+        receptances: receptances.value, logDecays: logDecays.value, keys: keys.value,
+        values: values.value, removals: removals.value, writes: writes.value, shape: shape,
+        memory: &memory!))
+  }
+
+  /// See `Operations.tokenShiftDifference`; the memory holds the last token's `x`, `[1, width]`,
+  /// under `name`.
+  public func tokenShiftDifference(
+    _ x: Variable, layout: SequenceLayout, memory: inout Memory?, _ name: String
+  ) -> Variable {
+    guard goesOn(from: memory, layout) else { return tokenShiftDifference(x, layout: layout) }
+    let difference = tokenShiftDifference(x, layout: layout, before: memory![name])
+    if layout.rows > 0 {
+      memory![name] = copiedRows(x.value, layout.rows - 1..<layout.rows)
+    }
+    return difference
+  }
+
+  /// Whether there is a memory, and the layout says what it goes on with.
+  func goesOn(from memory: Memory?, _ layout: SequenceLayout) -> Bool {
+    guard let memory else { return false }
+    precondition(!isRecording, "a tape that records has no past to go on from")
+    let next = SequenceLayout.Segment(
+      start: 0, count: layout.rows, firstPosition: memory.position)
+    precondition(
+      layout.rows == 0 || layout.segments == [next],
+      "\(layout.segments) behind \(memory.position) tokens, expected \(next)")
+    return true
+  }
+}

@@ -1,0 +1,104 @@
+import Checkpoints
+import Documents
+import Foundation
+import Models
+import Operations
+import Students
+import TensorCore
+import Training
+import Transformers
+
+/// A recipe being carried out in its folder.
+public struct Conversion {
+  /// The recipe and its resolved form.
+  public let loaded: LoadedRecipe
+  /// Whether a run in the folder is continued.
+  public var resume: Bool
+  /// Asked between steps whether a signal wants the run to save and stop.
+  public var interruption = Interruption.none
+  /// What is told while the run goes.
+  public var progress: ProgressReporter
+  /// What `env.json` will hold.
+  public var environment: JSONValue
+  /// Seconds of a clock that never goes back.
+  public var clock: () -> Double
+  /// Seconds since 1970, for TensorBoard.
+  public var wallClock: () -> Double
+
+  /// A conversion that has not begun.
+  public init(
+    _ loaded: LoadedRecipe, resume: Bool, interruption: Interruption, progress: ProgressReporter,
+    environment: JSONValue,
+    clock: @escaping () -> Double = { ProcessInfo.processInfo.systemUptime },
+    wallClock: @escaping () -> Double = { Date().timeIntervalSince1970 }
+  ) {
+    self.loaded = loaded
+    self.resume = resume
+    self.interruption = interruption
+    self.progress = progress
+    self.environment = environment
+    self.clock = clock
+    self.wallClock = wallClock
+  }
+
+  /// Runs every stage that is not done yet.
+  ///
+  /// - Returns: what to print, and whether every threshold was kept.
+  /// - Throws: errors that conform to `ExitCoded`; what was published before stays valid.
+  public func run() throws -> (summary: String, code: ExitCode) {
+    let ready = try Preflight(loaded, drawsWeights: true)
+    let recipe = loaded.recipe
+    let digest = try ready.teacherDigest.value()
+    let inputs = try RunInputs.document(recipe, teacherDigest: digest)
+    let run = try RunDirectory(
+      recipe.output, recipe: loaded.resolved, inputs: inputs, environment: environment,
+      resume: resume, resolve: LoadedRecipe.resolved)
+    var context: StageContext?
+    let code = try run.supervise {
+      let begun = try begin(run, ready, digest: digest)
+      context = begun
+      for stage in recipe.stages { try stage.specification.run(stage, in: begun) }
+      return begun.code
+    }
+    let summary = context!.summary
+    if !summary.isEmpty { return (summary, code) }
+    return ("The run is in \(run.path); the recipe has no evaluate stage.\n", code)
+  }
+
+  /// Reads the text and opens the logs.
+  private func begin(
+    _ run: RunDirectory, _ ready: Preflight, digest: String
+  ) throws -> StageContext {
+    let recipe = loaded.recipe
+    let data = try RecipeData(recipe.data, model: ready.teacher, seed: UInt64(recipe.seed))
+    let context = StageContext(
+      recipe: loaded, run: run, teacher: ready.teacher, teacherDigest: digest,
+      student: ready.student,
+      data: data, metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
+      timings: try LineLog(run.timingsPath),
+      scalars: ScalarLog(
+        folder: run.tensorBoardPath, host: ProcessInfo.processInfo.hostName,
+        process: Int(ProcessInfo.processInfo.processIdentifier), wallClock: wallClock),
+      interruption: interruption, progress: progress, clock: clock, wallClock: wallClock,
+      environment: environment)
+    // Text too short for a later stage is said before the first.
+    for stage in recipe.stages {
+      let data = try context.data(of: stage.specification)
+      guard let training = stage.training else { continue }
+      try TrainingLoop.check(stage.id, training, totalSteps: training.steps(on: data), nil)
+    }
+    return context
+  }
+
+  /// Where the metrics stood when the newest checkpoint of the run was made: lines after it belong
+  /// to steps that will be done again.
+  private func metricsPosition(_ run: RunDirectory) throws -> Int? {
+    guard run.isResumed else { return nil }
+    var position = 0
+    for path in try RunInputs.checkpointFolders(in: run.checkpointsPath) {
+      position = max(
+        position, try StageCheckpoints(folder: path, log: { _ in }).metricsPosition() ?? 0)
+    }
+    return position
+  }
+}

@@ -1,0 +1,69 @@
+import Differentiation
+import Documents
+import Operations
+import TensorCore
+
+/// Linear attention over learned features: sums of `φkᵀ v` and of `φk` (Hedgehog arXiv 2402.04347,
+/// T2R arXiv 2103.13076, LoLCATs arXiv 2410.10254 and others).
+public struct FeatureMapMemory: NormalizedMemorySpecification {
+  public static let name = "feature-map"
+  public static let summary = "linear attention over learned features (Hedgehog, T2R, LoLCATs)"
+  let featureMap: FeatureMapSpecification
+
+  public init(_ reader: DocumentReader) {
+    featureMap = reader.object(
+      "featureMap", "Learned feature map of queries and keys", FeatureMapSpecification.init)
+  }
+
+  public func conflicts(with geometry: LayerGeometry) -> [String] {
+    featureMap.conflicts(with: geometry)
+  }
+
+  public var maximumLength: Int? { featureMap.map.maximumLength }
+
+  public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
+    FeatureMapAttention(.init(window: .none), featureMap, geometry, seed: seed)
+  }
+
+  public func makeBranch(_ geometry: LayerGeometry, keys: BranchKeys, seed: UInt64)
+    -> any MemoryBranch
+  {
+    FeatureMapBranch(featureMap, geometry, keys: keys, seed: seed)
+  }
+}
+
+private final class FeatureMapBranch: MemoryBranch {
+  private let featureMap: LearnedFeatureMap
+  private let attention: AttentionShape
+  private let keys: BranchKeys
+
+  /// How its names in a layer's memory begin.
+  private static let prefix = "memory."
+
+  init(
+    _ specification: FeatureMapSpecification, _ geometry: LayerGeometry, keys: BranchKeys,
+    seed: UInt64
+  ) {
+    featureMap = LearnedFeatureMap(specification, geometry, seed: seed)
+    attention = geometry.attention
+    self.keys = keys
+  }
+
+  var parameters: [Parameter] { featureMap.parameters }
+  var maximumLength: Int? { featureMap.maximumLength }
+
+  func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading {
+    let positions = input.layout.positions
+    return .branch(
+      tape.featureBranch(
+        queryFeatures: featureMap.queryFeatures(input.queries, positions: positions, on: tape),
+        keyFeatures: featureMap.keyFeatures(input.keys, positions: positions, on: tape),
+        values: input.values, attention: attention, keys: keys, layout: input.layout,
+        memory: &memory, prefix: Self.prefix))
+  }
+
+  func add(to memory: inout Memory) {
+    memory.addFeatureBranch(
+      attention, featureDim: featureMap.featureDim, keys: keys, prefix: Self.prefix)
+  }
+}

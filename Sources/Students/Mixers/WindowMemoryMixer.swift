@@ -1,0 +1,90 @@
+import Differentiation
+import Operations
+import TensorCore
+
+/// A softmax window and a memory, joined by a policy.
+class WindowMemoryMixer: HybridMixer {
+  private let softmax: SoftmaxBranch
+  private let memory: any MemoryBranch
+  private let keys: BranchKeys
+  private let policy: any BranchPolicy
+
+  init(
+    _ softmax: SoftmaxBranch, _ memory: any MemoryBranch, keys: BranchKeys,
+    _ policy: any BranchPolicy
+  ) {
+    (self.softmax, self.memory, self.keys, self.policy) = (softmax, memory, keys, policy)
+  }
+
+  final var parameters: [Parameter] { memory.parameters + policy.parameters }
+  final var maximumLength: Int? { memory.maximumLength }
+  final var window: AttentionWindow { softmax.window }
+  final var sinks: Int { softmax.sinks }
+
+  final var memoryDetail: String {
+    keys == .all ? "all keys, without softmax" : "the keys beyond the window, without softmax"
+  }
+
+  final func only(_ part: MixerPart) -> (any TokenMixer)? {
+    switch part {
+    case .window: SoftmaxWindowMixer(softmax.attention, window: window, sinks: sinks)
+    case .memory: MemoryMixer(memory)
+    }
+  }
+
+  final func forward(_ input: MixerInput, memory state: inout Memory?, on tape: Tape) -> Variable {
+    let window = softmax.read(input, memory: &state, on: tape)
+    let memory = memory.read(input, memory: &state, on: tape)
+    let output = policy.join(
+      JoinInput(
+        queries: input.queries, layout: input.layout, position: state?.position ?? 0,
+        attention: softmax.attention, window: window, memory: memory, keys: keys), on: tape)
+    state?.position += input.layout.rows
+    return output
+  }
+
+  final func makeMemory() -> Memory {
+    var state = Memory()
+    softmax.add(to: &state)
+    memory.add(to: &state)
+    return state
+  }
+}
+
+/// The same where the output is a sum of values, with weights that do not depend on them.
+final class WeightedWindowMemoryMixer: WindowMemoryMixer, AttentionWeightMixer {}
+
+/// The same with a memory whose layers share values.
+final class SharingWindowMemoryMixer: WindowMemoryMixer, SharingMixer {
+  let sharedNames: [String]
+
+  init(
+    _ softmax: SoftmaxBranch, _ memory: RecurrentMemory, keys: BranchKeys,
+    _ policy: any BranchPolicy
+  ) {
+    sharedNames = memory.sharedNames
+    super.init(softmax, memory, keys: keys, policy)
+  }
+}
+
+/// The memory of a layer without its window.
+private final class MemoryMixer: TokenMixer {
+  private let memory: any MemoryBranch
+
+  init(_ memory: any MemoryBranch) { self.memory = memory }
+
+  var parameters: [Parameter] { memory.parameters }
+  var maximumLength: Int? { memory.maximumLength }
+
+  func forward(_ input: MixerInput, memory state: inout Memory?, on tape: Tape) -> Variable {
+    let output = memory.read(input, memory: &state, on: tape).output(on: tape)
+    state?.position += input.layout.rows
+    return output
+  }
+
+  func makeMemory() -> Memory {
+    var state = Memory()
+    memory.add(to: &state)
+    return state
+  }
+}

@@ -1,0 +1,99 @@
+import Differentiation
+import Documents
+import Operations
+import TensorCore
+
+/// How window and memory become one output, as a recipe describes it.
+public protocol PolicySpecification: Sendable {
+  /// What recipes call it.
+  static var name: String { get }
+  /// One line for `linearize list`.
+  static var summary: String { get }
+  /// The keys that a memory reads unless the recipe says otherwise.
+  static var usualKeys: MemoryKeys { get }
+
+  /// Reads the policy's own keys of the recipe's `policy` object.
+  init(_ reader: DocumentReader)
+
+  func makePolicy(_ attention: AttentionShape) -> any BranchPolicy
+}
+
+/// A policy that counts every key once, in units of both branches: it needs the sums of the memory's
+/// weights, and a memory of older keys alone.
+public protocol ExactPolicySpecification: PolicySpecification {}
+
+/// The keys that a memory reads, as recipes say it.
+public enum MemoryKeys: String, Sendable, CaseIterable {
+  /// Those that have left the window, sinks apart: window and memory share no key.
+  case older
+  case all
+}
+
+/// A policy of one layer whose output is a sum of the branches' with weights that do not depend on
+/// values, so that beside a memory with attention weights the layer has such.
+public protocol WeighingPolicy: BranchPolicy {}
+
+/// A policy of one layer.
+public protocol BranchPolicy: AnyObject {
+  /// Everything trained, named as checkpoints name it below `self_attn.`.
+  var parameters: [Parameter] { get }
+
+  /// The outputs of the layer's heads, `[tokens, queryHeads * headDim]`, zero on padding.
+  func join(_ input: JoinInput, on tape: Tape) -> Variable
+}
+
+/// What a policy joins.
+public struct JoinInput {
+  /// With positions, `[tokens, queryHeads * headDim]`.
+  public let queries: Variable
+  public let layout: SequenceLayout
+  /// Tokens of the sequence before the layout's first.
+  public let position: Int
+  public let attention: AttentionShape
+  public let window: BranchVariables
+  public let memory: MemoryReading
+  /// The keys that the memory reads.
+  public let keys: BranchKeys
+
+  /// The window's output by itself, and the memory's.
+  func windowOutput(on tape: Tape) -> Variable { tape.branchQuotient(window) }
+  func memoryOutput(on tape: Tape) -> Variable { memory.output(on: tape) }
+
+  /// `share` for tokens and heads whose memory holds a key, 0 for the others: what holds nothing has
+  /// no say. `[tokens, queryHeads]`.
+  func share(_ share: Float) -> Tensor {
+    keys.shares(share, layout: layout, position: position, heads: attention.queryHeads)
+  }
+}
+
+extension BranchKeys {
+  /// `share` for tokens that have such a key, 0 for the others and padding, `[tokens, heads]`.
+  ///
+  /// - Parameter position: tokens of the sequence before the layout's first.
+  func shares(_ share: Float, layout: SequenceLayout, position: Int, heads: Int) -> Tensor {
+    var shares = [Float](repeating: 0, count: layout.rows * heads)
+    for segment in layout.segments {
+      for offset in 0..<segment.count where holdsAny(before: position + offset) {
+        for head in 0..<heads { shares[(segment.start + offset) * heads + head] = share }
+      }
+    }
+    return Tensor(shares, [layout.rows, heads])
+  }
+
+  /// Whether the query at `position` of a sequence has any such key.
+  func holdsAny(before position: Int) -> Bool {
+    switch self {
+    case .all: true
+    case .older(let window, let sinks): window.start(of: position) > sinks
+    }
+  }
+}
+
+extension Tape {
+  /// `(1 − share) left + share right`, head by head; `share` is `[tokens, heads]`.
+  func mix(_ left: Variable, _ right: Variable, share: Variable, heads: Int) -> Variable {
+    add(
+      scaleHeads(left, by: affine(share, scale: -1, offset: 1), heads: heads),
+      scaleHeads(right, by: share, heads: heads))
+  }
+}

@@ -1,0 +1,151 @@
+import Documents
+import Foundation
+import TestSupport
+import Testing
+
+/// Each command of the built program, on a small model, from files to files.
+@Suite struct ProgramTests {
+  /// Runs it and expects that it succeeds.
+  private func succeed(_ arguments: [String], in folder: String) throws -> Program {
+    let result = try Program.run(arguments, in: folder)
+    #expect(result.status == 0, "\(arguments): \(result.errors)")
+    return result
+  }
+
+  private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+  @Test func `A recipe becomes a student that every command for models takes`() throws {
+    try withTemporaryFolder { folder in
+      try TinyRecipe.write(to: folder)
+      let valid = try succeed(["validate", "--recipe", "recipe.json"], in: folder)
+      #expect(valid.output == "recipe.json: no mistakes; attention-transfer, evaluate\n")
+      let plan = try succeed(["--recipe", "recipe.json", "--dry-run"], in: folder)
+      #expect(plan.output.contains("4 of 4 layers converted"))
+      #expect(!exists(folder + "/run"))
+      let run = try succeed(["--recipe", "recipe.json"], in: folder)
+      #expect(run.output.hasSuffix("run/report.html\n"))
+      for name in ["report.html", "report.md", "results.json", "junit.xml"] {
+        #expect(exists("\(folder)/run/\(name)"))
+      }
+      let continued = try succeed(
+        ["generate", "--model", "run", "--prompt", "It", "-n", "3"], in: folder)
+      #expect(!continued.output.isEmpty)
+      _ = try succeed(["export", "--model", "run", "--output", "folder"], in: folder)
+      let exported = try succeed(
+        ["generate", "--model", "folder", "--prompt", "It", "-n", "3"], in: folder)
+      #expect(exported.output == continued.output)
+      let inspected = try succeed(["inspect", "folder"], in: folder)
+      #expect(inspected.output.contains("terrace-window"))
+      let compared = try succeed(["compare", "run", "run"], in: folder)
+      #expect(compared.output.contains("2 runs, of which none is ahead"))
+    }
+  }
+
+  @Test func `Text becomes tokens, tokens activations`() throws {
+    try withTemporaryFolder { folder in
+      let model = ["--model", Program.teacher]
+      try DocumentFile(folder + "/text.txt").replace(with: TinyRecipe.text)
+      let tokens = try succeed(
+        ["tokenize", "--text", "text.txt", "--output", "ids.json"] + model, in: folder)
+      #expect(tokens.output == "")
+      let count = try #require(try DocumentFile(folder + "/ids.json").read().arrayValue?.count)
+      #expect(count > 40)
+      #expect(
+        tokens.errors == "ids.json: \(count) tokens of \(TinyRecipe.text.utf8.count) bytes\n")
+      _ = try succeed(
+        ["activations", "--tokens", "ids.json", "--output", "states.h5"] + model, in: folder)
+      #expect(exists(folder + "/states.h5"))
+    }
+  }
+
+  @Test func `A model is measured on text, held to a bound, and timed`() throws {
+    try withTemporaryFolder { folder in
+      let model = ["--model", Program.teacher]
+      try DocumentFile(folder + "/text.txt").replace(with: TinyRecipe.text)
+      let evaluate =
+        ["evaluate", "--text", "text.txt", "--no-recall", "--no-fidelity"]
+        + ["--sequence-length", "16"] + model
+      let measured = try succeed(evaluate + ["--output", "measured"], in: folder)
+      #expect(measured.output.hasPrefix("model    perplexity"))
+      #expect(exists(folder + "/measured/report.html"))
+      let missed = try Program.run(evaluate + ["--threshold", "accuracy>=1"], in: folder)
+      #expect(missed.status == 1)
+      #expect(missed.errors.contains("error: missed accuracy ("), "\(missed.errors)")
+      let timed = try succeed(
+        ["benchmark", "--lengths", "16", "--steps", "1"] + model, in: folder)
+      #expect(timed.output.hasPrefix("Context  teacher prefill tok/s"))
+    }
+  }
+
+  @Test func `A decoder is no encoder, and is refused by name`() throws {
+    try withTemporaryFolder { folder in
+      try DocumentFile(folder + "/text.txt").replace(with: TinyRecipe.text)
+      let result = try Program.run(
+        ["embed", "--model", Program.teacher, "--text", "text.txt"], in: folder)
+      #expect(result.status == 65)
+      #expect(
+        result.errors
+          == "error: \(Program.teacher): is a decoder (llama); embeddings are those of an encoder\n"
+      )
+    }
+  }
+
+  @Test func `A study carries out its recipe with every variant`() throws {
+    try withTemporaryFolder { folder in
+      try TinyRecipe.write(to: folder)
+      let study: JSONValue = [
+        "name": "sizes", "output": "study",
+        "recipes": [["name": "tiny", "path": "recipe.json"]],
+        "variants": [
+          ["name": "eight", "set": ["student.windowSize=8"]],
+          ["name": "four", "set": ["student.windowSize=4"]],
+        ],
+      ]
+      try DocumentFile(folder + "/study.json").replace(with: study.pretty)
+      let result = try succeed(["study", "study.json", "--quiet"], in: folder)
+      for name in ["eight", "four"] {
+        #expect(result.output.contains(name))
+        #expect(exists("\(folder)/study/tiny/\(name)/results.json"))
+      }
+    }
+  }
+
+  @Test func `What a recipe may name is listed, and its schema is the committed one`() throws {
+    try withTemporaryFolder { folder in
+      let families = try succeed(["list", "families"], in: folder)
+      #expect(families.output.hasPrefix("families\n  llama "))
+      let schema = try succeed(["schema"], in: folder)
+      #expect(
+        try schema.output
+          == String(contentsOfFile: Program.root + "/recipes/recipe.schema.json", encoding: .utf8))
+      #expect(try succeed(["--version"], in: folder).output.contains("."))
+    }
+  }
+
+  // MARK: OpenBLAS's kernels
+
+  private func core(_ requested: String?, in folder: String) throws -> String? {
+    let result = try Program.run(
+      ["env", "--json"], in: folder, environment: ["OPENBLAS_CORETYPE": requested])
+    #expect(result.status == 0, "\(result.errors)")
+    return try JSONValue(parsing: result.output)["libraries"]?["openblasCore"]?.stringValue
+  }
+
+  @Test func `The program takes the kernels that it is told, and its own where it is told none`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      #expect(try core("Prescott", in: folder) == "Prescott")
+      let chosen = try #require(try core(nil, in: folder))
+      #expect(try core("", in: folder) == chosen)
+      #if arch(x86_64)
+        let flags =
+          try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+          .split(separator: "\n").first { $0.hasPrefix("flags") }?.split(separator: " ") ?? []
+        if flags.contains("avx2"), flags.contains("fma") {
+          #expect(!["Prescott", "Nehalem", "Sandybridge"].contains(chosen))
+        }
+      #endif
+    }
+  }
+}
