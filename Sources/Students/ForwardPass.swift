@@ -4,8 +4,11 @@ import Operations
 /// What one pass through a model's layers carries beside the residual stream: which rows belong
 /// together, the tape they are computed on, and what the layers share.
 public struct ForwardPass {
+  /// Which rows of the pass belong together.
   public let layout: SequenceLayout
+  /// What the pass is recorded on.
   public let tape: Tape
+  /// What mixers of lower layers left for those above.
   public let shared: SharedValues
 
   /// - Parameter shared: of this pass alone, and by default empty.
@@ -29,6 +32,9 @@ public final class SharedValues {
   private var values: [String: Variable]
   private let detaches: Bool
 
+  /// A box that holds the given values, by default none.
+  ///
+  /// - Parameter detaches: Whether what is left becomes a constant.
   public init(_ values: [String: Variable] = [:], detaches: Bool = false) {
     self.values = values
     self.detaches = detaches

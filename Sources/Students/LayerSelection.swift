@@ -14,6 +14,7 @@ public struct LayerSelection: Sendable, Equatable {
 
   private let terms: [Term]
 
+  /// The layers of the given indices.
   public init(_ layers: [Int]) { terms = layers.map { .layers($0...$0) } }
 
   /// Reads terms between commas: `3`, `6-8`, `first 2`, `last 2`, `every 4`; nil for other texts.

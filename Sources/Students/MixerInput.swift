@@ -26,6 +26,7 @@ public protocol LayerProjections: AnyObject {
 ///
 /// Queries, keys and values are computed when they are asked for, since some students never ask.
 public final class MixerInput {
+  /// Which rows belong together, and their positions.
   public let layout: SequenceLayout
   /// What the layers of the pass share.
   public let shared: SharedValues
@@ -38,7 +39,8 @@ public final class MixerInput {
   ///
   /// - Parameters:
   ///   - queries: `[tokens, queryHeads * headDim]`.
-  ///   - keys, values: `[tokens, keyValueHeads * headDim]`.
+  ///   - keys: `[tokens, keyValueHeads * headDim]`.
+  ///   - values: as `keys`.
   ///   - stream: what the projections were made of, `[tokens, hiddenSize]`; mixers that read it
   ///     need it, and a layer if they project it.
   public init(

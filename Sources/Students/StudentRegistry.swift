@@ -3,6 +3,7 @@ import Documents
 
 /// The only place where mixers and what they are made of are registered: one line each.
 public enum StudentRegistry {
+  /// Every mixer that `student.mixer` may name.
   public static let mixers: [any MixerSpecification.Type] = [
     LinearAttention.self,
     SlidingWindowAttention.self,
@@ -37,6 +38,7 @@ public enum StudentRegistry {
     AlphaSumPolicy.self,
   ]
 
+  /// Every map that a `featureMap` may name as its `kind`.
   public static let featureMaps: [any FeatureMap.Type] = [
     SoftmaxFeatureMap.self,
     ExponentialFeatureMap.self,
@@ -79,10 +81,12 @@ extension MixerSpecification {
 
 /// The recipe's `student` object: a mixer, and the layers that keep softmax attention.
 public struct StudentSpecification: Sendable {
+  /// The attention that takes the softmax's place.
   public let mixer: any MixerSpecification
   /// Layers that stay as the teacher's, frozen.
   public let softmaxLayers: LayerSelection
 
+  /// Reads the `student` of a recipe.
   public init(_ reader: DocumentReader) {
     let names = StudentRegistry.mixers.map { $0.name }
     let isChosenInParts = WindowMemory.keys.contains { reader.isGiven($0) }

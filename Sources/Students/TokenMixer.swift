@@ -74,13 +74,19 @@ public protocol HybridMixer: TokenMixer {
 
 /// Where a mixer stands.
 public struct LayerGeometry: Sendable, Equatable {
+  /// Index of the layer, from 0.
   public let layer: Int
   /// Layers of the model.
   public let layers: Int
+  /// Heads of the teacher's attention.
   public let attention: AttentionShape
+  /// Width of the residual stream.
   public let hiddenSize: Int
   /// Whether the teacher rotates queries and keys by their positions.
   public let hasRotaryPositions: Bool
+  /// The layer itself, where a start is computed of it (`CalibratedSpecification`); initial values
+  /// are then a function of it too, names and shapes of parameters are not.
+  public var replaced: ReplacedLayer?
 
   /// - Parameter layers: as if the layer were the last unless given.
   public init(

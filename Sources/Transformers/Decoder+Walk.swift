@@ -5,15 +5,18 @@ import TensorCore
 
 /// A layer that a pass has come to, and the residual stream as it arrives there.
 public final class LayerVisit {
+  /// The layer itself.
   public let layer: DecoderLayer
   /// `[tokens, hiddenSize]`.
   public let stream: Variable
+  /// What the pass carries: layout, tape, and what layers share.
   public let pass: ForwardPass
   /// What the layer's projections read, `[tokens, hiddenSize]`.
   public private(set) lazy var normed = layer.attentionInput(stream, on: pass.tape)
   /// Of `normed`.
   public private(set) lazy var input = layer.projections(normed, pass)
 
+  /// A visit of a layer by a pass, with the stream that enters it.
   public init(_ layer: DecoderLayer, stream: Variable, _ pass: ForwardPass) {
     self.layer = layer
     self.stream = stream

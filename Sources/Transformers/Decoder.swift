@@ -6,6 +6,7 @@ import TensorCore
 /// A transformer of one stack of blocks, decoder or encoder: a teacher, or a student after some
 /// layers were given another mixer.
 public final class Decoder {
+  /// Sizes of the model.
   public let configuration: DecoderConfiguration
   /// The checkpoint's, and what is the decoder's own.
   public internal(set) var weights: DecoderWeights {
@@ -13,8 +14,10 @@ public final class Decoder {
       for (layer, block) in zip(layers, weights.blocks) { layer.block = block }
     }
   }
+  /// The blocks, from the embedding upwards.
   public let layers: [DecoderLayer]
 
+  /// A decoder of given weights, with the teacher's softmax in every layer.
   public init(configuration: DecoderConfiguration, weights: DecoderWeights) {
     self.configuration = configuration
     self.weights = weights
@@ -62,6 +65,7 @@ public final class Decoder {
     return finalNorm(x, on: tape)
   }
 
+  /// The norm behind the last block, where the family has one: `[tokens, hiddenSize]`.
   public func finalNorm(_ x: Variable, on tape: Tape) -> Variable {
     weights.finalNorm?(x, on: tape) ?? x
   }

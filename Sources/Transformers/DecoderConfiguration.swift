@@ -4,6 +4,7 @@ import Operations
 /// has in common. How a block computes is its `Block`'s. One whose attention is not causal is an
 /// encoder: it has no next token to predict.
 public struct DecoderConfiguration: Sendable, Equatable {
+  /// How the model knows positions.
   public enum Positions: Sendable, Equatable {
     /// Queries and keys are rotated; one entry a layer, nil where a layer knows no positions.
     case rotary([RotaryEmbedding?])
@@ -13,14 +14,21 @@ public struct DecoderConfiguration: Sendable, Equatable {
 
   /// As the checkpoint's `model_type`.
   public var family: String
+  /// Width of the residual stream.
   public var hiddenSize: Int
+  /// Number of blocks.
   public var layers: Int
+  /// Heads of every layer's attention.
   public var attention: AttentionShape
+  /// Width of the feed-forward network's inner layer.
   public var intermediateSize: Int
+  /// Form and activation of the feed-forward network.
   public var feedForward: FeedForward.Kind
+  /// Rows of the embedding table.
   public var vocabularySize: Int
   /// Longest context of the pretraining, in tokens.
   public var maximumPositions: Int
+  /// How the model knows positions.
   public var positions: Positions
   /// Keys a query sees, its own included; nil: all. One entry a layer.
   public var slidingWindows: [Int?]
@@ -31,6 +39,7 @@ public struct DecoderConfiguration: Sendable, Equatable {
   /// What embedded tokens are multiplied by; nil: nothing.
   public var embeddingScale: Float?
 
+  /// A configuration; what has a default is as in Llama.
   public init(
     family: String, hiddenSize: Int, layers: Int, attention: AttentionShape,
     intermediateSize: Int, feedForward: FeedForward.Kind, vocabularySize: Int,

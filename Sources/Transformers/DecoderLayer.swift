@@ -8,12 +8,15 @@ import TensorCore
 /// The pieces are separate because stages use them apart: attention transfer trains mixers on
 /// `projections`, and carries the teacher's stream on with `finish`.
 public final class DecoderLayer {
+  /// Index of the layer, from 0.
   public let index: Int
   /// Kept equal to the decoder's.
   public internal(set) var block: Block
+  /// Sizes of the model.
   public let configuration: DecoderConfiguration
   /// The teacher's softmax attention until a student's takes its place.
   public var mixer: any TokenMixer
+  /// Low-rank updates by the projection that they are added to.
   public var adapters: [AttentionProjection: LowRankAdapter] = [:]
 
   init(index: Int, block: Block, configuration: DecoderConfiguration) {
@@ -24,6 +27,7 @@ public final class DecoderLayer {
       shape: configuration.attention, window: configuration.slidingWindows[index])
   }
 
+  /// What a mixer must know to stand here.
   public var geometry: LayerGeometry {
     LayerGeometry(
       layer: index, layers: configuration.layers, attention: configuration.attention,
@@ -37,6 +41,7 @@ public final class DecoderLayer {
       shape: configuration.attention, window: configuration.slidingWindows[index])
   }
 
+  /// The mixer's parameters and those of the adapters.
   public var parameters: [Parameter] {
     mixer.parameters
       + AttentionProjection.allCases.compactMap { adapters[$0] }.flatMap { [$0.a, $0.b] }

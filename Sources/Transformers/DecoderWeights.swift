@@ -2,6 +2,7 @@ import TensorCore
 
 /// A model's tensors: what stands before, in and behind its blocks.
 public struct DecoderWeights {
+  /// The table of tokens, `[vocabularySize, hiddenSize]`.
   public internal(set) var embedding: Weight
   /// Learned positions, `[maximumPositions, hiddenSize]`.
   public internal(set) var positions: Weight?
@@ -9,6 +10,7 @@ public struct DecoderWeights {
   public internal(set) var tokenTypes: Weight?
   /// Of the sum of embeddings.
   public internal(set) var embeddingNorm: Norm?
+  /// The weights of every layer.
   public internal(set) var blocks: [Block]
   /// nil where every block ends with a norm.
   public internal(set) var finalNorm: Norm?

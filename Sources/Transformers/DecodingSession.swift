@@ -6,6 +6,7 @@ import TensorCore
 /// One sequence being read and continued: a memory a layer, constant in size where the mixer is a
 /// student's.
 public final class DecodingSession {
+  /// The model that reads.
   public let decoder: Decoder
   /// One a layer, none nil.
   private var memories: [Memory?]

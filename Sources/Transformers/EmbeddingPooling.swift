@@ -5,10 +5,12 @@ import TensorCore
 
 /// How an encoder's hidden states become one vector a text, as sentence-transformers has it.
 public struct EmbeddingPooling: Sendable, Equatable {
+  /// Which of a text's hidden states make its vector.
   public var pooling: SegmentPooling
   /// Vectors have length 1.
   public var isNormalized: Bool
 
+  /// A pooling; by default the mean of all tokens, of any length.
   public init(_ pooling: SegmentPooling = .mean, isNormalized: Bool = false) {
     self.pooling = pooling
     self.isNormalized = isNormalized

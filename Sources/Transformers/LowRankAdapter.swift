@@ -27,7 +27,9 @@ public final class LowRankAdapter {
   public let a: Parameter
   /// `[outputs, rank]`.
   public let b: Parameter
+  /// Factor of the update, `alpha / rank`.
   public let scale: Float
+  /// Probability that an input is set to zero in training.
   public let dropout: Float
   private let seed: UInt64
   private let purpose: String

@@ -7,6 +7,7 @@ public struct ModelError: Error, ExitCoded, CustomStringConvertible {
   /// One line a problem.
   public let problems: [String]
 
+  /// All problems of one checkpoint.
   public init(location: String, problems: [String]) {
     self.location = location
     self.problems = problems

@@ -4,6 +4,7 @@ import TensorCore
 /// A model that a configuration alone describes: what its checkpoint would hold, and the values
 /// that training starts from.
 public struct NewModel {
+  /// Sizes of the model.
   public let configuration: DecoderConfiguration
   /// Names and shapes of its tensors, as the family's checkpoints have them.
   public let tensorShapes: [(name: String, shape: [Int])]
@@ -37,6 +38,7 @@ public struct NewModel {
     neutralNorms = source.neutralNorms
   }
 
+  /// Numbers in all of its tensors.
   public var parameterCount: Int {
     tensorShapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
   }

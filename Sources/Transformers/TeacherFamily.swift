@@ -3,6 +3,7 @@ import TensorCore
 
 /// What a configuration describes: a model's sizes, and how it is made of a checkpoint's tensors.
 public struct Architecture {
+  /// Sizes of the model.
   public let configuration: DecoderConfiguration
   /// Reads every tensor, those of each block as the family computes with them; the source collects
   /// what is wrong.
@@ -48,6 +49,7 @@ extension TeacherFamily {
 
 /// The only place where families are registered.
 public enum TeacherFamilies {
+  /// Every family, by the `model_type` that it understands.
   public static let all: [any TeacherFamily.Type] = [
     Llama.self, Mistral.self, Qwen2.self, Qwen3.self, GPT2.self, GPTNeoX.self, BERT.self,
     Phi3.self, Gemma2.self, Gemma3.self, OLMo2.self, SmolLM3.self,
@@ -83,7 +85,7 @@ extension Decoder {
   /// Builds the teacher of a checkpoint.
   ///
   /// - Parameters:
-  ///   - configuration: the checkpoint's `config.json`.
+  ///   - document: the checkpoint's `config.json`.
   ///   - tensors: by their Hugging Face names.
   /// - Throws: `ModelError` listing every missing, unexpected and mis-shaped tensor.
   public convenience init(

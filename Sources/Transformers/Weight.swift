@@ -23,6 +23,7 @@ public struct Weight {
     case dense(Tensor)
   }
 
+  /// Where the checkpoint has it.
   public private(set) var place: WeightPlace
   private var frozen: Frozen
   /// 32-bit floats of the frozen weight's shape; nil: the model has none.
@@ -64,6 +65,7 @@ public struct Weight {
     }
   }
 
+  /// Extents, row-major.
   public var shape: [Int] {
     switch frozen {
     case .stored(let tensor): tensor.shape

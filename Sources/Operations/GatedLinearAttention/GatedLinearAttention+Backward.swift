@@ -16,8 +16,9 @@ public struct GatedLinearAttentionGradients: Sendable {
 /// at its own rate, else for every 32.
 ///
 /// - Parameters:
-///   - gradient: for numerators, for denominators where there are any, and for the final states,
-///     all of which may be left out and are then 0.
+///   - numerator: the gradient for the numerators; 0 where left out.
+///   - denominator: the gradient for the denominators, where there are any; 0 where left out.
+///   - final: the gradient for the final states; 0 where left out.
 public func gatedLinearAttentionGradients(
   numerator: Tensor?, denominator: Tensor? = nil, final: RecurrentState<Tensor?>? = nil,
   queries: Tensor, keys: Tensor, values: Tensor, decay: RecurrentDecay<Tensor>,

@@ -6,10 +6,12 @@ import TensorCore
 /// `y = scale x` without a cap. Gemma 2 caps attention scores and logits so (arXiv 2408.00118,
 /// section 2).
 public struct ScoreTransform: Sendable, Equatable {
+  /// Factor of the products.
   public let scale: Float
   /// Bound of the scores; nil: none.
   public let cap: Float?
 
+  /// Scores are the products.
   public static let identity = ScoreTransform()
 
   /// - Precondition: a cap is above 0.
@@ -19,6 +21,7 @@ public struct ScoreTransform: Sendable, Equatable {
     self.cap = cap
   }
 
+  /// Whether scores are the products as they are.
   public var isIdentity: Bool { scale == 1 && cap == nil }
 
   func apply(_ x: UnsafeMutablePointer<Float>, _ count: Int) {
@@ -52,8 +55,10 @@ public struct ScoreTransform: Sendable, Equatable {
 public struct LogitHead: Sendable {
   /// `[vocabulary, width]`.
   public let weights: StoredTensor
+  /// What becomes of the products.
   public let transform: ScoreTransform
 
+  /// A head of a table, by default without a transform.
   public init(_ weights: StoredTensor, transform: ScoreTransform = .identity) {
     self.weights = weights
     self.transform = transform

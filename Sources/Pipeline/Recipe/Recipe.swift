@@ -94,6 +94,12 @@ public struct Recipe: Sendable {
       }
       return
     }
+    if student?.isCalibrated == true {
+      reader.report(
+        "student",
+        "asks for a start that is computed of the teacher's attention (decayStart), but "
+          + "\"\(Pretrain.name)\" trains a model that has none yet; leave decayStart out")
+    }
     for stage in stages where [.transfer, .adaptation].contains(stage.specification.phase) {
       reader.report(
         "stages[\(stage.index)]",

@@ -87,6 +87,10 @@ public struct Conversion {
       guard let training = stage.training else { continue }
       try TrainingLoop.check(stage.id, training, totalSteps: training.steps(on: data), nil)
     }
+    if let student = recipe.student, student.isCalibrated {
+      try StudentCalibration(specification: student, seed: UInt64(recipe.seed)).run(
+        ready.student, of: ready.teacher.decoder, data.train)
+    }
     return context
   }
 

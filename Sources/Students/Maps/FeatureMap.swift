@@ -18,7 +18,9 @@ import Operations
 /// The bias of paper and flash-linear-attention, one number a coordinate, 0 at the start, is
 /// `"bias": true, "biasShape": "coordinate"`.
 public protocol FeatureMap: Sendable {
+  /// The word after `"kind":`.
   static var name: String { get }
+  /// One line for `linearize list`.
   static var summary: String { get }
   /// What a recipe that says no more than the name puts before the map.
   static var defaults: ProjectionDefaults { get }
@@ -51,17 +53,21 @@ extension FeatureMap {
 
 /// What a feature map is given of one layer.
 public struct FeatureMapInput {
+  /// Whether features of queries or of keys are wanted.
   public enum Side: Sendable { case queries, keys }
 
   /// `[tokens, heads * dim]`.
   public let coordinates: Variable
+  /// Coordinates of a head.
   public let dim: Int
+  /// Whether these are queries or keys.
   public let side: Side
   /// Factor of the products of queries and keys in the attention that features stand for.
   public let scale: Float
   /// Of the tokens in their sequences.
   public let positions: [Int32]
 
+  /// Coordinates of all heads of a layer's queries or keys.
   public init(
     _ coordinates: Variable, dim: Int, side: Side, scale: Float, positions: [Int32]
   ) {

@@ -15,6 +15,7 @@ public struct ProjectionDefaults: Sendable {
 
 /// The recipe's `featureMap` object: a nonlinearity, and what is trained before it.
 public struct FeatureMapSpecification: Sendable {
+  /// What stands between a head's coordinates and the map.
   public enum Projection: String, CaseIterable, Sendable {
     /// `u = x W + b`, one W a head, trained.
     case learned
@@ -22,6 +23,7 @@ public struct FeatureMapSpecification: Sendable {
     case none
   }
 
+  /// What the projection's matrices are at the start.
   public enum Initialization: String, CaseIterable, Sendable {
     /// The leading coordinates pass unchanged; with a skip connection, W = 0 does the same.
     case identity
@@ -33,6 +35,7 @@ public struct FeatureMapSpecification: Sendable {
     case zero
   }
 
+  /// How many numbers a projection's bias has.
   public enum BiasShape: String, CaseIterable, Sendable {
     /// One scalar a head, uniform in ±sqrt(6 / heads) at the start (T2R in the LoLCATs code).
     case head
@@ -40,17 +43,24 @@ public struct FeatureMapSpecification: Sendable {
     case coordinate
   }
 
+  /// The nonlinearity.
   public let map: any FeatureMap
+  /// What stands before it.
   public let projection: Projection
   /// Projected coordinates a head; nil: as many as the head has.
   public let projectionDim: Int?
+  /// What the projection's matrices are at the start.
   public let initialization: Initialization
+  /// Whether the projection has a bias.
   public let hasBias: Bool
+  /// How many numbers that bias has.
   public let biasShape: BiasShape
+  /// Whether the coordinates are added to their projection.
   public let skipConnection: Bool
   /// Queries and keys share one map.
   public let isTied: Bool
 
+  /// Reads the `featureMap` of a student.
   public init(_ reader: DocumentReader) {
     let types = StudentRegistry.featureMaps
     let name = reader.word(

@@ -1,5 +1,6 @@
 import Differentiation
 import Documents
+import Foundation
 import Operations
 import TensorCore
 
@@ -16,7 +17,7 @@ import TensorCore
 ///     outputs = GroupNorm(p) ⊙ gate(x_g)                   groupNorm
 ///
 /// Unlike RWKV-6 it has no bonus for the current token.
-public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification {
+public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification, CalibratedSpecification {
   public static let name = "rad-rwkv6"
   public static let summary =
     "token shift and a state that forgets by channel (RAD-RWKV6 of RADLADS)"
@@ -26,6 +27,7 @@ public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification {
   let isRotary: Bool
   let gate: RADGate.Kind
   let tokenShiftRank, decayRank, gateRank: Int?
+  let decayStart: DecayStart
 
   public init(_ reader: DocumentReader) {
     isShifted = reader.boolean(
@@ -37,7 +39,10 @@ public struct RADRWKV6: MixerSpecification, RecurrentMemorySpecification {
     tokenShiftRank = reader.rank("tokenShiftRank", of: "each mix of the token shift")
     decayRank = reader.rank("decayRank", of: "the decay")
     gateRank = reader.rank("gateRank", of: "the gate")
+    decayStart = DecayStart(reader)
   }
+
+  public var isCalibrated: Bool { decayStart == .calibrated }
 
   public func conflicts(with geometry: LayerGeometry) -> [String] {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
@@ -70,7 +75,10 @@ private final class RADRWKV6Mixer: StreamMixer {
       ? TokenShiftMixes(rank: specification.tokenShiftRank, initializer) : nil
     let rank = specification.decayRank ?? RankRule.decay.rank(hiddenSize: hidden)
     decay = [
-      initializer.decaySpeeds("time_decay", first: -6, power: 0.7 + 1.3 * initializer.depth),
+      initializer.decaySpeeds(
+        "time_decay", first: -6, power: 0.7 + 1.3 * initializer.depth,
+        start: specification.decayStart,
+        speed: { log($0) }),
       initializer.constant("time_decay_w1", 0, [hidden, rank]),
       initializer.uniform("time_decay_w2", [rank, width], bound: 0.01),
     ]

@@ -21,7 +21,7 @@ import TensorCore
 /// values of the first layer that has this student (`MixerInput.shared`). The reference's
 /// unused parameters, `r_k`, `k_k` and `k_a` beside a balanced state, `v0` to `v2` of layer 0, are
 /// not made.
-public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification {
+public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification, CalibratedSpecification {
   public static let name = "rad-rwkv7"
   public static let summary =
     "delta rule with decay by channel, values of the first layer shared (RAD-RWKV7 of RADLADS)"
@@ -30,6 +30,7 @@ public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification {
   let isRotary: Bool
   let gate: RADGate.Kind
   let decayRank, learningRateRank, valueMixRank, gateRank: Int?
+  let decayStart: DecayStart
 
   public init(_ reader: DocumentReader) {
     isBalanced = reader.balancesState()
@@ -40,7 +41,10 @@ public struct RADRWKV7: MixerSpecification, RecurrentMemorySpecification {
     learningRateRank = reader.rank("learningRateRank", of: "the in-context learning rate")
     valueMixRank = reader.rank("valueMixRank", of: "the value residual's mix")
     gateRank = reader.rank("gateRank", of: "the gate")
+    decayStart = DecayStart(reader)
   }
+
+  public var isCalibrated: Bool { decayStart == .calibrated }
 
   public func conflicts(with geometry: LayerGeometry) -> [String] {
     recurrentConflicts(geometry, name: Self.name, isRotary: isRotary)
@@ -75,7 +79,13 @@ private final class RADRWKV7Mixer: SharingMixer {
       "w", specification.decayRank, .decay, initializer,
       // The code adds ½ to RWKV-7's decays because of its softplus.
       offset: initializer.decaySpeeds(
-        "w0", first: -6.5, power: 0.85 + initializer.depth.squareRoot()))
+        "w0", first: -6.5, power: 0.85 + initializer.depth.squareRoot(),
+        start: specification.decayStart,
+        speed: { rate in
+          // No channel forgets faster than e^{−½} a token.
+          let share = min(rate * exp(0.5), 0.999)
+          return log(share / (1 - share))
+        }))
     learningRate = LowRankOffset(
       "a", specification.learningRateRank, .learningRate, initializer,
       offset: initializer.constant("a0", 0, channels))

@@ -4,10 +4,12 @@ import TensorCore
 
 /// The teacher's own attention, and that of a hybrid's layers that were left alone.
 public final class SoftmaxAttentionMixer: AttentionWeightMixer {
+  /// Heads of the attention.
   public let shape: AttentionShape
   /// Keys a query sees, itself included; nil: all (Mistral's sliding window).
   public let window: Int?
 
+  /// Softmax attention over all keys, or the last `window` of them.
   public init(shape: AttentionShape, window: Int? = nil) {
     self.shape = shape
     self.window = window

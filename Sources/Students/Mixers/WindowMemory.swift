@@ -4,7 +4,7 @@ import Operations
 /// A student as three choices: a memory, an optional softmax window beside it, and the policy that
 /// joins them. Any memory goes with any window and any policy; what would have no meaning is refused
 /// with what to write instead.
-public struct WindowMemory: MixerSpecification {
+public struct WindowMemory: MixerSpecification, CalibratedSpecification {
   public static let name = "window-memory"
   public static let summary = "any memory, beside any softmax window, joined by any policy"
 
@@ -112,6 +112,10 @@ public struct WindowMemory: MixerSpecification {
   }
 
   public var maximumLength: Int? { memory?.maximumLength }
+
+  public var isCalibrated: Bool {
+    (memory as? any CalibratedSpecification)?.isCalibrated ?? false
+  }
 
   public func makeMixer(_ geometry: LayerGeometry, seed: UInt64) -> any TokenMixer {
     guard let memory else { preconditionFailure("a recipe with mistakes makes no mixer") }

@@ -5,6 +5,7 @@ import TensorCore
 /// No attention: every output is zero. What remains of a model says how much its numbers owe to
 /// attention at all (arXiv 2510.05901).
 public final class ZeroMixer: AttentionWeightMixer {
+  /// A mixer without parameters.
   public init() {}
 
   public var parameters: [Parameter] { [] }

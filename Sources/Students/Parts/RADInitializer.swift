@@ -25,10 +25,22 @@ struct RADInitializer {
     return Parameter(name: name, value: .uniform(shape, in: -bound...bound, using: &generator))
   }
 
-  /// `first + 5 (n / (channels − 1))^power`, `[1, 1, channels]`: how fast a channel forgets.
-  func decaySpeeds(_ name: String, first: Double, power: Double) -> Parameter {
-    let speeds = (0..<width).map {
-      Float(first + 5 * pow(Double($0) / Double(max(1, width - 1)), power))
+  /// `first + 5 (n / (channels − 1))^power`, `[1, 1, channels]`: how fast a channel forgets; or, in
+  /// the heads of a layer whose attention was measured, what makes that `exp(−1/d)` a token of the
+  /// mean distance `d`.
+  ///
+  /// - Parameter speed: that a rate `−log w` is made of.
+  func decaySpeeds(
+    _ name: String, first: Double, power: Double, start: DecayStart,
+    speed: (_ rate: Double) -> Double
+  ) -> Parameter {
+    let speeds = (0..<width).map { channel in
+      let head = channel / geometry.attention.headDim
+      if start == .calibrated, let distance = geometry.replaced?.statistics[head].distance {
+        // So that a head which looks at its own token alone does not forget all.
+        return Float(speed(1 / max(distance, 0.25)))
+      }
+      return Float(first + 5 * pow(Double(channel) / Double(max(1, width - 1)), power))
     }
     return Parameter(name: name, value: Tensor(speeds, [1, 1, width]))
   }

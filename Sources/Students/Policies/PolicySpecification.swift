@@ -15,6 +15,7 @@ public protocol PolicySpecification: Sendable {
   /// Reads the policy's own keys of the recipe's `policy` object.
   init(_ reader: DocumentReader)
 
+  /// A fresh policy of one layer.
   func makePolicy(_ attention: AttentionShape) -> any BranchPolicy
 }
 
@@ -46,11 +47,15 @@ public protocol BranchPolicy: AnyObject {
 public struct JoinInput {
   /// With positions, `[tokens, queryHeads * headDim]`.
   public let queries: Variable
+  /// Which rows belong together.
   public let layout: SequenceLayout
   /// Tokens of the sequence before the layout's first.
   public let position: Int
+  /// Heads of the layer.
   public let attention: AttentionShape
+  /// Sums of the softmax window.
   public let window: BranchVariables
+  /// What the memory says.
   public let memory: MemoryReading
   /// The keys that the memory reads.
   public let keys: BranchKeys

@@ -11,11 +11,13 @@ public protocol WindowSpecification: Sendable {
   /// Reads the window's own keys of the recipe's `window` object.
   init(_ reader: DocumentReader)
 
+  /// The keys that it holds.
   var window: AttentionWindow { get }
 }
 
 /// The recipe's `window` object: the keys that softmax reads, sinks included.
 public struct SoftmaxKeys: Sendable {
+  /// The last keys that softmax reads.
   public let window: AttentionWindow
   /// First tokens of a sequence that every later query sees.
   public let sinks: Int

@@ -1,6 +1,8 @@
 /// A projection, `[outputs, inputs]`.
 public struct Projection {
+  /// The matrix, `[outputs, inputs]`.
   public internal(set) var weight: Weight
+  /// What is added to the product, `[outputs]`; nil for nothing.
   public internal(set) var bias: Weight?
 
   init(_ weight: Weight, bias: Weight? = nil) {
@@ -17,6 +19,7 @@ public struct Projection {
 /// What every family's attention has, whether its checkpoints keep them apart or fused, so that
 /// all mixers and adapters fit it.
 public struct AttentionProjections {
+  /// The four projections of the attention.
   public internal(set) var queries, keys, values, output: Projection
   /// Of projected queries and keys, before positions are applied: of every head, or of their whole
   /// width, as long as their weights are.

@@ -4,6 +4,7 @@ import Differentiation
 /// Llama, behind the sum as in BERT, behind the branch as in OLMo 2, before and behind it as in
 /// Gemma 2.
 public struct BranchNorms {
+  /// Norms before the branch, behind it, and behind the sum; nil where there is none.
   public internal(set) var before, after, sum: Norm?
 
   init(before: Norm? = nil, after: Norm? = nil, sum: Norm? = nil) {
@@ -31,9 +32,13 @@ public struct BranchNorms {
 /// How a family's block computes, and its weights: attention and a feed-forward network as branches
 /// of the residual stream. What happens between the projections is the mixer's.
 public struct Block {
+  /// Where the attention is normalised.
   public internal(set) var attentionNorms: BranchNorms
+  /// Projections of the attention.
   public internal(set) var attention: AttentionProjections
+  /// Where the feed-forward network is normalised.
   public internal(set) var feedForwardNorms: BranchNorms
+  /// The feed-forward network.
   public internal(set) var feedForward: FeedForward
   /// Both branches read what enters the block, as in GPT-NeoX; otherwise the second one reads what
   /// the first has left.

@@ -3,12 +3,14 @@ import Operations
 
 /// The position-wise network of a block.
 public struct FeedForward {
+  /// Which of the two forms the network has, with its activation.
   public enum Kind: Sendable, Equatable {
     /// `down(act(up x))`
     case plain(Activation)
     /// `down(act(gate x) ⊙ up x)`
     case gated(Activation)
 
+    /// The activation of either form.
     public var activation: Activation {
       switch self {
       case .plain(let activation), .gated(let activation): activation
@@ -27,6 +29,7 @@ public struct FeedForward {
   let activation: Activation
   /// nil in a plain network.
   public internal(set) var gate: Projection?
+  /// Projections into the wide layer and out of it.
   public internal(set) var up, down: Projection
 
   static func plain(_ activation: Activation, up: Projection, down: Projection) -> FeedForward {

@@ -2,6 +2,7 @@ import Differentiation
 
 /// A normalisation with its weights, wherever in a model it stands.
 public struct Norm {
+  /// What is normalised by.
   public enum Kind: Sendable, Equatable {
     /// Root mean square. What it multiplies by is `weight + offset`: Gemma stores its weights as
     /// differences from 1.
@@ -12,6 +13,7 @@ public struct Norm {
 
   /// What the model calls it, after its block's prefix: `input_layernorm`.
   public let name: String
+  /// What is normalised by.
   public let kind: Kind
   /// Of rows of its own length: wider activations are normalised head by head.
   public internal(set) var weight: Weight

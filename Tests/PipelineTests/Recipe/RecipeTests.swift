@@ -5,6 +5,9 @@ import Training
 
 @testable import Pipeline
 
+/// As messages list words.
+private let knownStages = StageRegistry.all.map { "\"\($0.name)\"" }.joined(separator: ", ")
+
 @Suite struct RecipeTests {
   @Test("The stages of a recipe come with the paper's numbers for what it leaves out")
   func defaults() throws {
@@ -132,11 +135,11 @@ import Training
       ),
       (
         ["stages[0].stage=attention-transfr"],
-        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \"pretrain\", \"attention-transfer\", \"output-alignment\", \"low-rank-adaptation\", \"logit-distillation\", \"finetune\", \"embedding-distillation\", \"evaluate\"; did you mean \"attention-transfer\"?"
+        "$.stages[0].stage: found the string \"attention-transfr\", expected one of \(knownStages); did you mean \"attention-transfer\"?"
       ),
       (
         ["~stages[0].stage"],
-        "$.stages[0].stage: is missing; expected one of \"pretrain\", \"attention-transfer\", \"output-alignment\", \"low-rank-adaptation\", \"logit-distillation\", \"finetune\", \"embedding-distillation\", \"evaluate\" (What this stage does.)"
+        "$.stages[0].stage: is missing; expected one of \(knownStages) (What this stage does.)"
       ),
       (
         ["stages[0].stage=low-rank-adaptation"],

@@ -56,7 +56,9 @@ struct GGUFLayoutTests {
     #expect(try configuration("gptneox") == neoX)
   }
 
-  @Test func `Llama.cpp's divisors of frequencies become the scaling that they were computed from`() throws {
+  @Test func `Llama.cpp's divisors of frequencies become the scaling that they were computed from`()
+    throws
+  {
     let cases = try JSONValue(
       parsing: try Data(contentsOf: URL(fileURLWithPath: Self.path("rope-factors.json"))))
     for golden in cases.arrayValue ?? [] {
