@@ -140,11 +140,14 @@ extension Tape {
   func goesOn(from memory: Memory?, _ layout: SequenceLayout) -> Bool {
     guard let memory else { return false }
     precondition(!isRecording, "a tape that records has no past to go on from")
-    let next = SequenceLayout.Segment(
-      start: 0, count: layout.rows, firstPosition: memory.position)
+    // How long the whole sequence will be is the layout's to say.
+    let isNext =
+      layout.segments.count == 1 && layout.segments[0].start == 0
+      && layout.segments[0].count == layout.rows
+      && layout.segments[0].firstPosition == memory.position
     precondition(
-      layout.rows == 0 || layout.segments == [next],
-      "\(layout.segments) behind \(memory.position) tokens, expected \(next)")
+      layout.rows == 0 || isNext,
+      "\(layout.segments), expected the \(layout.rows) rows behind \(memory.position) tokens")
     return true
   }
 }

@@ -29,7 +29,7 @@ struct ShippedRecipe {
     if let recipe = all.first(where: { $0.name == plain }) { return recipe }
     let hint = nearest(plain, among: all.map(\.name)).map { "did you mean \"\($0)\"?" }
     throw ValidationError(
-      "There is no recipe \"\(name)\"; \(hint ?? "`linearize recipes` lists them").")
+      "There is no recipe \"\(name)\"; \(hint ?? "`linearize recipes` lists them")")
   }
 
   /// What it does, in a sentence.

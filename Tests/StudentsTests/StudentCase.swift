@@ -77,7 +77,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
     "rad-rwkv6": [
       ["tokenShiftRank": 3, "decayRank": 4],
       ["decayRank": 4, "gateRankType": 2, "gateRank": 5, "groupNorm": true, "rotary": true],
-      ["gateRankType": 0, "tokenShift": false, "balanceState": false],
+      ["gateRankType": 0, "tokenShift": false, "balanceState": false, "decayStart": "scheduled"],
     ],
     "rad-rwkv7": [
       ["decayRank": 4, "learningRateRank": 3, "valueMixRank": 2, "gateRank": 5],

@@ -71,9 +71,11 @@ import Transformers
     let row: [Int32] = Array(padding.prefix(2)) + parts.joined() + padding
     let packed = teacher.logits(row, layout: layout).elements
     let width = teacher.configuration.vocabularySize
+    // Every block rounds anew: five units in the last place of a number each.
+    let tolerance = 5e-7 * Double(teacher.layers.count)
     for (segment, tokens) in zip(layout.segments, parts) {
       let rows = segment.rows.lowerBound * width..<segment.rows.upperBound * width
-      #expect(relativeRMS(Array(packed[rows]), teacher.logits(tokens).doubles) < 1e-6)
+      #expect(relativeRMS(Array(packed[rows]), teacher.logits(tokens).doubles) < tolerance)
     }
   }
 

@@ -193,9 +193,11 @@ import Transformers
       let norm = dot(gradient.elements, gradient.doubles).squareRoot()
       let value = parameter.value
       let direction = draw.normal(value.count)
+      // Where the output is steep it also bends, and a short step stands out of the rounding; where
+      // it is flat a long one does.
+      let length = norm > 100 ? 1e-4 : norm < shortest ? 4e-3 : 1e-3
       let slope =
-        // Where the output is steep it also bends, and a short step stands out of the rounding.
-        numericalGradient(at: [0], step: norm > 100 ? 1e-4 : 1e-3) { step in
+        numericalGradient(at: [0], step: length) { step in
           parameter.value = Tensor(
             zip(value.elements, direction).map { $0 + Float(step[0] * $1) }, value.shape)
           let hidden = decoder.hiddenStates(

@@ -8,7 +8,10 @@ import Testing
   @Test(arguments: [
     (["compare", "one"], "Give at least two runs to compare."),
     (["export"], "Missing expected argument '--model <path>'"),
-    (["generate", "--model", "m", "--tempreture", "1"], "Unknown option '--tempreture'"),
+    (
+      ["generate", "--model", "m", "--prompt", "", "--tempreture", "1"],
+      "Unknown option '--tempreture'"
+    ),
   ])
   func `Wrong usage is 64`(arguments: [String], words: String) throws {
     try withTemporaryFolder { folder in

@@ -100,6 +100,7 @@ import Testing
           ["name": "eight", "set": ["student.windowSize=8"]],
           ["name": "four", "set": ["student.windowSize=4"]],
         ],
+        "columns": [["title": "ratio", "recipe": "tiny", "measure": "perplexityRatio"]],
       ]
       try DocumentFile(folder + "/study.json").replace(with: study.pretty)
       let result = try succeed(["study", "study.json", "--quiet"], in: folder)
@@ -137,13 +138,16 @@ import Testing
     try withTemporaryFolder { folder in
       #expect(try core("Prescott", in: folder) == "Prescott")
       let chosen = try #require(try core(nil, in: folder))
-      #expect(try core("", in: folder) == chosen)
+      // OpenBLAS chooses otherwise where the variable is there, if only empty.
+      let chosenOfEmpty = try #require(try core("", in: folder))
       #if arch(x86_64)
         let flags =
           try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
           .split(separator: "\n").first { $0.hasPrefix("flags") }?.split(separator: " ") ?? []
         if flags.contains("avx2"), flags.contains("fma") {
-          #expect(!["Prescott", "Nehalem", "Sandybridge"].contains(chosen))
+          for core in [chosen, chosenOfEmpty] {
+            #expect(!["Prescott", "Nehalem", "Sandybridge"].contains(core))
+          }
         }
       #endif
     }

@@ -43,4 +43,13 @@ enum ExportedConfiguration {
     for (key, value) in hidden?.members ?? [] { object[key] = value }
     return .object(object)
   }
+
+  /// The artefact's document as it was exported; nil for a model that is no student.
+  static func student(of configuration: JSONValue) -> JSONValue? {
+    guard var student = configuration[studentKey]?.objectValue else {
+      return configuration[studentKey]
+    }
+    student[teacherKey] = nil
+    return .object(student)
+  }
 }

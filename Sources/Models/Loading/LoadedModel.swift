@@ -48,7 +48,7 @@ public final class LoadedModel {
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
     let source = try ModelSource.openTeacher(try RunArtefacts(path)?.lastModel ?? path)
-    if let document = source.configuration[ExportedConfiguration.studentKey] {
+    if let document = ExportedConfiguration.student(of: source.configuration) {
       return try openExported(source, document, location: path)
     }
     let decoder = try Decoder(

@@ -33,7 +33,14 @@ public struct Interruption: Sendable {
     // System calls go on after the handler, so that a save is not torn by the signal that asks
     // for it.
     action.sa_flags = SA_RESTART
-    for number in [SIGTERM, SIGUSR1, SIGINT] { sigaction(number, &action, nil) }
+    var caught = sigset_t()
+    sigemptyset(&caught)
+    for number in [SIGTERM, SIGUSR1, SIGINT] {
+      sigaction(number, &action, nil)
+      sigaddset(&caught, number)
+    }
+    // Whoever started this process may have left them blocked; they would wait for ever.
+    pthread_sigmask(SIG_UNBLOCK, &caught, nil)
     return Interruption { pendingSignal.load(ordering: .sequentiallyConsistent) }
   }
 

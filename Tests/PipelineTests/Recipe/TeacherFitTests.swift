@@ -26,7 +26,7 @@ import Transformers
     let stages = """
       stages=[{"stage":"attention-transfer","steps":1},{"stage":"low-rank-adaptation","steps":1},\
       {"stage":"finetune","steps":1},\
-      {"stage":"evaluate","tasks":[{"path":"\(encoder.folder)/teacher/config.json"}]}]
+      {"stage":"evaluate","tasks":[{"path":"\(encoder.folder)/encoder/config.json"}]}]
       """
     let reason =
       "learns to predict the next token, but the teacher (bert) is an encoder, whose tokens see the "
