@@ -116,9 +116,13 @@ public final class MixerInput {
   {
     let tape = Tape(isRecording: false)
     let part = { (x: Variable) in tape.constant(copiedRows(x.value, range)) }
+    let whole = self.layout.segments.first { $0.rows.contains(range.lowerBound) }
     let layout = SequenceLayout(
       rows: range.count,
-      segments: [.init(start: 0, count: range.count, firstPosition: firstPosition)])
+      segments: [
+        .init(
+          start: 0, count: range.count, firstPosition: firstPosition, context: whole?.context ?? 0)
+      ])
     let shared = SharedValues(
       Dictionary(uniqueKeysWithValues: self.shared.names.map { ($0, part(self.shared[$0]!)) }))
     if mixer is any StreamMixer, let layer {

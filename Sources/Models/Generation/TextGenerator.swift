@@ -76,7 +76,8 @@ public struct TextGenerator {
   ) throws -> GenerationResult {
     let room = try room(after: prompt)
     let sampler = sampling.sampler
-    let session = DecodingSession(decoder, context: prompt.count + maximumTokens)
+    let session = DecodingSession(
+      decoder, context: prompt.count + min(maximumTokens, Int(Int32.max)))
     var text = StreamingDecoder(tokenizer, skipSpecialTokens: true)
     var result = GenerationResult(promptTokens: prompt.count)
     let start = clock()

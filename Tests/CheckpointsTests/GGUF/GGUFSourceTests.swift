@@ -5,8 +5,7 @@ import Testing
 @testable import Checkpoints
 
 struct GGUFSourceTests {
-  @Test("a GGUF file's metadata and tensors are handed out as the file has them")
-  func raw() throws {
+  @Test func `A GGUF file's metadata and tensors are handed out as the file has them`() throws {
     let model = try ModelSource.open(Goldens.path("gguf/llama.gguf"))
     #expect(model.format == .gguf)
     #expect(model.configuration == [:])
@@ -18,8 +17,7 @@ struct GGUFSourceTests {
     #expect(try spelled.contentDigest() == model.contentDigest())
   }
 
-  @Test("the tokenizer's keys come with the model")
-  func tokenizer() throws {
+  @Test func `The tokenizer's keys come with the model`() throws {
     let model = try ModelSource.open(Goldens.path("gguf/llama.gguf"))
     guard case .gguf(let metadata) = model.tokenizer else {
       Issue.record("\(String(describing: model.tokenizer))")

@@ -10,10 +10,10 @@ import Transformers
 
 /// Files as llama.cpp's converter writes them, of the goldens' own models.
 @Suite struct GGUFGoldenTests {
-  @Test(
-    "a GGUF file gives back the tensors it was made of, and transformers' logits",
-    arguments: TeacherGolden.withGGUF)
-  func translated(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.withGGUF)
+  func `A GGUF file gives back the tensors it was made of, and transformers' logits`(
+    golden: TeacherGolden
+  ) throws {
     let original = try golden.source()
     let file = try golden.gguf()
     let (configuration, tensors) = try TeacherFamilies.translated(
