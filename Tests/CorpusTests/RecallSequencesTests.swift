@@ -16,8 +16,9 @@ import Testing
       ).sequences)
   }
 
-  @Test
-  func `Every asked key has the value that it was told with, and only those are learned`() throws {
+  @Test func `Every asked key has the value that it was told with, and only those are learned`()
+    throws
+  {
     let found = try sequences([
       "format": "associative-recall", "pairs": 4, "minimumPairs": 2, "vocabulary": 32,
       "sequences": 60, "seed": 5,

@@ -125,8 +125,8 @@ import Testing
     #expect(x[2].gradient!.elements.allSatisfy { $0 == 0 })
   }
 
-  @Test("without decay the quotient of numerators and denominators is that of linear attention")
-  func linearBranch() {
+  @Test
+  func `without decay the quotient of numerators and denominators is that of linear attention`() {
     let attention = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 5)
     let shape = RecurrentShape(queryHeads: 4, valueHeads: 2, keyDim: 3, valueDim: 5)
     let layout = SequenceLayout(

@@ -29,8 +29,8 @@ import Testing
     #expect(weight.gradient?.elements == [11, 11, 11, 11])
   }
 
-  @Test
-  func `A variable that is used twice, also by one operation, gets the sum of its gradients`() {
+  @Test func `A variable that is used twice, also by one operation, gets the sum of its gradients`()
+  {
     let tape = Tape()
     let x = tape.leaf(Tensor([1, 2, 3, 4], [2, 2]))
     let square = tape.siluMultiply(gate: x, up: x)

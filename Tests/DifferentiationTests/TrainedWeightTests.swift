@@ -21,8 +21,8 @@ import Testing
     return product.enumerated().map { hasBias ? $1 + values["bias"]![$0 % outputs] : $1 }
   }
 
-  @Test
-  func `A trained projection has its definition's gradients, with and without a bias`() throws {
+  @Test func `A trained projection has its definition's gradients, with and without a bias`() throws
+  {
     let (tokens, inputs, outputs) = (Self.tokens, Self.inputs, Self.outputs)
     for hasBias in [false, true] {
       let tape = Tape()
@@ -83,8 +83,8 @@ import Testing
     }
   }
 
-  @Test
-  func `A trained bias on frozen weights gets the column sums, the input its own gradient`() throws
+  @Test func `A trained bias on frozen weights gets the column sums, the input its own gradient`()
+    throws
   {
     let (tokens, inputs, outputs) = (Self.tokens, Self.inputs, Self.outputs)
     let tape = Tape()

@@ -191,8 +191,8 @@ private struct Sample: Equatable {
     #expect(try Sample.mistakes(text).first == expected)
   }
 
-  @Test
-  func `All mistakes are reported at once, in the order of declaration, unknown keys last`() throws
+  @Test func `All mistakes are reported at once, in the order of declaration, unknown keys last`()
+    throws
   {
     let text = """
       {"steps": 0, "rate": 2, "keep": "no", "colour": "rde", "limit": {"maximum": "x", "min": 1},
@@ -237,8 +237,8 @@ private struct Sample: Equatable {
     #expect(again.resolved == resolved)
   }
 
-  @Test
-  func `The schema states types, bounds, defaults, meanings, required keys and kinds`() throws {
+  @Test func `The schema states types, bounds, defaults, meanings, required keys and kinds`() throws
+  {
     let schema = DocumentReader.schema { _ = Sample($0) }
     let properties = try #require(schema["properties"])
     #expect(schema["required"] == ["name"])

@@ -123,8 +123,9 @@ import Testing
     #expect(try JSONValue(parsing: text) == expected)
   }
 
-  @Test
-  func `An integer is one however it is spelled, and nothing that 64 bits lose is one`() throws {
+  @Test func `An integer is one however it is spelled, and nothing that 64 bits lose is one`()
+    throws
+  {
     #expect(try JSONValue(parsing: "1e3").intValue == 1000)
     #expect(try JSONValue(parsing: "2.0").intValue == 2)
     #expect(try JSONValue(parsing: "2.5").intValue == nil)

@@ -8,9 +8,8 @@ import Testing
 @Suite struct AttentionStatisticsTests {
   private static let shape = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6)
 
-  @Test(
-    "means over all queries of several sequences are those of the definition", arguments: [nil, 5])
-  func definition(window: Int?) {
+  @Test(arguments: [nil, 5])
+  func `means over all queries of several sequences are those of the definition`(window: Int?) {
     let (shape, sinks) = (Self.shape, 3)
     let layout = SequenceLayout(
       rows: 84, segments: [.init(start: 1, count: 70), .init(start: 73, count: 11)])

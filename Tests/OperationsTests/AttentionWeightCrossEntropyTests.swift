@@ -6,12 +6,11 @@ import Testing
 
 @Suite struct AttentionWeightCrossEntropyTests {
   @Test(
-    "value and gradients equal the definition",
     arguments: HybridCase.all.filter { $0.segments != [129] } + [
       HybridCase(window: .none, sinks: 0, isAffine: false, segments: [1], isCausal: false),
       HybridCase(window: .none, sinks: 0, isAffine: false, segments: [3, 70], isCausal: false),
     ])
-  func definition(testCase: HybridCase) {
+  func `value and gradients equal the definition`(testCase: HybridCase) {
     let fixture = HybridOperandsFixture(testCase)
     let (value, gradients) = fixture.weightLoss(weight: 3)
     // A sequence of one token loses exactly 0, of which a rounded logarithm of γ leaves 1e-7.
@@ -65,10 +64,10 @@ import Testing
     }
   }
 
-  @Test(
-    "of long sequences value and slopes along random directions are the definition's",
-    arguments: LongCase.all)
-  func tiles(testCase: LongCase) {
+  @Test(arguments: LongCase.all)
+  func `of long sequences value and slopes along random directions are the definition's`(
+    testCase: LongCase
+  ) {
     var fixture = HybridOperandsFixture(testCase.hybrid)
     if testCase.rectified {
       // One query and one key in seven lose all but one feature, so that their products are 0.
@@ -105,8 +104,8 @@ import Testing
     if testCase.hybrid.window != .none { check(\.factors, gradients.windowFactors) }
   }
 
-  @Test("what padding's rows hold reaches nothing", arguments: [true, false])
-  func padding(isCausal: Bool) {
+  @Test(arguments: [true, false])
+  func `what padding's rows hold reaches nothing`(isCausal: Bool) {
     let fixture = HybridOperandsFixture(
       HybridCase(window: .none, sinks: 0, isAffine: false, segments: [3, 70], isCausal: isCausal))
     let (value, gradients) = fixture.weightLoss(floor: .add, weight: 1)
@@ -120,8 +119,7 @@ import Testing
     }
   }
 
-  @Test("without a window no factors are needed, and none get a gradient")
-  func noFactors() {
+  @Test func `without a window no factors are needed, and none get a gradient`() {
     let fixture = HybridOperandsFixture(
       HybridCase(window: .none, sinks: 0, isAffine: false, segments: [3, 70]))
     let rows = fixture.layout.rows

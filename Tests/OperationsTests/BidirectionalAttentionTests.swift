@@ -10,8 +10,8 @@ import Testing
     HybridCase(window: .none, sinks: 0, isAffine: false, segments: $0, isCausal: false)
   }
 
-  @Test("outputs equal the definition, also beside padding of NaN", arguments: cases)
-  func outputs(testCase: HybridCase) {
+  @Test(arguments: cases)
+  func `outputs equal the definition, also beside padding of NaN`(testCase: HybridCase) {
     let fixture = HybridOperandsFixture(testCase)
     let output = fixture.fast().output.elements
     #expect(relativeRMS(output, fixture.naive().output) < 2e-6)
@@ -21,8 +21,10 @@ import Testing
     }
   }
 
-  @Test("every gradient equals the numerical derivative of the definition", arguments: cases)
-  func gradients(testCase: HybridCase) throws {
+  @Test(arguments: cases)
+  func `every gradient equals the numerical derivative of the definition`(testCase: HybridCase)
+    throws
+  {
     let fixture = HybridOperandsFixture(testCase)
     var draw = TestValues(11)
     let upstream = draw.normal(fixture.layout.rows * 24)
@@ -41,8 +43,7 @@ import Testing
     #expect(gradients.keys!.elements.allSatisfy { $0 == 0 })
   }
 
-  @Test("gradients do not read what padding's rows hold")
-  func poisonedPadding() {
+  @Test func `gradients do not read what padding's rows hold`() {
     let fixture = HybridOperandsFixture(Self.cases[5])
     var draw = TestValues(12)
     let upstream = draw.normal(fixture.layout.rows * 24)
@@ -54,8 +55,7 @@ import Testing
     #expect(clean.values!.elements == found.values!.elements)
   }
 
-  @Test("the first token hears of the last, and of no other segment")
-  func reach() {
+  @Test func `the first token hears of the last, and of no other segment`() {
     let fixture = HybridOperandsFixture(Self.cases[6])
     let segments = fixture.layout.segments
     let before = fixture.fast().output.elements
@@ -68,8 +68,7 @@ import Testing
     #expect(zip(before[start..<start + 24], after[start..<start + 24]).allSatisfy { $0 != $1 })
   }
 
-  @Test("a window, and a state to decode with, are refused")
-  func refusals() async {
+  @Test func `a window, and a state to decode with, are refused`() async {
     await #expect(processExitsWith: .failure) {
       let attention = AttentionShape(queryHeads: 1, keyValueHeads: 1, headDim: 2, isCausal: false)
       _ = HybridAttentionShape(attention: attention, featureDim: 2, window: .sliding(4))

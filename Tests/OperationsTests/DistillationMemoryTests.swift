@@ -51,8 +51,9 @@ import Testing
     var peak: Int { max(weightLoss, forward, backward) }
   }
 
-  @Test("four times the tokens need at most 1.5 times the scratch, whatever the student")
-  func growth() async {
+  @Test func `four times the tokens need at most 1.5 times the scratch, whatever the student`()
+    async
+  {
     // In a process of its own: the pool is shared, and counts what other tests take as well.
     await #expect(processExitsWith: .success) {
       // One worker, so that the number does not hang on when others wake up.

@@ -9,8 +9,8 @@ import Testing
   /// More elements than one worker's grain, and not a multiple of the vector length.
   static let counts = [1, 17, 40_003]
 
-  @Test("activations equal their definitions", arguments: Activation.allCases)
-  func activations(activation: Activation) {
+  @Test(arguments: Activation.allCases)
+  func `activations equal their definitions`(activation: Activation) {
     for count in Self.counts {
       var draw = TestValues(1)
       let x = draw.normal(count, scale: 3)
@@ -19,8 +19,8 @@ import Testing
     }
   }
 
-  @Test("activations settle at zero and at x far from zero", arguments: Activation.allCases)
-  func extremes(activation: Activation) {
+  @Test(arguments: Activation.allCases)
+  func `activations settle at zero and at x far from zero`(activation: Activation) {
     let y = activated(Tensor([-200, -90, 0, 90, 200], [5]), activation).elements
     #expect(abs(y[0]) < 1e-30 && abs(y[1]) < 1e-30)
     #expect(y[2] == 0)
@@ -32,8 +32,8 @@ import Testing
     #expect(slopes[3] == 1 && slopes[4] == 1)
   }
 
-  @Test("gradients of activations equal the numerical derivatives", arguments: Activation.allCases)
-  func activationGradients(activation: Activation) throws {
+  @Test(arguments: Activation.allCases)
+  func `gradients of activations equal the numerical derivatives`(activation: Activation) throws {
     for count in Self.counts {
       var draw = TestValues(2)
       let x = draw.normal(count, scale: 2)
@@ -48,8 +48,8 @@ import Testing
     }
   }
 
-  @Test("silu(gate) ⊙ up and its gradients equal the definition", arguments: counts)
-  func siluMultiplication(count: Int) {
+  @Test(arguments: counts)
+  func `silu(gate) ⊙ up and its gradients equal the definition`(count: Int) {
     var draw = TestValues(3)
     let gate = draw.normal(count, scale: 2)
     let up = draw.normal(count)
@@ -67,8 +67,7 @@ import Testing
     #expect(relativeRMS(found.up.elements, expected.map { $0[1] }) < 1e-6)
   }
 
-  @Test("sums, scaled sums and products equal theirs, and leave their operands alone")
-  func arithmetic() {
+  @Test func `sums, scaled sums and products equal theirs, and leave their operands alone`() {
     for count in Self.counts {
       var draw = TestValues(4)
       let a = draw.normal(count)
@@ -87,16 +86,14 @@ import Testing
     }
   }
 
-  @Test("a tensor can be accumulated into itself")
-  func accumulationIntoItself() {
+  @Test func `a tensor can be accumulated into itself`() {
     var total = Tensor([1, -2, 3], [3])
     accumulate(total, into: &total)
     #expect(total.elements == [2, -4, 6])
   }
 
-  @Test(
-    "a bias is added to every row, and its gradient is the sum over the rows", arguments: [1, 37])
-  func bias(width: Int) {
+  @Test(arguments: [1, 37])
+  func `a bias is added to every row, and its gradient is the sum over the rows`(width: Int) {
     for rows in [1, 5, 200] {
       var draw = TestValues(5)
       let x = draw.normal(rows * width)
@@ -116,8 +113,7 @@ import Testing
 }
 
 @Suite struct DropoutMaskTests {
-  @Test("elements are 0 at the given rate, else the factor that keeps the expectation")
-  func expectation() {
+  @Test func `elements are 0 at the given rate, else the factor that keeps the expectation`() {
     let count = 100_000
     for probability in [0, 0.1, 0.5, 0.9] as [Float] {
       let mask = dropoutMask(
@@ -130,8 +126,7 @@ import Testing
     }
   }
 
-  @Test("a mask is a function of its generator, which stays as it was")
-  func determinism() {
+  @Test func `a mask is a function of its generator, which stays as it was`() {
     let generator = SeededGenerator(seed: 1, step: 3, purpose: "mask")
     let first = dropoutMask([20, 30], probability: 0.5, generator: generator)
     let again = dropoutMask([20, 30], probability: 0.5, generator: generator)
@@ -144,8 +139,8 @@ import Testing
 }
 
 @Suite struct EmbeddingTests {
-  @Test("rows of the table come in the order of the ids", arguments: [1, 3, 200])
-  func rows(count: Int) {
+  @Test(arguments: [1, 3, 200])
+  func `rows of the table come in the order of the ids`(count: Int) {
     var draw = TestValues(6)
     let table = draw.normal(23 * 9)
     let ids = (0..<count).map { Int32($0 * 7 % 23) }
@@ -154,8 +149,8 @@ import Testing
     #expect(output.elements == ids.flatMap { id in (0..<9).map { Float(table[Int(id) * 9 + $0]) } })
   }
 
-  @Test("a row's gradient is the sum over its places, in their order", arguments: [1, 3, 200])
-  func gradient(count: Int) {
+  @Test(arguments: [1, 3, 200])
+  func `a row's gradient is the sum over its places, in their order`(count: Int) {
     var draw = TestValues(7)
     let gradient = draw.normal(count * 9)
     let ids = (0..<count).map { Int32($0 * 7 % 23) }
@@ -168,8 +163,7 @@ import Testing
     #expect(relativeRMS(found.elements, expected) < 1e-6)
   }
 
-  @Test("a permuted or unaligned table is read row by row")
-  func storedForms() {
+  @Test func `a permuted or unaligned table is read row by row`() {
     let table = (0..<12).map(Double.init)
     let permuted = embedding([0, 3], table: stored(table, [4, 3]).selectingRows([2, 1, 0, 3]))
     #expect(permuted.elements == [6, 7, 8, 9, 10, 11])

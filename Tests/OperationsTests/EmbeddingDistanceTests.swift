@@ -12,10 +12,10 @@ import Testing
       .init(start: 2, count: 1), .init(start: 4, count: 65), .init(start: 69, count: 7),
     ])
 
-  @Test(
-    "a segment's row is what the definition makes of its rows, padding not among them",
-    arguments: SegmentPooling.allCases)
-  func pooling(pooling: SegmentPooling) throws {
+  @Test(arguments: SegmentPooling.allCases)
+  func `a segment's row is what the definition makes of its rows, padding not among them`(
+    pooling: SegmentPooling
+  ) throws {
     var draw = TestValues(1)
     let layout = Self.layout
     let x = draw.normal(79 * 5)
@@ -32,10 +32,10 @@ import Testing
     }
   }
 
-  @Test(
-    "the distance of embeddings and its gradient are those of the definition",
-    arguments: [1, 2, 9], [0, 0.7])
-  func distance(count: Int, similarityWeight: Double) throws {
+  @Test(arguments: [1, 2, 9], [0, 0.7])
+  func `the distance of embeddings and its gradient are those of the definition`(
+    count: Int, similarityWeight: Double
+  ) throws {
     var draw = TestValues(UInt64(count))
     let student = draw.normal(count * 33, scale: 3)
     let teacher = draw.normal(count * 33)
@@ -51,8 +51,7 @@ import Testing
     try expectGradient(gradient, at: student, within: 1e-5, coordinates: 99) { 2.5 * naive($0) }
   }
 
-  @Test("an embedding that points as its teacher's does costs nothing, whatever its length")
-  func zero() {
+  @Test func `an embedding that points as its teacher's does costs nothing, whatever its length`() {
     var draw = TestValues(4)
     let teacher = tensor(draw.normal(4 * 16), [4, 16])
     let (distance, gradient) = embeddingDistance(

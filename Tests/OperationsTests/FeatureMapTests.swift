@@ -33,8 +33,8 @@ struct ProjectionCase: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct FeatureProjectionTests {
-  @Test("projections and their gradients equal the definition", arguments: ProjectionCase.all)
-  func outputsAndGradients(testCase: ProjectionCase) throws {
+  @Test(arguments: ProjectionCase.all)
+  func `projections and their gradients equal the definition`(testCase: ProjectionCase) throws {
     let shape = testCase.shape
     let (tokens, f) = (37, testCase.projectionDim)
     var draw = TestValues(1)
@@ -72,8 +72,7 @@ struct ProjectionCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("only the gradients that are asked for are computed, and they are the same")
-  func selection() {
+  @Test func `only the gradients that are asked for are computed, and they are the same`() {
     let shape = ProjectionCase.all[0].shape
     var draw = TestValues(2)
     let input = tensor(draw.normal(9 * 6), [9, 6])
@@ -125,17 +124,19 @@ struct ProjectionCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(
-    "every coding and its gradient equal the definition", arguments: FeatureActivation.allCases,
+    arguments: FeatureActivation.allCases,
     [1, 6, 21])
-  func outputsAndGradients(activation: FeatureActivation, f: Int) throws {
+  func `every coding and its gradient equal the definition`(activation: FeatureActivation, f: Int)
+    throws
+  {
     var draw = TestValues(4)
     try check(draw.normal(30 * 3 * f, scale: 1.5), activation, f: f)
   }
 
-  @Test(
-    "features too small for the division are clamped, and pass no gradient there",
-    arguments: FeatureActivation.allCases)
-  func clamping(activation: FeatureActivation) throws {
+  @Test(arguments: FeatureActivation.allCases)
+  func `features too small for the division are clamped, and pass no gradient there`(
+    activation: FeatureActivation
+  ) throws {
     var draw = TestValues(5)
     // Beside the others, ±45 falls below 1e-12 in every coding that clamps.
     var u = draw.normal(6 * 3 * 7)
@@ -156,20 +157,19 @@ struct ProjectionCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "codings that normalise survive inputs that overflow an exponential",
-    arguments: [
-      FeatureActivation.softmax, .softmaxHalf, .shiftedExponential, .shiftedExponentialHalf,
-      .jointSoftmax,
-    ])
-  func largeInputs(activation: FeatureActivation) {
+  @Test(arguments: [
+    FeatureActivation.softmax, .softmaxHalf, .shiftedExponential, .shiftedExponentialHalf,
+    .jointSoftmax,
+  ])
+  func `codings that normalise survive inputs that overflow an exponential`(
+    activation: FeatureActivation
+  ) {
     let u: [Double] = [300, -300, 299, 0, -299.5, 298]
     let features = featureActivation(tensor(u, [1, 6]), activation, f: 6)
     #expect(relativeRMS(features.elements, Naive.featureActivation(u, activation)) < 1e-6)
   }
 
-  @Test("a coding says how many features it makes of a coordinate")
-  func expansion() {
+  @Test func `a coding says how many features it makes of a coordinate`() {
     for activation in FeatureActivation.allCases {
       #expect(
         Naive.featureActivation([0.5, -1, 2], activation).count == 3 * activation.expansion)

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 @Suite struct GroupNormTests {
-  @Test("outputs and gradients equal the definition", arguments: [1, 8, 17, 64], [true, false])
-  func definition(headDim: Int, isAffine: Bool) throws {
+  @Test(arguments: [1, 8, 17, 64], [true, false])
+  func `outputs and gradients equal the definition`(headDim: Int, isAffine: Bool) throws {
     var draw = TestValues(1)
     let (rows, width) = (67, 3 * headDim)
     let epsilon = Double(Float(0.125))
@@ -41,8 +41,7 @@ import Testing
     }
   }
 
-  @Test("a bias without a weight is added")
-  func biasAlone() {
+  @Test func `a bias without a weight is added`() {
     let bias = Tensor([1, 2, 3, 4], [4])
     let x = Tensor([5, 6, 7, 9, 1, 2, 3, 3], [2, 4])
     let plain = groupNorm(x, weight: nil, bias: nil, headDim: 2, epsilon: 1e-5).output.elements

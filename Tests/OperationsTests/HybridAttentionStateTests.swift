@@ -24,10 +24,8 @@ import Testing
     return output.elements
   }
 
-  @Test(
-    "a sequence fed in pieces gives the outputs of the parallel form",
-    arguments: HybridCase.all.filter { $0.segments == [129] })
-  func pieces(testCase: HybridCase) {
+  @Test(arguments: HybridCase.all.filter { $0.segments == [129] })
+  func `a sequence fed in pieces gives the outputs of the parallel form`(testCase: HybridCase) {
     let fixture = HybridOperandsFixture(testCase)
     let start = fixture.layout.segments[0].start
     let expected = fixture.naive().output[start * 24..<(start + 129) * 24]
@@ -47,8 +45,7 @@ import Testing
     }
   }
 
-  @Test("a copied state goes its own way")
-  func copies() {
+  @Test func `a copied state goes its own way`() {
     let fixture = HybridOperandsFixture(
       HybridCase(window: .sliding(5), sinks: 3, isAffine: true, segments: [129]))
     var state = fixture.shape.makeMemory()

@@ -159,20 +159,19 @@ struct HybridOperandsFixture {
 }
 
 @Suite struct HybridAttentionTests {
-  @Test(
-    "the chunked form equals the definition, and padding comes out as zeros",
-    arguments: HybridCase.all)
-  func outputs(testCase: HybridCase) {
+  @Test(arguments: HybridCase.all)
+  func `the chunked form equals the definition, and padding comes out as zeros`(
+    testCase: HybridCase
+  ) {
     let fixture = HybridOperandsFixture(testCase)
     #expect(relativeRMS(fixture.fast().output.elements, fixture.naive().output) < 2e-6)
   }
 
   @Test(
-    "every gradient equals the numerical derivative of the definition",
     arguments: HybridCase.all.filter { $0.segments != [129] } + [
       HybridCase(window: .sliding(5), sinks: 3, isAffine: true, segments: [129])
     ])
-  func gradients(testCase: HybridCase) {
+  func `every gradient equals the numerical derivative of the definition`(testCase: HybridCase) {
     let fixture = HybridOperandsFixture(testCase)
     var draw = TestValues(11)
     let outputGradient = draw.normal(fixture.layout.rows * 24)
@@ -202,8 +201,8 @@ struct HybridOperandsFixture {
     }
   }
 
-  @Test("a token's output does not change when later tokens do", arguments: HybridCase.all)
-  func causality(testCase: HybridCase) {
+  @Test(arguments: HybridCase.all)
+  func `a token's output does not change when later tokens do`(testCase: HybridCase) {
     let fixture = HybridOperandsFixture(testCase)
     let segment = fixture.layout.segments.last!
     let last = segment.rows.upperBound - 1

@@ -46,23 +46,20 @@ import Testing
   }
 
   // Two heads of different widths: nothing of one distribution can be taken from the other's.
-  @Test(
-    "every row's divergence equals the definition", arguments: [1, 63, 64, 65, 200], [nil, 2.5])
-  func divergences(rows: Int, cap: Double?) {
+  @Test(arguments: [1, 63, 64, 65, 200], [nil, 2.5])
+  func `every row's divergence equals the definition`(rows: Int, cap: Double?) {
     let fixture = Fixture(rows: rows, cap: cap)
     let (expected, actual) = (fixture.naive, fixture.fast.divergences)
     #expect(actual.count == rows)
     #expect(relativeRMS(actual.map(Float.init), expected) < 1e-6)
   }
 
-  @Test("logits in the hundreds neither overflow nor vanish")
-  func largeLogits() {
+  @Test func `logits in the hundreds neither overflow nor vanish`() {
     let fixture = Fixture(rows: 70, scale: 60)
     #expect(relativeRMS(fixture.fast.divergences.map(Float.init), fixture.naive) < 1e-5)
   }
 
-  @Test("rows agree exactly where the largest logits stand at the same token")
-  func agreement() {
+  @Test func `rows agree exactly where the largest logits stand at the same token`() {
     let fixture = Fixture(rows: 200)
     let expected = (0..<200).map { row in
       fixture.argmax(fixture.x, fixture.w, Fixture.width, row: row)
@@ -72,8 +69,7 @@ import Testing
     #expect(expected.contains(true) && expected.contains(false))
   }
 
-  @Test("a distribution has no divergence from itself, nor from its logits shifted")
-  func equalDistributions() {
+  @Test func `a distribution has no divergence from itself, nor from its logits shifted`() {
     let fixture = Fixture(rows: 80)
     let head = OperationsTests.head(fixture.w, [Fixture.vocabulary, Fixture.width])
     let x = tensor(fixture.x, [80, Fixture.width])

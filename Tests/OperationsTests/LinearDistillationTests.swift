@@ -107,9 +107,11 @@ import Testing
   private static let tops: [Int?] = [nil, 1, 8, 53]
 
   @Test(
-    "both losses equal their definitions, of full distributions and of bins", arguments: tops,
+    arguments: tops,
     [1, 63, 64, 65, 200])
-  func losses(top: Int?, rows: Int) {
+  func `both losses equal their definitions, of full distributions and of bins`(
+    top: Int?, rows: Int
+  ) {
     let fixture = Fixture(rows: rows)
     let (losses, gradient) = fixture.fast(top: top, scales: nil)
     let expected = fixture.naive(top: top)
@@ -118,8 +120,8 @@ import Testing
     #expect(gradient == nil)
   }
 
-  @Test("logits in the hundreds neither overflow nor vanish", arguments: tops)
-  func largeLogits(top: Int?) throws {
+  @Test(arguments: tops)
+  func `logits in the hundreds neither overflow nor vanish`(top: Int?) throws {
     let fixture = Fixture(rows: 70, scale: 40)
     let (losses, gradient) = fixture.fast(
       top: top, scales: DistillationScales(divergence: 1, crossEntropy: 0.1))
@@ -133,9 +135,11 @@ import Testing
   }
 
   @Test(
-    "gradients are those of the sums of the losses times their scales", arguments: tops,
+    arguments: tops,
     [TransformCase(), TransformCase(scale: 0.8, cap: 3)])
-  func gradients(top: Int?, transform: TransformCase) throws {
+  func `gradients are those of the sums of the losses times their scales`(
+    top: Int?, transform: TransformCase
+  ) throws {
     let fixture = Fixture(rows: 70, transform: transform)
     for scales in [
       DistillationScales(divergence: 1.5, crossEntropy: 0),
@@ -162,8 +166,8 @@ import Testing
     }
   }
 
-  @Test("a student that is the teacher has nothing to learn", arguments: tops)
-  func equal(top: Int?) throws {
+  @Test(arguments: tops)
+  func `a student that is the teacher has nothing to learn`(top: Int?) throws {
     let fixture = Fixture(rows: 80)
     let (losses, gradient) = linearDistillation(
       tensor(fixture.y, [80, Fixture.otherWidth]),
@@ -174,8 +178,7 @@ import Testing
     #expect(try #require(gradient).elements.allSatisfy { abs($0) < 1e-6 })
   }
 
-  @Test("the most probable tokens come in order, with the mass of all others")
-  func topTokens() {
+  @Test func `the most probable tokens come in order, with the mass of all others`() {
     let fixture = Fixture(rows: 70)
     guard case .truncated(let found) = fixture.reference(top: 5) else { return }
     for row in 0..<70 {
@@ -191,15 +194,13 @@ import Testing
     }
   }
 
-  @Test("among equal logits the smaller ids are kept")
-  func ties() {
+  @Test func `among equal logits the smaller ids are kept`() {
     let top = linearTopTokens(
       Tensor(repeating: 1, [1, 1]), head: head([1, 2, 2, 1, 2, 1], [6, 1]), count: 4)
     #expect(top.ids == [1, 2, 4, 0])
   }
 
-  @Test("four times the tokens need the same scratch, a tile of logits of each model")
-  func memory() async {
+  @Test func `four times the tokens need the same scratch, a tile of logits of each model`() async {
     await #expect(processExitsWith: .success) {
       setenv("LINEARIZE_THREADS", "1", 1)
       let (width, vocabulary) = (16, 4096)
@@ -221,8 +222,8 @@ import Testing
     }
   }
 
-  @Test("a teacher that gives no number is no perfect match", arguments: [nil, 3])
-  func notANumber(top: Int?) {
+  @Test(arguments: [nil, 3])
+  func `a teacher that gives no number is no perfect match`(top: Int?) {
     let fixture = Fixture(rows: 2)
     let head = OperationsTests.head(fixture.u, [Fixture.vocabulary, Fixture.otherWidth])
     let hidden = Tensor(repeating: .nan, [2, Fixture.otherWidth])

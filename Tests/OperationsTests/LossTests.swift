@@ -37,8 +37,8 @@ import Testing
     }
   }
 
-  @Test("losses equal the definition, and are 0 where ignored", arguments: [1, 5, 127, 300, 700])
-  func losses(tokens: Int) {
+  @Test(arguments: [1, 5, 127, 300, 700])
+  func `losses equal the definition, and are 0 where ignored`(tokens: Int) {
     let fixture = Fixture(tokens: tokens)
     let (losses, _, gradient) = fixture.fast(gradientScale: nil)
     #expect(relativeRMS(losses, fixture.naive(fixture.x)) < 1e-6)
@@ -46,16 +46,17 @@ import Testing
     #expect(gradient == nil)
   }
 
-  @Test("logits in the hundreds neither overflow nor vanish")
-  func largeLogits() {
+  @Test func `logits in the hundreds neither overflow nor vanish`() {
     let fixture = Fixture(tokens: 40, scale: 100)
     #expect(relativeRMS(fixture.fast(gradientScale: nil).losses, fixture.naive(fixture.x)) < 1e-6)
   }
 
   @Test(
-    "the gradient is that of the sum of the losses times the scale", arguments: [5, 300],
+    arguments: [5, 300],
     TransformCase.all)
-  func gradient(tokens: Int, transform: TransformCase) throws {
+  func `the gradient is that of the sum of the losses times the scale`(
+    tokens: Int, transform: TransformCase
+  ) throws {
     let fixture = Fixture(tokens: tokens, transform: transform)
     let (losses, _, gradient) = fixture.fast(gradientScale: -1.5)
     #expect(relativeRMS(losses, fixture.naive(fixture.x)) < 1e-6)
@@ -70,10 +71,12 @@ import Testing
     }
   }
 
-  @Test(
-    "a trained head gets the gradient of the sum of the losses, the tokens those of a frozen one",
-    arguments: [5, 300], TransformCase.all)
-  func headGradient(tokens: Int, transform: TransformCase) throws {
+  @Test(arguments: [5, 300], TransformCase.all)
+  func
+    `a trained head gets the gradient of the sum of the losses, the tokens those of a frozen one`(
+      tokens: Int, transform: TransformCase
+    ) throws
+  {
     let fixture = Fixture(tokens: tokens, transform: transform)
     let (losses, gradient, headGradient) = linearCrossEntropyGradients(
       tensor(fixture.x, [tokens, Fixture.width]),
@@ -88,8 +91,7 @@ import Testing
     }
   }
 
-  @Test("a target counts as the largest logit exactly where it is")
-  func argmax() {
+  @Test func `a target counts as the largest logit exactly where it is`() {
     var fixture = Fixture(tokens: 300)
     // Every seventh token points along its target's row of the head.
     for token in stride(from: 0, to: 300, by: 7) where fixture.targets[token] != ignoredTarget {
@@ -112,8 +114,7 @@ import Testing
     #expect(fixture.fast(gradientScale: nil).isArgmax == expected)
   }
 
-  @Test("without a single counted target there is no loss and no gradient")
-  func allIgnored() {
+  @Test func `without a single counted target there is no loss and no gradient`() {
     let (losses, isArgmax, gradient) = linearCrossEntropy(
       Tensor(repeating: 1, [3, 2]), head: head([1, 2, 3, 4], [2, 2]),
       targets: [ignoredTarget, ignoredTarget, ignoredTarget], gradientScale: 1)
@@ -139,8 +140,7 @@ import Testing
     return total / Double((65 + 200) * Self.width)
   }
 
-  @Test("the value and the gradient equal the definition, and padding is left out")
-  func valueAndGradient() throws {
+  @Test func `the value and the gradient equal the definition, and padding is left out`() throws {
     let (layout, width) = (Self.layout, Self.width)
     let shape: Shape = [layout.rows, width]
     var draw = TestValues(2)
@@ -160,8 +160,7 @@ import Testing
     }
   }
 
-  @Test("equal tensors have the error 0, and a layout without rows has it too")
-  func zero() {
+  @Test func `equal tensors have the error 0, and a layout without rows has it too`() {
     var draw = TestValues(3)
     let x = tensor(draw.normal(10 * 3), [10, 3])
     let (value, gradient) = meanSquaredError(

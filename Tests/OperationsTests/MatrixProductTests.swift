@@ -11,10 +11,8 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
 }
 
 @Suite struct MatrixProductTests {
-  @Test(
-    "the product equals its definition with either factor transposed",
-    arguments: [(1, 1, 1), (1, 5, 3), (3, 1, 7), (17, 33, 19), (65, 40, 129)])
-  func outputs(m: Int, n: Int, k: Int) {
+  @Test(arguments: [(1, 1, 1), (1, 5, 3), (3, 1, 7), (17, 33, 19), (65, 40, 129)])
+  func `the product equals its definition with either factor transposed`(m: Int, n: Int, k: Int) {
     var draw = TestValues(1)
     let left = draw.normal(m * k)
     let right = draw.normal(k * n)
@@ -31,8 +29,8 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     }
   }
 
-  @Test("a product is added to what is there", arguments: [false, true])
-  func addition(leftTransposed: Bool) {
+  @Test(arguments: [false, true])
+  func `a product is added to what is there`(leftTransposed: Bool) {
     let (m, n, k) = (37, 18, 70)
     var draw = TestValues(5)
     let (left, right, total) = (draw.normal(m * k), draw.normal(k * n), draw.normal(m * n))
@@ -44,8 +42,7 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     #expect(relativeRMS(found.elements, zip(total, product).map { $0 + $1 }) < 1e-6)
   }
 
-  @Test("the naive twin reads a transposed right factor as stored")
-  func naiveTransposed() {
+  @Test func `the naive twin reads a transposed right factor as stored`() {
     let right: [Double] = [1, 2, 3, 4, 5, 6]
     let plain = Naive.matrixProduct([1.0, 10, 100], right, m: 1, n: 2, k: 3)
     let other = Naive.matrixProduct(
@@ -54,8 +51,7 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     #expect(other == plain)
   }
 
-  @Test("the products that the tape uses as gradients are the derivatives of x Wᵀ")
-  func gradients() throws {
+  @Test func `the products that the tape uses as gradients are the derivatives of x Wᵀ`() throws {
     let (m, n, k) = (20, 7, 9)
     var draw = TestValues(2)
     let left = draw.normal(m * k)
@@ -87,8 +83,8 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     Case(tokens: 3, outputs: 2049, inputs: 5), Case(tokens: 130, outputs: 33, inputs: 65),
   ]
 
-  @Test("frozen weights multiply as their definition, in order or permuted", arguments: cases)
-  func outputs(testCase: Case) {
+  @Test(arguments: cases)
+  func `frozen weights multiply as their definition, in order or permuted`(testCase: Case) {
     let (tokens, outputs, inputs) = (testCase.tokens, testCase.outputs, testCase.inputs)
     var draw = TestValues(3)
     let x = draw.normal(tokens * inputs)
@@ -110,8 +106,8 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     expect(permuted, stored(weight, [outputs, inputs]).selectingRows(order), #_sourceLocation)
   }
 
-  @Test("the input gradient is the derivative, in order or permuted", arguments: cases)
-  func inputGradient(testCase: Case) throws {
+  @Test(arguments: cases)
+  func `the input gradient is the derivative, in order or permuted`(testCase: Case) throws {
     let (tokens, outputs, inputs) = (testCase.tokens, testCase.outputs, testCase.inputs)
     var draw = TestValues(4)
     let x = draw.normal(tokens * inputs)
@@ -135,8 +131,7 @@ private func transposed(_ x: [Double], rows: Int) -> [Double] {
     }
   }
 
-  @Test("the input gradient adds up the blocks of weights too large for one")
-  func inputGradientBlocks() {
+  @Test func `the input gradient adds up the blocks of weights too large for one`() {
     // 4,194,304 elements make a block: 5,000 rows of 1,000 need two, the second one partial.
     let (tokens, outputs, inputs) = (2, 5000, 1000)
     var draw = TestValues(5)

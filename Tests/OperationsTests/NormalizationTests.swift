@@ -6,9 +6,8 @@ import Testing
 @testable import Operations
 
 @Suite struct RMSNormTests {
-  @Test(
-    "the output and the kept reciprocals equal the definition", arguments: [1, 15, 16, 33, 130])
-  func outputs(width: Int) {
+  @Test(arguments: [1, 15, 16, 33, 130])
+  func `the output and the kept reciprocals equal the definition`(width: Int) {
     var draw = TestValues(1)
     let x = draw.normal(70 * width, scale: 3)
     let weight = draw.normal(width)
@@ -24,8 +23,7 @@ import Testing
     #expect(relativeRMS(reciprocals.elements, roots) < 5e-7)
   }
 
-  @Test("a wider tensor is read as rows of the weight's length, as head norms are")
-  func headNorm() {
+  @Test func `a wider tensor is read as rows of the weight's length, as head norms are`() {
     var draw = TestValues(2)
     let x = draw.normal(5 * 3 * 8)
     let weight = draw.normal(8)
@@ -37,15 +35,14 @@ import Testing
       relativeRMS(output.elements, Naive.rmsNorm(x, weight: weight, epsilon: 1e-6)) < 5e-7)
   }
 
-  @Test("a row of zeros comes out as zeros, by grace of epsilon")
-  func zeros() {
+  @Test func `a row of zeros comes out as zeros, by grace of epsilon`() {
     let (output, _) = rmsNorm(
       Tensor(zeros: [2, 20]), weight: Tensor(repeating: 1, [20]), epsilon: 1e-6)
     #expect(output.elements == [Float](repeating: 0, count: 40))
   }
 
-  @Test("every gradient equals the numerical derivative", arguments: [1, 33])
-  func gradients(width: Int) throws {
+  @Test(arguments: [1, 33])
+  func `every gradient equals the numerical derivative`(width: Int) throws {
     var draw = TestValues(3)
     let rows = 70
     let x = draw.normal(rows * width, scale: 2)
@@ -72,8 +69,8 @@ import Testing
 }
 
 @Suite struct LayerNormTests {
-  @Test("the output and the kept statistics equal the definition", arguments: [2, 15, 33, 130])
-  func outputs(width: Int) {
+  @Test(arguments: [2, 15, 33, 130])
+  func `the output and the kept statistics equal the definition`(width: Int) {
     var draw = TestValues(4)
     let x = draw.normal(70 * width, scale: 3).map { Double(Float($0 + 2)) }
     let weight = draw.normal(width)
@@ -91,8 +88,7 @@ import Testing
     #expect(relativeRMS((0..<70).map { kept[2 * $0] }, means) < 5e-7)
   }
 
-  @Test("a mean far from zero costs no more digits than floats have")
-  func largeMean() {
+  @Test func `a mean far from zero costs no more digits than floats have`() {
     var draw = TestValues(5)
     let x = draw.normal(4 * 64).map { Double(Float($0 + 1000)) }
     let (output, _) = layerNorm(
@@ -105,8 +101,8 @@ import Testing
     #expect(relativeRMS(output.elements, expected) < 6e-5)
   }
 
-  @Test("every gradient equals the numerical derivative", arguments: [2, 33])
-  func gradients(width: Int) throws {
+  @Test(arguments: [2, 33])
+  func `every gradient equals the numerical derivative`(width: Int) throws {
     var draw = TestValues(6)
     let rows = 70
     let x = draw.normal(rows * width, scale: 2).map { Double(Float($0 + 1)) }

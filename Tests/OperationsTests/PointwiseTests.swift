@@ -9,8 +9,8 @@ import Testing
   /// More elements than one worker's grain, and not a multiple of the vector length.
   static let counts = [1, 17, 40_003]
 
-  @Test("functions of a coordinate equal their definitions", arguments: PointwiseFunction.allCases)
-  func functions(function: PointwiseFunction) {
+  @Test(arguments: PointwiseFunction.allCases)
+  func `functions of a coordinate equal their definitions`(function: PointwiseFunction) {
     for count in Self.counts {
       for scale in [1e-4, 2] {
         var draw = TestValues(1)
@@ -21,8 +21,8 @@ import Testing
     }
   }
 
-  @Test("their gradients equal the numerical derivatives", arguments: PointwiseFunction.allCases)
-  func gradients(function: PointwiseFunction) {
+  @Test(arguments: PointwiseFunction.allCases)
+  func `their gradients equal the numerical derivatives`(function: PointwiseFunction) {
     for count in Self.counts {
       var draw = TestValues(2)
       // The bound has no derivative: nothing may lie within a difference's step of it.
@@ -39,8 +39,7 @@ import Testing
     }
   }
 
-  @Test("functions of a coordinate far from zero are finite where their limits are")
-  func extremes() {
+  @Test func `functions of a coordinate far from zero are finite where their limits are`() {
     let x = Tensor([-200, -20, 200], [3])
     #expect(pointwise(x, .tanh).elements == [-1, -1, 1])
     let sigmoid = pointwise(x, .sigmoid).elements
@@ -56,8 +55,8 @@ import Testing
     #expect(abs(kept[1] - 2.0611537e-9) < 1e-15 && kept[2] == 1)
   }
 
-  @Test("scaled channels and their gradients equal the definition", arguments: [1, 17, 70])
-  func channels(width: Int) throws {
+  @Test(arguments: [1, 17, 70])
+  func `scaled channels and their gradients equal the definition`(width: Int) throws {
     var draw = TestValues(3)
     let (x, factors, bias) = (draw.normal(70 * width), draw.normal(width), draw.normal(width))
     let output = scaledChannels(
@@ -73,8 +72,8 @@ import Testing
     }
   }
 
-  @Test("heads of length 1 and their gradients equal the definition", arguments: [1, 8, 20, 64])
-  func headNormalization(headDim: Int) throws {
+  @Test(arguments: [1, 8, 20, 64])
+  func `heads of length 1 and their gradients equal the definition`(headDim: Int) throws {
     var draw = TestValues(4)
     let shape: Shape = [67, 2 * headDim]
     let x = draw.normal(shape.count, scale: 3)
@@ -89,8 +88,7 @@ import Testing
     }
   }
 
-  @Test("a head of zeros stays zeros, and its gradient is finite")
-  func zeroHead() {
+  @Test func `a head of zeros stays zeros, and its gradient is finite`() {
     let zeros = Tensor(zeros: [2, 6])
     #expect(normalizedHeads(zeros, headDim: 3).elements.allSatisfy { $0 == 0 })
     let gradient = normalizedHeadsGradient(
@@ -102,8 +100,9 @@ import Testing
     rows: 50,
     segments: [(2, 1), (3, 17), (24, 20)].map { .init(start: $0.0, count: $0.1) })
 
-  @Test("the token shift equals its definition in every document, and padding stays zero")
-  func tokenShift() throws {
+  @Test func `the token shift equals its definition in every document, and padding stays zero`()
+    throws
+  {
     var draw = TestValues(5)
     let (layout, width) = (Self.packed, 5)
     let naive = { (x: [Double]) in
@@ -128,8 +127,7 @@ import Testing
     }
   }
 
-  @Test("a sequence that is shifted in pieces is shifted as a whole")
-  func tokenShiftInPieces() {
+  @Test func `a sequence that is shifted in pieces is shifted as a whole`() {
     var draw = TestValues(6)
     let x = draw.normal(30 * 4)
     let whole = tokenShiftDifference(tensor(x, [30, 4]), layout: SequenceLayout(length: 30))

@@ -12,9 +12,8 @@ import Testing
     .llama3(factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 64),
   ]
 
-  @Test(
-    "frequencies are theta^(-2i/rotaryDim), to the digits of a float", arguments: [10_000, 5e5])
-  func frequencies(theta: Double) {
+  @Test(arguments: [10_000, 5e5])
+  func `frequencies are theta^(-2i/rotaryDim), to the digits of a float`(theta: Double) {
     let rotary = RotaryEmbedding(rotaryDim: 128, theta: theta)
     #expect(rotary.frequencies.count == 64)
     for (pair, frequency) in rotary.frequencies.enumerated() {
@@ -23,15 +22,13 @@ import Testing
     }
   }
 
-  @Test("linear scaling divides every frequency by its factor")
-  func linearScaling() {
+  @Test func `linear scaling divides every frequency by its factor`() {
     let plain = RotaryEmbedding(rotaryDim: 64, theta: 10_000).frequencies
     let scaled = RotaryEmbedding(rotaryDim: 64, theta: 10_000, scaling: .linear(factor: 2.5))
     #expect(scaled.frequencies == plain.map { $0 / 2.5 })
   }
 
-  @Test("Llama 3's scaling keeps short waves, stretches long ones and blends between")
-  func llama3Scaling() {
+  @Test func `Llama 3's scaling keeps short waves, stretches long ones and blends between`() {
     // Llama 3.1: 8,192 tokens of pretraining, factors 1 and 4, stretched 8 times.
     let rotary = RotaryEmbedding(
       rotaryDim: 128, theta: 500_000,
@@ -60,9 +57,10 @@ import Testing
     #expect(kept > 20 && blended > 3 && stretched > 20)
   }
 
-  @Test(
-    "rotation equals the definition and leaves the rest of a head alone", arguments: scalings)
-  func outputs(scaling: RotaryEmbedding.Scaling) {
+  @Test(arguments: scalings)
+  func `rotation equals the definition and leaves the rest of a head alone`(
+    scaling: RotaryEmbedding.Scaling
+  ) {
     for rotaryDim in [0, 6, 10] {
       let rotary = RotaryEmbedding(rotaryDim: rotaryDim, theta: 10_000, scaling: scaling)
       // Documents restart positions; more tokens than one worker takes.
@@ -84,8 +82,7 @@ import Testing
     }
   }
 
-  @Test("the angle at a long position is what transformers takes, computed in floats")
-  func longPositions() {
+  @Test func `the angle at a long position is what transformers takes, computed in floats`() {
     let rotary = RotaryEmbedding(rotaryDim: 8, theta: 10_000)
     for position in [4095, 131_071] as [Int32] {
       var rotated = Tensor([1, 1, 1, 1, 0, 0, 0, 0], [1, 8])
@@ -99,8 +96,8 @@ import Testing
     }
   }
 
-  @Test("the inverse undoes the rotation", arguments: scalings)
-  func inverse(scaling: RotaryEmbedding.Scaling) {
+  @Test(arguments: scalings)
+  func `the inverse undoes the rotation`(scaling: RotaryEmbedding.Scaling) {
     let rotary = RotaryEmbedding(rotaryDim: 8, theta: 10_000, scaling: scaling)
     let positions = (0..<100).map { Int32($0 * 41) }
     var draw = TestValues(2)
@@ -112,8 +109,9 @@ import Testing
     #expect(relativeRMS(rotated.elements, x) < 3e-7)
   }
 
-  @Test("the inverse of an output's gradient is the numerical derivative for the input")
-  func gradient() throws {
+  @Test func `the inverse of an output's gradient is the numerical derivative for the input`()
+    throws
+  {
     let rotary = RotaryEmbedding(rotaryDim: 6, theta: 100)
     let positions = Array(3..<13)
     var draw = TestValues(3)
@@ -128,8 +126,9 @@ import Testing
     }
   }
 
-  @Test("the length of a sequence chooses its frequencies, whatever is packed beside it")
-  func longRope() throws {
+  @Test func `the length of a sequence chooses its frequencies, whatever is packed beside it`()
+    throws
+  {
     let (short, long) = ([1.0, 1.1, 1.5], [1.5, 4, 9])
     let rotary = RotaryEmbedding(
       rotaryDim: 6, theta: 10_000,

@@ -12,8 +12,7 @@ import Testing
 
   private var rows: [Int] { Self.layout.segments.flatMap { Array($0.rows) } }
 
-  @Test("the value and the gradient equal the definition, and padding is left out")
-  func valueAndGradient() throws {
+  @Test func `the value and the gradient equal the definition, and padding is left out`() throws {
     let (layout, width) = (Self.layout, Self.width)
     let shape: Shape = [layout.rows, width]
     var draw = TestValues(4)
@@ -34,8 +33,10 @@ import Testing
     }
   }
 
-  @Test("rows that nearly meet keep the direction between them, rows that meet have no gradient")
-  func nearlyEqual() throws {
+  @Test
+  func `rows that nearly meet keep the direction between them, rows that meet have no gradient`()
+    throws
+  {
     var draw = TestValues(5)
     let target = draw.normal(3 * 5)
     var prediction = target

@@ -34,9 +34,9 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct RowFeatureTests {
-  @Test(
-    "every map and its gradient equal the definition", arguments: RowFeatureCase.all, [1, 6, 21])
-  func definition(testCase: RowFeatureCase, dim: Int) throws {
+  @Test(arguments: RowFeatureCase.all, [1, 6, 21])
+  func `every map and its gradient equal the definition`(testCase: RowFeatureCase, dim: Int) throws
+  {
     let (tokens, heads) = (37, 3)
     var draw = TestValues(6)
     let u = draw.normal(tokens * heads * dim, scale: 1.5)
@@ -67,8 +67,7 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("products of Taylor features are 1 + s + s²/2")
-  func taylorProducts() {
+  @Test func `products of Taylor features are 1 + s + s²/2`() {
     var draw = TestValues(8)
     let (q, k) = (draw.normal(9), draw.normal(9))
     let features = [q, k].map {
@@ -79,8 +78,8 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     #expect(abs(product - (1 + s + s * s / 2)) < 1e-5)
   }
 
-  @Test("products of cosine features depend on the distance, and are positive within the length")
-  func cosineProducts() {
+  @Test
+  func `products of cosine features depend on the distance, and are positive within the length`() {
     let map = CosineFeatures(maximumLength: 64)
     let features = rowFeatures(
       tensor([Double](repeating: 1, count: 64), [64, 1]), map, dim: 1,
@@ -95,8 +94,9 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     #expect(product(63, 0) < product(63, 1))
   }
 
-  @Test("an exponential of any coordinate is finite, and passes no gradient where it is cut")
-  func largeExponents() throws {
+  @Test func `an exponential of any coordinate is finite, and passes no gradient where it is cut`()
+    throws
+  {
     let map = ScaledExponentialFeatures(temperature: 2)
     let u = tensor([300, -300, 17.5, 16.5], [1, 4])
     let features = rowFeatures(u, map, dim: 4, positions: [0])
@@ -119,8 +119,8 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     return RandomFeatures.drawDirections(count: count, dim: dim, using: &generator)
   }
 
-  @Test("features and gradients equal the definition", arguments: [true, false], [1, 6, 17])
-  func definition(ofQueries: Bool, count: Int) throws {
+  @Test(arguments: [true, false], [1, 6, 17])
+  func `features and gradients equal the definition`(ofQueries: Bool, count: Int) throws {
     let (tokens, heads, dim) = (37, 3, 6)
     let map = RandomFeatures(directions: draw(count, dim), scale: 0.4, epsilon: 1e-3)
     let directions = map.directions.elements.map(Double.init)
@@ -151,9 +151,8 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "directions of a block are orthogonal, and as long as normal draws are", arguments: [5, 8, 20])
-  func orthogonality(count: Int) {
+  @Test(arguments: [5, 8, 20])
+  func `directions of a block are orthogonal, and as long as normal draws are`(count: Int) {
     let dim = 8
     let rows = draw(count, dim).elements.map(Double.init)
     let row = { (index: Int) in Array(rows[index * dim..<(index + 1) * dim]) }
@@ -167,8 +166,7 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     #expect(abs(squares - 8) < 0.3)
   }
 
-  @Test("many features estimate the exponential of the product")
-  func estimate() {
+  @Test func `many features estimate the exponential of the product`() {
     let (dim, count) = (8, 8192)
     let map = RandomFeatures(directions: draw(count, dim), scale: 0.1, epsilon: 0)
     var values = TestValues(10)
@@ -189,8 +187,7 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("keys along the longest direction of wide heads do not overflow")
-  func keyShift() {
+  @Test func `keys along the longest direction of wide heads do not overflow`() {
     let directions = draw(300, 256)
     let map = RandomFeatures(directions: directions, scale: 1, epsilon: 1e-6)
     #expect(map.keyShift > 0)
@@ -200,16 +197,14 @@ struct RowFeatureCase: Sendable, CustomTestStringConvertible {
     #expect(Double(features.elements.max()!) < .exp(60.5))
   }
 
-  @Test("another seed draws other directions, the same seed the same")
-  func seeds() {
+  @Test func `another seed draws other directions, the same seed the same`() {
     #expect(draw(20, 6).elements == draw(20, 6).elements)
     #expect(draw(20, 6).elements != draw(20, 6, seed: 2).elements)
   }
 }
 
 @Suite struct RepeatedHeadTests {
-  @Test("heads are repeated for the query heads that share them, gradients summed")
-  func groups() {
+  @Test func `heads are repeated for the query heads that share them, gradients summed`() {
     let shape = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 3)
     let x = tensor((0..<12).map(Double.init), [2, 6])
     let repeated = repeatedOverGroups(x, shape)

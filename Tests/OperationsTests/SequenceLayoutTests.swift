@@ -2,8 +2,7 @@ import Operations
 import Testing
 
 @Suite struct SequenceLayoutTests {
-  @Test("equal sequences follow one another without padding")
-  func sequences() {
+  @Test func `equal sequences follow one another without padding`() {
     let layout = SequenceLayout(sequences: 3, length: 4)
     #expect(layout.rows == 12)
     #expect(layout.segments.map(\.rows) == [0..<4, 4..<8, 8..<12])
@@ -12,8 +11,7 @@ import Testing
     #expect(!layout.hasPadding)
   }
 
-  @Test("positions count from each segment's first, and padding lies between the segments")
-  func paddedSegments() {
+  @Test func `positions count from each segment's first, and padding lies between the segments`() {
     let layout = SequenceLayout(
       rows: 9,
       segments: [
@@ -25,8 +23,7 @@ import Testing
     #expect(layout.hasPadding)
   }
 
-  @Test("rows without a segment are padding")
-  func noSegments() {
+  @Test func `rows without a segment are padding`() {
     let layout = SequenceLayout(rows: 3, segments: [])
     #expect(layout.padding == [0..<3])
     #expect(layout.hasPadding)

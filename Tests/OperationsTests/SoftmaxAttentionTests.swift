@@ -99,10 +99,10 @@ struct SoftmaxFixture {
 }
 
 @Suite struct SoftmaxAttentionTests {
-  @Test(
-    "the tiled form equals the definition, and padding is neither read nor left unwritten",
-    arguments: SoftmaxCase.all)
-  func outputs(testCase: SoftmaxCase) {
+  @Test(arguments: SoftmaxCase.all)
+  func `the tiled form equals the definition, and padding is neither read nor left unwritten`(
+    testCase: SoftmaxCase
+  ) {
     let fixture = SoftmaxFixture(testCase)
     let (output, logNormalizers) = fixture.fast()
     #expect(relativeRMS(output.elements, fixture.naive().output) < 1e-6)
@@ -113,8 +113,8 @@ struct SoftmaxFixture {
     }
   }
 
-  @Test("the kept normalisers are the logarithms of the rows' sums", arguments: SoftmaxCase.all)
-  func normalizers(testCase: SoftmaxCase) {
+  @Test(arguments: SoftmaxCase.all)
+  func `the kept normalisers are the logarithms of the rows' sums`(testCase: SoftmaxCase) {
     let fixture = SoftmaxFixture(testCase)
     let found = fixture.fast().logNormalizers.elements
     var values: [Float] = []
@@ -144,8 +144,8 @@ struct SoftmaxFixture {
     #expect(relativeRMS(values, expected, floor: 1e-3) < 1e-6)
   }
 
-  @Test("every gradient equals the numerical derivative", arguments: SoftmaxCase.all)
-  func gradients(testCase: SoftmaxCase) throws {
+  @Test(arguments: SoftmaxCase.all)
+  func `every gradient equals the numerical derivative`(testCase: SoftmaxCase) throws {
     let fixture = SoftmaxFixture(testCase)
     let layout = fixture.layout
     var draw = TestValues(11)
@@ -178,8 +178,8 @@ struct SoftmaxFixture {
     }
   }
 
-  @Test("the weights of a segment equal the definition", arguments: SoftmaxCase.all)
-  func weights(testCase: SoftmaxCase) {
+  @Test(arguments: SoftmaxCase.all)
+  func `the weights of a segment equal the definition`(testCase: SoftmaxCase) {
     let fixture = SoftmaxFixture(testCase)
     let (queries, keys, _) = fixture.operands()
     let expected = fixture.naive().weights
@@ -193,8 +193,8 @@ struct SoftmaxFixture {
     }
   }
 
-  @Test("a token's output does not change when later tokens do", arguments: SoftmaxCase.causal)
-  func causality(testCase: SoftmaxCase) {
+  @Test(arguments: SoftmaxCase.causal)
+  func `a token's output does not change when later tokens do`(testCase: SoftmaxCase) {
     let fixture = SoftmaxFixture(testCase)
     let last = fixture.layout.segments.last!.rows.upperBound - 1
     var changed = fixture
@@ -209,10 +209,8 @@ struct SoftmaxFixture {
     #expect(before[(last * 24)..<(last * 24 + 24)] != after[(last * 24)..<(last * 24 + 24)])
   }
 
-  @Test(
-    "without a direction, reversed rows give the reversed outputs",
-    arguments: SoftmaxCase.bidirectional)
-  func reversal(testCase: SoftmaxCase) {
+  @Test(arguments: SoftmaxCase.bidirectional)
+  func `without a direction, reversed rows give the reversed outputs`(testCase: SoftmaxCase) {
     let fixture = SoftmaxFixture(testCase)
     var reversed = fixture
     for segment in fixture.layout.segments {
@@ -238,8 +236,8 @@ struct SoftmaxFixture {
     }
   }
 
-  @Test("a scale that is given takes the place of 1/sqrt(headDim), and large products are exact")
-  func scale() {
+  @Test
+  func `a scale that is given takes the place of 1/sqrt(headDim), and large products are exact`() {
     // Products in the hundreds would overflow a float's exponential that is not shifted.
     let shape = AttentionShape(queryHeads: 1, keyValueHeads: 1, headDim: 4, scale: 2)
     #expect(AttentionShape(queryHeads: 1, keyValueHeads: 1, headDim: 4).scale == 0.5)
@@ -258,10 +256,10 @@ struct SoftmaxFixture {
     #expect(relativeRMS(output.elements, expected) < 1e-4)
   }
 
-  @Test(
-    "tokens continued from cached keys get what the whole sequence would have given them",
-    arguments: [nil, 5, 64], [nil, 1.25])
-  func continued(window: Int?, softCap: Float?) {
+  @Test(arguments: [nil, 5, 64], [nil, 1.25])
+  func `tokens continued from cached keys get what the whole sequence would have given them`(
+    window: Int?, softCap: Float?
+  ) {
     let shape = AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 6, softCap: softCap)
     var draw = TestValues(13)
     let rows = 200

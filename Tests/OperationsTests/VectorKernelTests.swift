@@ -38,8 +38,7 @@ private struct KernelBuffers {
     KernelBuffers.output(x.count) { y in vk_exp(x, y, x.count) }
   }
 
-  @Test("the relative error over [-87, 88] is below what the header promises")
-  func accuracy() {
+  @Test func `the relative error over [-87, 88] is below what the header promises`() {
     let x = (0..<400_001).map { Float(-87 + Double($0) * 175 / 400_000) }
     let worst = zip(exponentials(x), x).map { found, x in
       abs(Double(found) / Double.exp(Double(x)) - 1)
@@ -47,8 +46,9 @@ private struct KernelBuffers {
     #expect(worst < 1.2e-7)
   }
 
-  @Test("below the range the result is 0 or the exact value, above it infinity or the exact value")
-  func beyondTheRange() {
+  @Test
+  func `below the range the result is 0 or the exact value, above it infinity or the exact value`()
+  {
     let low = (0..<1000).map { Float(-100 + Double($0) * 12.6 / 1000) }
     #expect(exponentials(low.filter { $0 < -87.34 }).allSatisfy { $0 == 0 })
     let high = (0..<1000).map { Float(88.73 + Double($0) * 11.27 / 1000) }
@@ -59,8 +59,8 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("infinities and NaN pass through in every lane", arguments: [0, 7, 15, 16, 20])
-  func specialValues(lane: Int) {
+  @Test(arguments: [0, 7, 15, 16, 20])
+  func `infinities and NaN pass through in every lane`(lane: Int) {
     for (special, expected) in [(-Float.infinity, 0), (.infinity, .infinity)] as [(Float, Float)] {
       var x = [Float](repeating: 0, count: 21)
       x[lane] = special
@@ -75,8 +75,7 @@ private struct KernelBuffers {
     #expect(y.count { $0 == 1 } == 20)
   }
 
-  @Test("exponentials and their sum are right at every length")
-  func sums() {
+  @Test func `exponentials and their sum are right at every length`() {
     for length in KernelBuffers.lengths {
       var draw = TestValues(UInt64(length))
       let values = draw.normal(length, scale: 2)
@@ -95,8 +94,7 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("the sum of no exponentials is 0 and the largest of no values minus infinity")
-  func empty() {
+  @Test func `the sum of no exponentials is 0 and the largest of no values minus infinity`() {
     var y: Float = 3
     #expect(vk_exp_sum([1], &y, 0, 1, 0) == 0)
     #expect(y == 3)
@@ -107,8 +105,7 @@ private struct KernelBuffers {
 }
 
 @Suite struct VectorKernelTests {
-  @Test("reductions are right at every length")
-  func reductions() {
+  @Test func `reductions are right at every length`() {
     for length in KernelBuffers.lengths {
       var draw = TestValues(UInt64(length))
       let a = draw.normal(length)
@@ -127,8 +124,7 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("the largest value is found in every lane, also among negative ones")
-  func maximumLanes() {
+  @Test func `the largest value is found in every lane, also among negative ones`() {
     for lane in 0..<37 {
       var x = [Float](repeating: -7, count: 37)
       x[lane] = -2
@@ -136,8 +132,7 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("elementwise kernels are right at every length")
-  func elementwise() {
+  @Test func `elementwise kernels are right at every length`() {
     for length in KernelBuffers.lengths {
       var draw = TestValues(UInt64(length))
       let a = draw.normal(length)
@@ -152,8 +147,7 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("root-mean-square normalisation is right at every length")
-  func rmsNorm() {
+  @Test func `root-mean-square normalisation is right at every length`() {
     for length in KernelBuffers.lengths {
       var draw = TestValues(UInt64(length))
       let a = draw.normal(length)
@@ -170,8 +164,7 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("gated and Gaussian units and their gradients are right at every length")
-  func activations() {
+  @Test func `gated and Gaussian units and their gradients are right at every length`() {
     let sigmoid = { (x: Double) in 1 / (1 + Double.exp(-x)) }
     let gelu = { (x: Double) in
       x / 2 * (1 + Double.tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
@@ -210,8 +203,7 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("a step of AdamW is right at every length")
-  func adamW() {
+  @Test func `a step of AdamW is right at every length`() {
     for length in KernelBuffers.lengths {
       var draw = TestValues(UInt64(length))
       let p = draw.normal(length)
@@ -246,6 +238,5 @@ private struct KernelBuffers {
     }
   }
 
-  @Test("at least one CPU is available")
-  func cpus() { #expect(vk_available_cpus() >= 1) }
+  @Test func `at least one CPU is available`() { #expect(vk_available_cpus() >= 1) }
 }

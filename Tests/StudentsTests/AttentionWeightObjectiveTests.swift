@@ -14,10 +14,10 @@ import Testing
     ["softmax", "one-plus-elu"].contains($0.document["featureMap"]?["kind"]?.stringValue)
   }
 
-  @Test(
-    "the loss and its gradients equal the definition's, also for a teacher with a window",
-    arguments: cases, [nil, 5])
-  func definition(testCase: StudentCase, teacherWindow: Int?) throws {
+  @Test(arguments: cases, [nil, 5])
+  func `the loss and its gradients equal the definition's, also for a teacher with a window`(
+    testCase: StudentCase, teacherWindow: Int?
+  ) throws {
     let mixer = try #require(try testCase.trainedMixer() as? any WeightTrainedMixer)
     let twin = try #require(NaiveStudent(testCase, mixer))
     let operands = MixerOperands(twin.attention, rows: Self.layout.rows)

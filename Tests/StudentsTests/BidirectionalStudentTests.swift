@@ -17,8 +17,8 @@ import Testing
     try DocumentReader.read(document, StudentSpecification.init).mixer
   }
 
-  @Test("a window is refused, with what to use instead", arguments: ["sliding", "terrace"])
-  func window(kind: String) throws {
+  @Test(arguments: ["sliding", "terrace"])
+  func `a window is refused, with what to use instead`(kind: String) throws {
     let mixer = try Self.specification(
       ["mixer": .string("\(kind)-window"), "featureMap": ["projectionDim": 7]])
     #expect(
@@ -35,17 +35,15 @@ import Testing
     #expect(mixer.conflicts(with: StudentCase.geometry).count == 1)
   }
 
-  @Test("linear attention over any map is allowed", arguments: StudentGolden.bidirectional)
-  func linear(golden: StudentGolden) throws {
+  @Test(arguments: StudentGolden.bidirectional)
+  func `linear attention over any map is allowed`(golden: StudentGolden) throws {
     let mixer = try Self.specification(["mixer": "linear", "featureMap": golden.featureMap])
     // The goldens' own dimensions fill an identity, but for T2R's.
     #expect(mixer.conflicts(with: Self.geometry).allSatisfy { !$0.contains("causal") })
   }
 
-  @Test(
-    "packed and padded segments come out as each does alone",
-    arguments: StudentLayoutTests.layouts.map(\.layout))
-  func layouts(layout: SequenceLayout) throws {
+  @Test(arguments: StudentLayoutTests.layouts.map(\.layout))
+  func `packed and padded segments come out as each does alone`(layout: SequenceLayout) throws {
     for golden in StudentGolden.bidirectional {
       let mixer = try Self.specification(["mixer": "linear", "featureMap": golden.featureMap])
         .makeMixer(Self.geometry, seed: 5)
@@ -62,8 +60,7 @@ import Testing
     }
   }
 
-  @Test("there is no state to decode with")
-  func state() async {
+  @Test func `there is no state to decode with`() async {
     await #expect(processExitsWith: .failure) {
       let mixer = try BidirectionalStudentTests.specification(
         ["mixer": "linear", "featureMap": ["kind": "relu"]]

@@ -39,10 +39,10 @@ import Testing
     return try #require(parameter("w0")).map { exp(-0.5) / (1 + exp(-$0)) }
   }
 
-  @Test(
-    "a head forgets as far back as the teacher's attention in it looks on average",
-    arguments: ["rad-rwkv6", "rad-rwkv7"])
-  func distances(name: String) throws {
+  @Test(arguments: ["rad-rwkv6", "rad-rwkv7"])
+  func `a head forgets as far back as the teacher's attention in it looks on average`(name: String)
+    throws
+  {
     let specification = try mixer(name, decayStart: "calibrated")
     let scheduled = try rates(specification.makeMixer(StudentCase.geometry, seed: 5))
     let rates = try rates(specification.makeMixer(measured, seed: 5))
@@ -62,10 +62,8 @@ import Testing
     #expect(abs(mean - 40) < 0.51)
   }
 
-  @Test(
-    "nothing else changes, and without the option nothing does",
-    arguments: ["rad-rwkv6", "rad-rwkv7"])
-  func others(name: String) throws {
+  @Test(arguments: ["rad-rwkv6", "rad-rwkv7"])
+  func `nothing else changes, and without the option nothing does`(name: String) throws {
     let plain = try mixer(name, decayStart: nil)
     let expected = plain.makeMixer(StudentCase.geometry, seed: 5).parameters
     for start in [nil, "scheduled", "calibrated"] {

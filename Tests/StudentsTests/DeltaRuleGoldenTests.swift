@@ -48,10 +48,10 @@ struct DeltaRuleGolden: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct DeltaRuleGoldenTests {
-  @Test(
-    "outputs, final states and every gradient are those of the reference",
-    arguments: DeltaRuleGolden.all)
-  func chunks(testCase: DeltaRuleGolden) throws {
+  @Test(arguments: DeltaRuleGolden.all)
+  func `outputs, final states and every gradient are those of the reference`(
+    testCase: DeltaRuleGolden
+  ) throws {
     let golden = try Golden("delta-rule/\(testCase.name)")
     for length in testCase.lengths {
       let x = testCase.operands(length)
@@ -78,10 +78,10 @@ struct DeltaRuleGolden: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "decoding token by token gives the outputs and states of the reference",
-    arguments: DeltaRuleGolden.all)
-  func decoding(testCase: DeltaRuleGolden) throws {
+  @Test(arguments: DeltaRuleGolden.all)
+  func `decoding token by token gives the outputs and states of the reference`(
+    testCase: DeltaRuleGolden
+  ) throws {
     let golden = try Golden("delta-rule/\(testCase.name)")
     for length in testCase.lengths {
       let x = testCase.operands(length)

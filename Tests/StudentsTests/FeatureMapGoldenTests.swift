@@ -33,14 +33,13 @@ import Testing
     return maps
   }
 
-  @Test("every registered map has a golden, and every golden a map")
-  func coverage() throws {
+  @Test func `every registered map has a golden, and every golden a map`() throws {
     #expect(Set(try Self.maps().keys) == Set(Self.goldens.keys))
     #expect(Set(Self.goldens.values) == Set(FeatureActivation.allCases.map(\.rawValue)))
   }
 
-  @Test("features and gradients are those of the reference", arguments: goldens.keys.sorted())
-  func features(name: String) throws {
+  @Test(arguments: goldens.keys.sorted())
+  func `features and gradients are those of the reference`(name: String) throws {
     let golden = try Golden("feature-maps")
     let map = try #require(try Self.maps()[name])
     let key = try #require(Self.goldens[name])

@@ -7,10 +7,10 @@ import Testing
 @Suite struct GatedLinearAttentionGoldenTests {
   static let lengths = [1, 15, 16, 17, 63, 64, 65, 500]
 
-  @Test(
-    "outputs, last states and gradients equal those of torch's recurrence",
-    arguments: ["mixed", "fast"], lengths)
-  func recurrence(decays: String, length: Int) throws {
+  @Test(arguments: ["mixed", "fast"], lengths)
+  func `outputs, last states and gradients equal those of torch's recurrence`(
+    decays: String, length: Int
+  ) throws {
     let golden = try Golden("gated/\(decays)-\(length)")
     let shape = RecurrentShape(queryHeads: 2, keyDim: 6, scale: 1 / Float(6).squareRoot())
     let layout = SequenceLayout(length: length)
@@ -31,8 +31,7 @@ import Testing
     }
   }
 
-  @Test("group norm and its gradients equal torch's")
-  func groupNormalisation() throws {
+  @Test func `group norm and its gradients equal torch's`() throws {
     let golden = try Golden("gated/group-norm")
     let (x, weight, bias) = (try golden["x"], try golden["weight"], try golden["bias"])
     let (output, statistics) = groupNorm(

@@ -80,10 +80,10 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "outputs, the teacher's outputs and both losses are those of the reference",
-    arguments: HybridGoldenCase.all)
-  func outputs(testCase: HybridGoldenCase) throws {
+  @Test(arguments: HybridGoldenCase.all)
+  func `outputs, the teacher's outputs and both losses are those of the reference`(
+    testCase: HybridGoldenCase
+  ) throws {
     let golden = try Golden(testCase.file)
     let (mixer, _) = try testCase.mixer(golden)
     let prefix = "\(testCase.length)."
@@ -106,10 +106,10 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
     #expect(abs(crossEntropy - losses[1]) < 1e-5 * losses[1] + 1e-6)
   }
 
-  @Test(
-    "gradients of the error reach parameters and projections as in the reference",
-    arguments: HybridGoldenCase.all)
-  func errorGradients(testCase: HybridGoldenCase) throws {
+  @Test(arguments: HybridGoldenCase.all)
+  func `gradients of the error reach parameters and projections as in the reference`(
+    testCase: HybridGoldenCase
+  ) throws {
     let golden = try Golden(testCase.file)
     let (mixer, parameters) = try testCase.mixer(golden)
     let tape = Tape()
@@ -126,10 +126,10 @@ struct HybridGoldenCase: Sendable, CustomTestStringConvertible {
     try expect(found, "\(testCase.length).gradient.mse.", golden, testCase)
   }
 
-  @Test(
-    "gradients of error and cross-entropy together are those of the reference",
-    arguments: HybridGoldenCase.all)
-  func bothGradients(testCase: HybridGoldenCase) throws {
+  @Test(arguments: HybridGoldenCase.all)
+  func `gradients of error and cross-entropy together are those of the reference`(
+    testCase: HybridGoldenCase
+  ) throws {
     let golden = try Golden(testCase.file)
     let (mixer, parameters) = try testCase.mixer(golden)
     let tape = Tape()

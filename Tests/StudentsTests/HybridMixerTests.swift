@@ -11,10 +11,10 @@ import Testing
     ["sliding-window", "terrace-window"].contains($0.mixerName)
   }
 
-  @Test(
-    "a half alone gives what the definition gives with the other's weights at zero",
-    arguments: hybrids, MixerPart.allCases)
-  func halves(testCase: StudentCase, part: MixerPart) throws {
+  @Test(arguments: hybrids, MixerPart.allCases)
+  func `a half alone gives what the definition gives with the other's weights at zero`(
+    testCase: StudentCase, part: MixerPart
+  ) throws {
     let mixer = try testCase.trainedMixer()
     let naive = try #require(NaiveStudent(testCase, mixer))
     let half = try #require((mixer as? any HybridMixer)?.only(part))
@@ -58,10 +58,10 @@ import Testing
     #expect(relativeRMS(window.elements, softmax.elements.map(Double.init)) < 1e-5)
   }
 
-  @Test(
-    "a copied state goes on as the original would, and leaves it where it was",
-    arguments: StudentCase.all.map(\.document.compact))
-  func copies(text: String) throws {
+  @Test(arguments: StudentCase.all.map(\.document.compact))
+  func `a copied state goes on as the original would, and leaves it where it was`(text: String)
+    throws
+  {
     let testCase = try #require(StudentCase.all.first { $0.document.compact == text })
     try checkCopies(of: try testCase.trainedMixer())
   }

@@ -24,8 +24,8 @@ import Testing
     Dictionary(uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value.elements) })
   }
 
-  @Test("the identity lets the leading coordinates pass", arguments: [4, 6, 9])
-  func identity(projectionDim: Int) throws {
+  @Test(arguments: [4, 6, 9])
+  func `the identity lets the leading coordinates pass`(projectionDim: Int) throws {
     let map: JSONValue = ["initialization": "identity", "projectionDim": .integer(projectionDim)]
     let weight = try #require(try mixer(map).parameters.first)
     #expect(weight.name == "feature_map_q.mlp.layer")
@@ -39,8 +39,9 @@ import Testing
     #expect(weight.value.elements == expected)
   }
 
-  @Test("with a skip connection the identity is a projection of zeros, and computes the same")
-  func identityBesideSkip() throws {
+  @Test func `with a skip connection the identity is a projection of zeros, and computes the same`()
+    throws
+  {
     let skipping = try mixer(["skipConnection": true])
     #expect(values(skipping)["feature_map_q.mlp.layer"] == [Float](repeating: 0, count: 144))
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 90)
@@ -48,10 +49,10 @@ import Testing
     #expect(relativeRMS(skipping.output(operands).elements, plain.map(Double.init)) < 1e-6)
   }
 
-  @Test(
-    "the key map starts as a copy of the query map, with a bias of its own",
-    arguments: ["identity", "kaiming"])
-  func keyMap(initialization: String) throws {
+  @Test(arguments: ["identity", "kaiming"])
+  func `the key map starts as a copy of the query map, with a bias of its own`(
+    initialization: String
+  ) throws {
     let found = try mixer(["initialization": .string(initialization), "bias": true])
     #expect(
       found.parameters.map(\.name) == [
@@ -67,8 +68,7 @@ import Testing
     #expect(found.parameters[2].value.elements == values["feature_map_k.mlp.layer"])
   }
 
-  @Test("a tied map has one set of parameters, which both sides read")
-  func tied() throws {
+  @Test func `a tied map has one set of parameters, which both sides read`() throws {
     let tied = try mixer(["tied": true, "bias": true, "initialization": "kaiming"])
     #expect(
       tied.parameters.map(\.name) == [
@@ -86,8 +86,10 @@ import Testing
     #expect(tied.output(operands).elements == free.output(operands).elements)
   }
 
-  @Test("Kaiming draws fill ±sqrt(6 / (headDim × projectionDim)) and, for biases, ±sqrt(6 / heads)")
-  func kaiming() throws {
+  @Test
+  func `Kaiming draws fill ±sqrt(6 / (headDim × projectionDim)) and, for biases, ±sqrt(6 / heads)`()
+    throws
+  {
     let map: JSONValue = ["initialization": "kaiming", "projectionDim": 200, "bias": true]
     let values = try values(mixer(map))
     let weight = try #require(values["feature_map_q.mlp.layer"])
@@ -108,18 +110,15 @@ import Testing
     #expect(Double(biases.map(abs).max()!) > 0.9 * biasBound)
   }
 
-  @Test("a bias of one number a coordinate starts at 0")
-  func coordinateBias() throws {
+  @Test func `a bias of one number a coordinate starts at 0`() throws {
     let map: JSONValue = ["bias": true, "biasShape": "coordinate", "projectionDim": 5]
     let biases = try mixer(map).parameters.filter { $0.name.hasSuffix("bias") }
     #expect(biases.map(\.value.shape) == [[1, 4, 1, 5], [1, 4, 1, 5]])
     #expect(biases.allSatisfy { $0.value.elements.allSatisfy { $0 == 0 } })
   }
 
-  @Test(
-    "what is trained before a map unless the recipe says otherwise",
-    arguments: StudentRegistry.featureMaps.map { $0.name })
-  func defaults(kind: String) throws {
+  @Test(arguments: StudentRegistry.featureMaps.map { $0.name })
+  func `what is trained before a map unless the recipe says otherwise`(kind: String) throws {
     let found = try mixer(["kind": .string(kind)], window: ["mixer": "linear"]).parameters
     switch kind {
     case "performer", "cosformer", "taylor", "exp", "dpfp":
@@ -141,8 +140,8 @@ import Testing
     #expect(try mixer(none).parameters.map(\.name) == ["window_factors"])
   }
 
-  @Test("without a projection a map computes what it does after an untouched identity")
-  func withoutProjection() throws {
+  @Test func `without a projection a map computes what it does after an untouched identity`() throws
+  {
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 90)
     for kind in ["softmax", "relu", "taylor", "dpfp"] {
       let identity = try mixer([
@@ -154,8 +153,7 @@ import Testing
     }
   }
 
-  @Test("random features are a function of the seed and the layer")
-  func randomFeatures() throws {
+  @Test func `random features are a function of the seed and the layer`() throws {
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 20)
     let output = { (layer: Int, seed: UInt64) in
       try self.mixer(
@@ -167,8 +165,7 @@ import Testing
     #expect(try output(1, 5) != output(1, 6))
   }
 
-  @Test("initial values are a function of the seed and the layer")
-  func seeds() throws {
+  @Test func `initial values are a function of the seed and the layer`() throws {
     let map: JSONValue = ["initialization": "kaiming", "bias": true]
     let first = try values(mixer(map))
     #expect(try values(mixer(map)) == first)
@@ -178,8 +175,8 @@ import Testing
     }
   }
 
-  @Test("γ starts at 0.1, or where the recipe says, one logit a head", arguments: [nil, 0.7])
-  func windowFactor(gamma: Double?) throws {
+  @Test(arguments: [nil, 0.7])
+  func `γ starts at 0.1, or where the recipe says, one logit a head`(gamma: Double?) throws {
     for name in ["sliding-window", "terrace-window"] {
       var window: JSONObject = ["mixer": .string(name)]
       if let gamma { window["initialWindowFactor"] = .number(gamma) }
@@ -193,8 +190,7 @@ import Testing
     }
   }
 
-  @Test("a window factor that is not trained has no gradient, everything else has")
-  func frozenWindowFactor() throws {
+  @Test func `a window factor that is not trained has no gradient, everything else has`() throws {
     let window: JSONObject = ["mixer": "sliding-window", "trainWindowFactor": false]
     let frozen = try mixer([:], window: window)
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 80)
@@ -206,8 +202,7 @@ import Testing
     #expect(gradients["feature_map_k.mlp.layer"] != nil)
   }
 
-  @Test("a mixer without a window has no window factor")
-  func linearHasNoFactor() throws {
+  @Test func `a mixer without a window has no window factor`() throws {
     let linear = try mixer([:], window: ["mixer": "linear"])
     #expect(
       linear.parameters.map(\.name) == ["feature_map_q.mlp.layer", "feature_map_k.mlp.layer"])

@@ -7,10 +7,12 @@ import Testing
 
 /// What mixers say of themselves by conforming holds.
 @Suite struct MixerConformanceTests {
-  @Test(
-    "of a mixer with attention weights outputs are sums of values with weights that no value changes",
-    arguments: StudentCase.all)
-  func attentionWeights(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func
+    `of a mixer with attention weights outputs are sums of values with weights that no value changes`(
+      testCase: StudentCase
+    ) throws
+  {
     let mixer = try testCase.trainedMixer()
     // Of what a policy joins, weights can be seen, but no loss trains them.
     if testCase.mixerName != "window-memory" {
@@ -27,10 +29,10 @@ import Testing
     #expect(relativeRMS(mixer.output(sum).elements, expected) < 1e-5)
   }
 
-  @Test(
-    "a mixer that reads the stream alone gives the same whatever queries, keys and values are",
-    arguments: StudentCase.all)
-  func stream(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `a mixer that reads the stream alone gives the same whatever queries, keys and values are`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.trainedMixer()
     guard mixer is any StreamMixer else { return }
     var operands = MixerOperands(StudentCase.geometry.attention, rows: 70)
@@ -42,10 +44,10 @@ import Testing
     #expect(mixer.output(operands).elements == before)
   }
 
-  @Test(
-    "what layers share is left under the names that the mixer says, and by no other mixer",
-    arguments: StudentCase.all)
-  func sharing(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `what layers share is left under the names that the mixer says, and by no other mixer`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.freshMixer(
       LayerGeometry(
         layer: 0, layers: 3, attention: StudentCase.geometry.attention,

@@ -124,8 +124,8 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct RADGoldenTests {
-  @Test("outputs and every gradient are those of the reference", arguments: RADGolden.all)
-  func parallel(testCase: RADGolden) throws {
+  @Test(arguments: RADGolden.all)
+  func `outputs and every gradient are those of the reference`(testCase: RADGolden) throws {
     let golden = try Golden("radlads/\(testCase.name)")
     for length in RADGolden.lengths {
       let mixer = try testCase.mixer()
@@ -152,10 +152,10 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "decoding, by one and in pieces, gives the outputs of the reference",
-    arguments: RADGolden.all, [1, 7])
-  func recurrent(testCase: RADGolden, pieceLength: Int) throws {
+  @Test(arguments: RADGolden.all, [1, 7])
+  func `decoding, by one and in pieces, gives the outputs of the reference`(
+    testCase: RADGolden, pieceLength: Int
+  ) throws {
     let golden = try Golden("radlads/\(testCase.name)")
     var state = SequenceReader(try testCase.mixer())
     let (stream, first) = (

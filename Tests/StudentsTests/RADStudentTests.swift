@@ -22,10 +22,10 @@ import Testing
     return Dictionary(uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0) })
   }
 
-  @Test(
-    "outputs equal the recurrence at every length beside a chunk's end, read at once and by one",
-    arguments: cases, [1, 15, 16, 17, 63, 64, 65])
-  func lengths(testCase: StudentCase, length: Int) throws {
+  @Test(arguments: cases, [1, 15, 16, 17, 63, 64, 65])
+  func `outputs equal the recurrence at every length beside a chunk's end, read at once and by one`(
+    testCase: StudentCase, length: Int
+  ) throws {
     let mixer = try testCase.trainedMixer()
     let twin = try #require(naiveTwin(testCase, mixer))
     let operands = MixerOperands(twin.attention, rows: length)
@@ -35,8 +35,7 @@ import Testing
     #expect(relativeRMS(state.advance(operands, pieceLength: 1), expected) < 1e-5)
   }
 
-  @Test("decays as strong as they come neither overflow nor lose the gradients")
-  func strongDecays() throws {
+  @Test func `decays as strong as they come neither overflow nor lose the gradients`() throws {
     let testCase = try #require(Self.cases.first { $0.mixerName == "rad-rwkv6" })
     let mixer = try testCase.trainedMixer()
     let decay = try #require(mixer.parameters.first { $0.name == "time_decay" })
@@ -55,8 +54,7 @@ import Testing
     }
   }
 
-  @Test("RAD-RWKV6 starts as the reference does, under its names and shapes")
-  func sixthStart() throws {
+  @Test func `RAD-RWKV6 starts as the reference does, under its names and shapes`() throws {
     let parameters = try Self.mixer(["mixer": "rad-rwkv6"])
     let shapes = parameters.mapValues(\.value.shape)
     #expect(
@@ -90,8 +88,7 @@ import Testing
     #expect(low["ln_x.bias"]?.value.elements == [Float](repeating: 0, count: 24))
   }
 
-  @Test("RAD-RWKV7 starts as the reference does, under its names and shapes")
-  func seventhStart() throws {
+  @Test func `RAD-RWKV7 starts as the reference does, under its names and shapes`() throws {
     let parameters = try Self.mixer(["mixer": "rad-rwkv7", "balanceState": false])
     #expect(
       parameters.mapValues(\.value.shape) == [
@@ -128,8 +125,7 @@ import Testing
     }
   }
 
-  @Test("initial values are a function of the seed and the layer")
-  func seeds() throws {
+  @Test func `initial values are a function of the seed and the layer`() throws {
     let value = { (layer: Int, seed: UInt64) in
       try Self.mixer(["mixer": "rad-rwkv7"], layer: layer, seed: seed)["w2"]?.value.elements
     }
@@ -138,13 +134,11 @@ import Testing
     #expect(try value(1, 5) != value(1, 6))
   }
 
-  @Test(
-    "ranks follow the rule for the hidden size",
-    arguments: [
-      (576, [32, 32, 32, 96]), (896, [64, 64, 32, 128]), (3584, [96, 96, 64, 416]),
-      (5120, [128, 128, 96, 544]),
-    ])
-  func ranks(hiddenSize: Int, expected: [Int]) throws {
+  @Test(arguments: [
+    (576, [32, 32, 32, 96]), (896, [64, 64, 32, 128]), (3584, [96, 96, 64, 416]),
+    (5120, [128, 128, 96, 544]),
+  ])
+  func `ranks follow the rule for the hidden size`(hiddenSize: Int, expected: [Int]) throws {
     let attention = AttentionShape(queryHeads: 1, keyValueHeads: 1, headDim: 2)
     let seventh = try Self.mixer(
       ["mixer": "rad-rwkv7"], hiddenSize: hiddenSize, attention: attention)
@@ -156,8 +150,8 @@ import Testing
     #expect(sixth["g1"]?.value.shape[1] == expected[3])
   }
 
-  @Test("what a student cannot stand on is said", arguments: ["rad-rwkv6", "rad-rwkv7", "qlinatt"])
-  func conflicts(name: String) throws {
+  @Test(arguments: ["rad-rwkv6", "rad-rwkv7", "qlinatt"])
+  func `what a student cannot stand on is said`(name: String) throws {
     let specification = try StudentCase(
       document: ["mixer": .string(name), "rotary": true]
     ).specification().mixer
@@ -182,8 +176,7 @@ import Testing
       ])
   }
 
-  @Test("what a layer leaves reaches the others, and no gradient where each trains alone")
-  func sharedValues() {
+  @Test func `what a layer leaves reaches the others, and no gradient where each trains alone`() {
     let own = Tape().leaf(Tensor([1, 2], [1, 2]))
     let shared = SharedValues()
     #expect(shared["x"] == nil)

@@ -7,8 +7,8 @@ import Testing
 @Suite struct SoftmaxMixerTests {
   private let shape = StudentCase.geometry.attention
 
-  @Test("a key-value cache fed in pieces gives what mixing gives", arguments: [nil, 1, 5, 64, 300])
-  func cache(window: Int?) {
+  @Test(arguments: [nil, 1, 5, 64, 300])
+  func `a key-value cache fed in pieces gives what mixing gives`(window: Int?) {
     let mixer = SoftmaxAttentionMixer(shape: shape, window: window)
     let operands = MixerOperands(shape, rows: 200)
     let whole = mixer.output(operands).elements.map(Double.init)
@@ -20,8 +20,7 @@ import Testing
     }
   }
 
-  @Test("a cache grows with the text, and with a window stays within twice of it")
-  func cacheBytes() {
+  @Test func `a cache grows with the text, and with a window stays within twice of it`() {
     let operands = MixerOperands(shape, rows: 200)
     let bytesPerToken = 2 * shape.keyWidth * 4
     var full = SequenceReader(SoftmaxAttentionMixer(shape: shape))
@@ -36,8 +35,7 @@ import Testing
     #expect(largest == 10 * bytesPerToken)
   }
 
-  @Test("outside its window a key is not seen")
-  func window() {
+  @Test func `outside its window a key is not seen`() {
     let mixer = SoftmaxAttentionMixer(shape: shape, window: 5)
     let operands = MixerOperands(shape, rows: 80)
     var changed = operands

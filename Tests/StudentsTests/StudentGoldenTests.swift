@@ -89,16 +89,14 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "every registered map has a golden, causal and bidirectional",
-    arguments: [StudentGolden.causal, StudentGolden.bidirectional])
-  func coverage(goldens: [StudentGolden]) {
+  @Test(arguments: [StudentGolden.causal, StudentGolden.bidirectional])
+  func `every registered map has a golden, causal and bidirectional`(goldens: [StudentGolden]) {
     let kinds = goldens.map { $0.featureMap["kind"]?.stringValue }
     #expect(Set(kinds) == Set(StudentRegistry.featureMaps.map { $0.name }))
   }
 
-  @Test("outputs and their gradients are those of the reference", arguments: StudentGolden.all)
-  func outputs(testCase: StudentGolden) throws {
+  @Test(arguments: StudentGolden.all)
+  func `outputs and their gradients are those of the reference`(testCase: StudentGolden) throws {
     let golden = try Golden("maps/\(testCase.file)")
     let mixer = try testCase.mixer(golden)
     let tape = Tape()
@@ -109,10 +107,10 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
     try expect(mixer, inputs, ["queries", "keys", "values"], "gradient.output.", golden)
   }
 
-  @Test(
-    "the cross-entropy of attention weights and its gradients are those of the reference",
-    arguments: StudentGolden.all, AttentionWeightFloor.allCases)
-  func crossEntropy(testCase: StudentGolden, floor: AttentionWeightFloor) throws {
+  @Test(arguments: StudentGolden.all, AttentionWeightFloor.allCases)
+  func `the cross-entropy of attention weights and its gradients are those of the reference`(
+    testCase: StudentGolden, floor: AttentionWeightFloor
+  ) throws {
     let golden = try Golden("maps/\(testCase.file)")
     let mixer = try testCase.mixer(golden)
     let tape = Tape()
@@ -127,8 +125,8 @@ struct StudentGolden: Sendable, CustomTestStringConvertible {
       within: testCase.weightGradientTolerance)
   }
 
-  @Test("decoding gives the outputs of the reference", arguments: StudentGolden.causal)
-  func decoding(testCase: StudentGolden) throws {
+  @Test(arguments: StudentGolden.causal)
+  func `decoding gives the outputs of the reference`(testCase: StudentGolden) throws {
     let golden = try Golden("maps/\(testCase.file)")
     let inputs = try Inputs(golden, on: Tape())
     var state = SequenceReader(try testCase.mixer(golden))

@@ -10,10 +10,10 @@ import Testing
   private let layout = SequenceLayout(
     rows: 76, segments: [.init(start: 2, count: 3), .init(start: 5, count: 70)])
 
-  @Test(
-    "outputs and every gradient equal the definition's, differentiated in double precision",
-    arguments: StudentCase.all)
-  func definition(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `outputs and every gradient equal the definition's, differentiated in double precision`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.trainedMixer()
     let twin = try #require(
       naiveTwin(testCase, mixer),
@@ -70,10 +70,10 @@ import Testing
     #expect(twin.output(other, layout: layout) == twin.output(operands, layout: layout))
   }
 
-  @Test(
-    "gradients equal differences of the mixer's own outputs, whatever the mixer",
-    arguments: StudentCase.all.filter(\.isTrained))
-  func differences(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all.filter(\.isTrained))
+  func `gradients equal differences of the mixer's own outputs, whatever the mixer`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: layout.rows)
     var draw = TestValues(13)
@@ -100,8 +100,8 @@ import Testing
     }
   }
 
-  @Test("a tied map's one gradient is the sum of those of two maps with equal weights")
-  func tiedGradients() throws {
+  @Test func `a tied map's one gradient is the sum of those of two maps with equal weights`() throws
+  {
     let options = { (isTied: Bool) in
       StudentCase(document: [
         "mixer": "terrace-window", "windowSize": 8,

@@ -25,10 +25,10 @@ import Testing
     ),
   ]
 
-  @Test(
-    "a sequence beside padding or other documents comes out as it does alone",
-    arguments: StudentCase.all)
-  func outputs(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `a sequence beside padding or other documents comes out as it does alone`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.trainedMixer()
     for (name, layout) in Self.layouts {
       let operands = Self.operands(layout)
@@ -46,10 +46,10 @@ import Testing
     }
   }
 
-  @Test(
-    "gradients of sequences side by side are those of each alone, summed",
-    arguments: StudentCase.all)
-  func gradients(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `gradients of sequences side by side are those of each alone, summed`(testCase: StudentCase)
+    throws
+  {
     let mixer = try testCase.trainedMixer()
     for (name, layout) in Self.layouts {
       let operands = Self.operands(layout)

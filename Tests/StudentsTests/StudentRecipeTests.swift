@@ -16,8 +16,7 @@ import Testing
     words.map { "\"\($0)\"" }.joined(separator: ", ")
   }
 
-  @Test("an unknown mixer is answered with the known ones and the nearest")
-  func unknownMixer() {
+  @Test func `an unknown mixer is answered with the known ones and the nearest`() {
     let known = listed(StudentRegistry.mixers.map { $0.name })
     #expect(
       mistakes(["mixer": "slidingwindow", "featureMap": [:]]) == [
@@ -35,8 +34,7 @@ import Testing
       ])
   }
 
-  @Test("an unknown feature map is answered with the known ones and the nearest")
-  func unknownFeatureMap() {
+  @Test func `an unknown feature map is answered with the known ones and the nearest`() {
     let known = listed(StudentRegistry.featureMaps.map { $0.name })
     #expect(
       mistakes(["mixer": "linear", "featureMap": ["kind": "sofmax"]]) == [
@@ -47,8 +45,7 @@ import Testing
       ])
   }
 
-  @Test("keys that a mixer or its map do not have are answered with the nearest")
-  func unknownKeys() {
+  @Test func `keys that a mixer or its map do not have are answered with the nearest`() {
     #expect(
       mistakes(["mixer": "linear", "windowSize": 64, "featureMap": [:]]) == [
         """
@@ -76,8 +73,7 @@ import Testing
       ])
   }
 
-  @Test("values out of bounds and of the wrong kind are reported together")
-  func values() {
+  @Test func `values out of bounds and of the wrong kind are reported together`() {
     let found = mistakes([
       "mixer": "sliding-window", "windowSize": 0, "sinks": -1, "initialWindowFactor": 1,
       "affineAttentionFactors": "yes", "softmaxLayers": [0, -2],
@@ -105,8 +101,7 @@ import Testing
       ])
   }
 
-  @Test("a zero projection needs a skip connection")
-  func zeroWithoutSkip() {
+  @Test func `a zero projection needs a skip connection`() {
     #expect(
       mistakes(["mixer": "linear", "featureMap": ["initialization": "zero"]]) == [
         """
@@ -120,8 +115,7 @@ import Testing
       ]) == [])
   }
 
-  @Test("a skip connection needs a projection as wide as the teacher's heads")
-  func skipWidth() throws {
+  @Test func `a skip connection needs a projection as wide as the teacher's heads`() throws {
     let conflicts = { (width: Int) in
       try StudentCase(document: [
         "mixer": "terrace-window",
@@ -135,8 +129,8 @@ import Testing
       ])
   }
 
-  @Test("an identity fills no more coordinates than a head has", arguments: ["softmax", "taylor"])
-  func identityWidth(kind: String) throws {
+  @Test(arguments: ["softmax", "taylor"])
+  func `an identity fills no more coordinates than a head has`(kind: String) throws {
     let conflicts = { (initialization: String, width: Int) in
       try StudentCase(document: [
         "mixer": "linear",
@@ -157,8 +151,7 @@ import Testing
       ])
   }
 
-  @Test("a map without a projection takes no options of one")
-  func optionsWithoutProjection() {
+  @Test func `a map without a projection takes no options of one`() {
     #expect(
       mistakes([
         "mixer": "linear",
@@ -184,8 +177,7 @@ import Testing
       ]) == [])
   }
 
-  @Test("options of maps are held to what they can mean")
-  func mapOptions() throws {
+  @Test func `options of maps are held to what they can mean`() throws {
     let options: [(JSONValue, String)] = [
       (
         ["kind": "performer", "randomFeatures": 0],
@@ -220,10 +212,8 @@ import Testing
       ])
   }
 
-  @Test(
-    "a student says how long its sequences may be",
-    arguments: StudentCase.mapMixers)
-  func maximumLength(mixer: String) throws {
+  @Test(arguments: StudentCase.mapMixers)
+  func `a student says how long its sequences may be`(mixer: String) throws {
     let student = { (map: JSONValue) in
       StudentCase(document: ["mixer": .string(mixer), "featureMap": map])
     }
@@ -234,8 +224,7 @@ import Testing
     #expect(try student([:]).freshMixer().maximumLength == nil)
   }
 
-  @Test("every registered mixer says when its map cannot stand on a layer")
-  func everyMixerConflicts() throws {
+  @Test func `every registered mixer says when its map cannot stand on a layer`() throws {
     for mixer in StudentCase.mapMixers {
       let testCase = StudentCase(document: [
         "mixer": .string(mixer),
@@ -246,8 +235,7 @@ import Testing
     }
   }
 
-  @Test("every registered name is read as itself, and no two are the same")
-  func registry() throws {
+  @Test func `every registered name is read as itself, and no two are the same`() throws {
     let mixers = StudentRegistry.mixers.map { $0.name }
     let maps = StudentRegistry.featureMaps.map { $0.name }
     #expect(Set(mixers).count == mixers.count)

@@ -6,9 +6,10 @@ import TestSupport
 import Testing
 
 @Suite struct StudentStateTests {
-  @Test(
-    "advancing in pieces of any size gives what mixing the whole gives", arguments: StudentCase.all)
-  func pieces(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `advancing in pieces of any size gives what mixing the whole gives`(testCase: StudentCase)
+    throws
+  {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 200)
     let whole = mixer.output(operands).elements.map(Double.init)
@@ -20,10 +21,10 @@ import Testing
     }
   }
 
-  @Test(
-    "decoding one by one gives what mixing gives at every length, also beside a chunk's end",
-    arguments: StudentCase.all)
-  func decoding(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `decoding one by one gives what mixing gives at every length, also beside a chunk's end`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 200)
     let width = operands.attention.queryWidth
@@ -38,9 +39,10 @@ import Testing
     }
   }
 
-  @Test(
-    "a prompt read at once and then continued gives what mixing gives", arguments: StudentCase.all)
-  func prefillThenDecode(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `a prompt read at once and then continued gives what mixing gives`(testCase: StudentCase)
+    throws
+  {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 140)
     var state = SequenceReader(mixer)
@@ -50,8 +52,9 @@ import Testing
     #expect(relativeRMS(output, mixer.output(operands).elements.map(Double.init)) < 1e-5)
   }
 
-  @Test("the state holds as many bytes after 1000 tokens as after 100", arguments: StudentCase.all)
-  func constantSize(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `the state holds as many bytes after 1000 tokens as after 100`(testCase: StudentCase) throws
+  {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 1000)
     var state = SequenceReader(mixer)
@@ -64,8 +67,8 @@ import Testing
     #expect(rest.allSatisfy { $0.isFinite })
   }
 
-  @Test("two states of one mixer do not disturb each other", arguments: StudentCase.all)
-  func independence(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `two states of one mixer do not disturb each other`(testCase: StudentCase) throws {
     let mixer = try testCase.trainedMixer()
     let attention = StudentCase.geometry.attention
     let (first, second) = (
@@ -83,10 +86,10 @@ import Testing
     #expect(outputs.0 != outputs.1)
   }
 
-  @Test(
-    "a token's output does not depend on later tokens, and does on itself",
-    arguments: StudentCase.all)
-  func causality(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `a token's output does not depend on later tokens, and does on itself`(testCase: StudentCase)
+    throws
+  {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 130)
     let attention = operands.attention
@@ -114,10 +117,10 @@ import Testing
     }
   }
 
-  @Test(
-    "what is remembered can be written down under its names, and another memory goes on from it",
-    arguments: StudentCase.all)
-  func saving(testCase: StudentCase) throws {
+  @Test(arguments: StudentCase.all)
+  func `what is remembered can be written down under its names, and another memory goes on from it`(
+    testCase: StudentCase
+  ) throws {
     let mixer = try testCase.trainedMixer()
     let operands = MixerOperands(StudentCase.geometry.attention, rows: 100)
     var state = SequenceReader(mixer)

@@ -36,8 +36,8 @@ import Testing
     #expect(seen.count == count)
   }
 
-  @Test
-  func `The draws are those that a run of an earlier build made, so that it can be resumed`() {
+  @Test func `The draws are those that a run of an earlier build made, so that it can be resumed`()
+  {
     // From the description: SplitMix64 over a key mixed from seed, step and the purpose's bytes,
     // worked out by a few lines of Python.
     #expect(
@@ -60,8 +60,8 @@ import Testing
       ])
   }
 
-  @Test
-  func `Uniform draws lie in [0, 1) with the mean and variance of the uniform distribution`() {
+  @Test func `Uniform draws lie in [0, 1) with the mean and variance of the uniform distribution`()
+  {
     var generator = SeededGenerator(seed: 11, purpose: "uniform")
     let count = 100_000
     let values = (0..<count).map { _ in generator.uniform() }

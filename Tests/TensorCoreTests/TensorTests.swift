@@ -2,8 +2,8 @@ import TensorCore
 import Testing
 
 @Suite struct ShapeTests {
-  @Test
-  func `The count is the product of the dimensions, 1 for a scalar and 0 with an empty axis`() {
+  @Test func `The count is the product of the dimensions, 1 for a scalar and 0 with an empty axis`()
+  {
     #expect(Shape([2, 3, 5]).count == 30)
     #expect(Shape([]).count == 1)
     #expect(Shape([4, 0, 7]).count == 0)
@@ -55,8 +55,8 @@ import Testing
     #expect(tensor.elements == [5, 2, 3])
   }
 
-  @Test
-  func `A reshaped tensor shares storage, keeps the order, and is independent once written`() {
+  @Test func `A reshaped tensor shares storage, keeps the order, and is independent once written`()
+  {
     let tensor = Tensor([1, 2, 3, 4, 5, 6], [2, 3])
     var other = tensor.reshaped([3, 2])
     #expect(other.shape == [3, 2])

@@ -32,8 +32,10 @@ import Testing
     return student
   }
 
-  @Test("every head's decay matches the mean distance of the teacher's attention, layer by layer")
-  func distances() throws {
+  @Test
+  func `every head's decay matches the mean distance of the teacher's attention, layer by layer`()
+    throws
+  {
     let teacher = try TeacherGolden("llama").teacher()
     let student = try student(teacher, try specification())
     let shape = teacher.configuration.attention
@@ -70,8 +72,9 @@ import Testing
     }
   }
 
-  @Test("the same teacher and text give the same start, and layers that keep softmax keep it")
-  func repeatable() throws {
+  @Test func `the same teacher and text give the same start, and layers that keep softmax keep it`()
+    throws
+  {
     let teacher = try TeacherGolden("llama").teacher()
     let specification = try specification([0])
     let students = try (0..<2).map { _ in try student(teacher, specification) }
@@ -86,8 +89,7 @@ import Testing
     #expect(fresh.lengthLimit == nil)
   }
 
-  @Test("a layer shows its projections and the norms of its heads")
-  func weights() throws {
+  @Test func `a layer shows its projections and the norms of its heads`() throws {
     let teacher = try TeacherGolden("qwen3").teacher()
     let attention = teacher.configuration.attention
     let head = AttentionStatistics.Head(

@@ -26,15 +26,12 @@ import Transformers
     } catch let error as ModelError { return error.problems }
   }
 
-  @Test(
-    "both spellings of a configuration read the same",
-    arguments: TeacherGolden.namesOfTwoSpellings)
-  func spellings(name: String) throws {
+  @Test(arguments: TeacherGolden.namesOfTwoSpellings)
+  func `both spellings of a configuration read the same`(name: String) throws {
     #expect(try read(name, [:], .current) == read(name, [:], .version4))
   }
 
-  @Test("an unknown family is answered with the known ones")
-  func unknownFamily() throws {
+  @Test func `an unknown family is answered with the known ones`() throws {
     let known = TeacherFamilies.all.map { $0.modelType }.joined(separator: ", ")
     #expect(known.hasPrefix("llama, mistral, qwen2, qwen3, gpt2, gpt_neox, bert"))
     #expect(
@@ -47,8 +44,7 @@ import Transformers
       ])
   }
 
-  @Test("missing keys and values of the wrong kind are listed together")
-  func wrongKinds() throws {
+  @Test func `missing keys and values of the wrong kind are listed together`() throws {
     let found = try problems(
       "llama",
       [
@@ -70,8 +66,7 @@ import Transformers
       ])
   }
 
-  @Test("rope scaling that is not known is named, in both spellings")
-  func ropeScaling() throws {
+  @Test func `rope scaling that is not known is named, in both spellings`() throws {
     let expected = { (key: String) in
       [
         """
@@ -89,8 +84,7 @@ import Transformers
     #expect(current == expected("rope_parameters"))
   }
 
-  @Test("rope scaling without its numbers, or with useless ones, is refused")
-  func ropeScalingNumbers() throws {
+  @Test func `rope scaling without its numbers, or with useless ones, is refused`() throws {
     var found = try problems(
       "llama", ["rope_scaling": ["rope_type": "llama3", "factor": "eight"]])
     #expect(
@@ -133,8 +127,7 @@ import Transformers
       ])
   }
 
-  @Test("heads that do not divide are named with their numbers")
-  func heads() throws {
+  @Test func `heads that do not divide are named with their numbers`() throws {
     #expect(
       try problems("llama", ["num_key_value_heads": 3]) == [
         "configuration: num_attention_heads 4 is not a multiple of num_key_value_heads 3"
@@ -149,8 +142,7 @@ import Transformers
       ])
   }
 
-  @Test("a block is gated with any activation, which must be known")
-  func activations() throws {
+  @Test func `a block is gated with any activation, which must be known`() throws {
     #expect(try read("llama", [:]).feedForward == .gated(.silu))
     #expect(try read("llama", ["hidden_act": "gelu_new"]).feedForward == .gated(.geluTanh))
     #expect(
@@ -163,17 +155,16 @@ import Transformers
     #expect(try problems("gpt-neox-parallel", ["hidden_act": "relu"]) == [])
   }
 
-  @Test(
-    "the rotary part of a head must be an even number of its coordinates",
-    arguments: [0.05, 0.19, 1.5, 1e300])
-  func rotaryFraction(fraction: Double) throws {
+  @Test(arguments: [0.05, 0.19, 1.5, 1e300])
+  func `the rotary part of a head must be an even number of its coordinates`(fraction: Double)
+    throws
+  {
     let found = try problems("gpt-neox-parallel", ["rotary_pct": .number(fraction)])
     #expect(found.count == 1)
     #expect(found[0].hasPrefix("configuration: rotary part of a head is \(fraction) x 16"))
   }
 
-  @Test("GPT-2's variants that are not supported say so")
-  func variantsOfGPT2() throws {
+  @Test func `GPT-2's variants that are not supported say so`() throws {
     #expect(
       try problems(
         "gpt2", ["scale_attn_by_inverse_layer_idx": true, "reorder_and_upcast_attn": true]) == [
@@ -184,8 +175,7 @@ import Transformers
     #expect(try read("gpt2", [:]).attention.scale == 1 / Float(8).squareRoot())
   }
 
-  @Test("Qwen's window counts only where it is switched on, and from its layer on")
-  func windowsOfQwen() throws {
+  @Test func `Qwen's window counts only where it is switched on, and from its layer on`() throws {
     let windows = { (changes: JSONObject) in try read("qwen2", changes).slidingWindows }
     #expect(try windows(["sliding_window": 5]) == [nil, nil])
     #expect(try windows(["sliding_window": 5, "use_sliding_window": true]) == [nil, nil])
@@ -202,21 +192,18 @@ import Transformers
       ]) == [5, nil])
   }
 
-  @Test(
-    "sizes that no model has are refused before memory is asked for",
-    arguments: [
-      "hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "head_dim",
-      "num_attention_heads", "max_position_embeddings", "sliding_window",
-    ])
-  func hostileSizes(key: String) throws {
+  @Test(arguments: [
+    "hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "head_dim",
+    "num_attention_heads", "max_position_embeddings", "sliding_window",
+  ])
+  func `sizes that no model has are refused before memory is asked for`(key: String) throws {
     let found = try problems("mistral", [key: .integer(Int.max)])
     #expect(found.contains { $0.hasPrefix("configuration: \(key) is the integer \(Int.max)") })
     let family = try problems("gpt2", ["n_embd": .integer(1 << 62), "n_inner": nil])
     #expect(family.contains { $0.hasPrefix("configuration: n_embd is the integer") })
   }
 
-  @Test("sizes that are large but allowed end in missing tensors, not in memory")
-  func largeSizes() throws {
+  @Test func `sizes that are large but allowed end in missing tensors, not in memory`() throws {
     for (name, key) in [("gpt2", "n_embd"), ("gpt-neox-parallel", "hidden_size")] {
       let golden = TeacherGolden(name)
       let source = try golden.source()

@@ -7,10 +7,10 @@ import Testing
 import Transformers
 
 @Suite struct DecodingSessionTests {
-  @Test(
-    "decoding token by token gives the hidden states of the parallel form",
-    arguments: TeacherGolden.all)
-  func tokenByToken(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `decoding token by token gives the hidden states of the parallel form`(golden: TeacherGolden)
+    throws
+  {
     let teacher = try golden.teacher()
     for tokens in try golden.tokens() {
       let whole = teacher.logits(tokens).doubles
@@ -25,8 +25,8 @@ import Transformers
     }
   }
 
-  @Test("a prompt read in pieces gives the logits of the whole", arguments: TeacherGolden.all)
-  func pieces(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `a prompt read in pieces gives the logits of the whole`(golden: TeacherGolden) throws {
     let teacher = try golden.teacher()
     let tokens = try golden.tokens()[1]
     let width = teacher.configuration.hiddenSize
@@ -45,8 +45,7 @@ import Transformers
     #expect(relativeRMS(parts, whole.doubles) < 1e-5)
   }
 
-  @Test("a session's bytes are those of its keys and values")
-  func bytes() throws {
+  @Test func `a session's bytes are those of its keys and values`() throws {
     let teacher = try TeacherGolden("llama").teacher()
     let session = DecodingSession(teacher)
     #expect(session.stateBytes == 0)
@@ -55,10 +54,10 @@ import Transformers
     #expect(session.stateBytes == 5 * 2 * 2 * 2 * 8 * 4)
   }
 
-  @Test(
-    "documents packed side by side, and padded, come out as each alone",
-    arguments: TeacherGolden.all)
-  func packing(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `documents packed side by side, and padded, come out as each alone`(golden: TeacherGolden)
+    throws
+  {
     let teacher = try golden.teacher()
     let sequences = try golden.tokens()
     let layout = SequenceLayout(
@@ -79,8 +78,7 @@ import Transformers
     }
   }
 
-  @Test("Mistral's window hides the keys before it, and only those")
-  func window() throws {
+  @Test func `Mistral's window hides the keys before it, and only those`() throws {
     let golden = TeacherGolden("mistral")
     let source = try golden.source()
     var members = try #require(source.configuration.objectValue)

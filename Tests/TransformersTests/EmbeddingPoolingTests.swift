@@ -14,8 +14,7 @@ import Testing
     ["idx": 2, "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"],
   ]
 
-  @Test("the modules of sentence-transformers say how texts become vectors")
-  func modulesOfMiniLM() throws {
+  @Test func `the modules of sentence-transformers say how texts become vectors`() throws {
     let pooling: JSONValue = [
       "word_embedding_dimension": 384, "pooling_mode_cls_token": false,
       "pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": false,
@@ -31,8 +30,7 @@ import Testing
     #expect(try EmbeddingPooling(sentenceModules: [:], location: "m") == EmbeddingPooling(.mean))
   }
 
-  @Test("modules and poolings that are not known here are refused, all at once")
-  func refused() throws {
+  @Test func `modules and poolings that are not known here are refused, all at once`() throws {
     let error = try #require(throws: ModelError.self) {
       try EmbeddingPooling(
         sentenceModules: [
@@ -51,10 +49,10 @@ import Testing
       ])
   }
 
-  @Test(
-    "gradients flow from a text's vector through the whole encoder, checkpointed or not",
-    arguments: SegmentPooling.allCases)
-  func gradients(pooling: SegmentPooling) throws {
+  @Test(arguments: SegmentPooling.allCases)
+  func `gradients flow from a text's vector through the whole encoder, checkpointed or not`(
+    pooling: SegmentPooling
+  ) throws {
     let golden = TeacherGolden("bert")
     let tokens = try golden.tokens().flatMap { $0 }
     let layout = SequenceLayout(

@@ -14,10 +14,10 @@ import Testing
 @Suite struct EncoderTests {
   private static let layout = SequenceLayout(sequences: 2, length: 24)
 
-  @Test(
-    "gradients of every weight are autograd's, at their places in the checkpoint",
-    arguments: TeacherGolden.encoders)
-  func autograd(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.encoders)
+  func `gradients of every weight are autograd's, at their places in the checkpoint`(
+    golden: TeacherGolden
+  ) throws {
     let encoder = try golden.teacher()
     encoder.unfreezeWeights()
     let tape = Tape()
@@ -51,10 +51,10 @@ import Testing
     }
   }
 
-  @Test(
-    "a text's hidden states do not depend on what is packed beside it",
-    arguments: TeacherGolden.encoders)
-  func packing(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.encoders)
+  func `a text's hidden states do not depend on what is packed beside it`(golden: TeacherGolden)
+    throws
+  {
     let encoder = try golden.teacher()
     let texts = try golden.tokens()
     let lengths = [24, 1, 7]
@@ -79,8 +79,8 @@ import Testing
     }
   }
 
-  @Test("the last token changes what the first one becomes", arguments: TeacherGolden.encoders)
-  func bidirectional(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.encoders)
+  func `the last token changes what the first one becomes`(golden: TeacherGolden) throws {
     let encoder = try golden.teacher()
     #expect(encoder.configuration.isEncoder && !encoder.configuration.hasHead)
     var tokens = try golden.tokens()[0]
@@ -111,10 +111,10 @@ import Testing
     }
   }
 
-  @Test(
-    "every tensor is asked for but those that are known to be of no use",
-    arguments: TeacherGolden.encoders)
-  func everyTensor(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.encoders)
+  func `every tensor is asked for but those that are known to be of no use`(golden: TeacherGolden)
+    throws
+  {
     for name in try golden.source().tensors.keys.sorted() {
       let found = try problems(golden) { $0[name] = nil }
       #expect(found.isEmpty == BERT.isIgnorable(name), "\(name): \(found)")
@@ -124,8 +124,7 @@ import Testing
       try problems(golden) { $0["encoder.layer.0.adapter.weight"] = $0.values.first } != [])
   }
 
-  @Test("what BERT's relatives do otherwise is refused by its key")
-  func refused() throws {
+  @Test func `what BERT's relatives do otherwise is refused by its key`() throws {
     let golden = TeacherGolden("bert")
     #expect(
       try problems(golden, ["position_embedding_type": "relative_key"]) == [

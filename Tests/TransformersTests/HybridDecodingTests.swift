@@ -38,10 +38,10 @@ import Transformers
     session.decoder.logits(session.advance(Array(tokens))).elements
   }
 
-  @Test(
-    "decoding gives the logits of the parallel form, from a prefix, its forks, token by token",
-    arguments: Hybrid.all)
-  func decoding(hybrid: Hybrid) throws {
+  @Test(arguments: Hybrid.all)
+  func `decoding gives the logits of the parallel form, from a prefix, its forks, token by token`(
+    hybrid: Hybrid
+  ) throws {
     let decoder = try hybrid.decoder()
     let tokens = try TeacherGolden("llama").tokens()[0]
     let vocabulary = decoder.configuration.vocabularySize
@@ -56,9 +56,8 @@ import Transformers
     #expect(relativeRMS(found, whole) < 2e-5)
   }
 
-  @Test(
-    "the state grows by the keys and values of the softmax layer alone", arguments: Hybrid.all)
-  func state(hybrid: Hybrid) throws {
+  @Test(arguments: Hybrid.all)
+  func `the state grows by the keys and values of the softmax layer alone`(hybrid: Hybrid) throws {
     let decoder = try hybrid.decoder()
     let tokens = try TeacherGolden("llama").tokens()[0]
     #expect(decoder.layers.count { $0.mixer is SoftmaxAttentionMixer } == 1)

@@ -29,8 +29,7 @@ import Transformers
 
   private func zeros(_ shape: Shape) -> StoredTensor { StoredTensor(Tensor(zeros: shape)) }
 
-  @Test("missing, unexpected and mis-shaped tensors are listed together")
-  func tensors() throws {
+  @Test func `missing, unexpected and mis-shaped tensors are listed together`() throws {
     let found = try problems("llama") { _, tensors in
       tensors["model.layers.1.mlp.up_proj.weight"] = nil
       tensors["model.norm.weight"] = nil
@@ -49,8 +48,7 @@ import Transformers
       ])
   }
 
-  @Test("one problem is a line, several are a list below the checkpoint's name")
-  func description() {
+  @Test func `one problem is a line, several are a list below the checkpoint's name`() {
     #expect(
       ModelError(location: "models/tiny", problems: ["a is missing"]).description
         == "models/tiny: a is missing")
@@ -63,10 +61,10 @@ import Transformers
         """)
   }
 
-  @Test(
-    "every tensor of every family is asked for, and none is without use",
-    arguments: TeacherGolden.all)
-  func everyTensor(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `every tensor of every family is asked for, and none is without use`(golden: TeacherGolden)
+    throws
+  {
     let source = try golden.source()
     for name in source.tensors.keys.sorted() {
       let found = try problems(golden.name) { _, tensors in tensors[name] = nil }
@@ -75,8 +73,8 @@ import Transformers
     }
   }
 
-  @Test("a tensor of another shape is named with both shapes", arguments: TeacherGolden.all)
-  func everyShape(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `a tensor of another shape is named with both shapes`(golden: TeacherGolden) throws {
     let source = try golden.source()
     for (name, tensor) in source.tensors {
       let wrong = Shape(tensor.shape.map { $0 + 1 })
@@ -85,21 +83,21 @@ import Transformers
     }
   }
 
-  @Test(
-    "masks and rotary tables that old versions saved are passed over",
-    arguments: [
-      ("llama", "model.layers.0.self_attn.rotary_emb.inv_freq"),
-      ("gpt2", "transformer.h.0.attn.bias"), ("gpt2", "transformer.h.1.attn.masked_bias"),
-      ("gpt-neox-parallel", "gpt_neox.layers.0.attention.bias"),
-      ("gpt-neox-parallel", "gpt_neox.layers.1.attention.masked_bias"),
-      ("gpt-neox-parallel", "gpt_neox.layers.1.attention.rotary_emb.inv_freq"),
-    ])
-  func ignorable(name: String, tensor: String) throws {
+  @Test(arguments: [
+    ("llama", "model.layers.0.self_attn.rotary_emb.inv_freq"),
+    ("gpt2", "transformer.h.0.attn.bias"), ("gpt2", "transformer.h.1.attn.masked_bias"),
+    ("gpt-neox-parallel", "gpt_neox.layers.0.attention.bias"),
+    ("gpt-neox-parallel", "gpt_neox.layers.1.attention.masked_bias"),
+    ("gpt-neox-parallel", "gpt_neox.layers.1.attention.rotary_emb.inv_freq"),
+  ])
+  func `masks and rotary tables that old versions saved are passed over`(
+    name: String, tensor: String
+  ) throws {
     #expect(try problems(name) { _, tensors in tensors[tensor] = zeros([3]) } == [])
   }
 
-  @Test("a tied checkpoint may carry a copy of its head", arguments: ["llama-linear-tied", "gpt2"])
-  func tiedHead(name: String) throws {
+  @Test(arguments: ["llama-linear-tied", "gpt2"])
+  func `a tied checkpoint may carry a copy of its head`(name: String) throws {
     #expect(try problems(name) { _, tensors in tensors["lm_head.weight"] = zeros([97, 32]) } == [])
     #expect(
       try problems(name) { _, tensors in tensors["lm_head.weight"] = zeros([96, 32]) } == [
@@ -107,8 +105,7 @@ import Transformers
       ])
   }
 
-  @Test("biases that the configuration promises must be there")
-  func promisedBiases() throws {
+  @Test func `biases that the configuration promises must be there`() throws {
     let found = try problems("llama") { configuration, _ in
       configuration["attention_bias"] = true
       configuration["num_hidden_layers"] = 1
@@ -119,8 +116,7 @@ import Transformers
     #expect(Set(found.filter { $0.contains("missing") }) == Set(missing))
   }
 
-  @Test("GPT-2 loads without its prefix, and transposed as GGUF holds it")
-  func spellingsOfGPT2() throws {
+  @Test func `GPT-2 loads without its prefix, and transposed as GGUF holds it`() throws {
     let golden = TeacherGolden("gpt2")
     let source = try golden.source()
     let tokens = try golden.tokens()[0]

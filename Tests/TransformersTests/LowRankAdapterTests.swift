@@ -34,15 +34,14 @@ import Transformers
     return [0] + sequences[0][..<9] + sequences[1][..<15] + [0]
   }
 
-  @Test("adapters start without effect", arguments: TeacherGolden.all)
-  func start(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `adapters start without effect`(golden: TeacherGolden) throws {
     let tokens = try golden.tokens()[0]
     let plain = try StudentOnTeacher(golden: golden, mixer: "sliding-window").decoder()
     #expect(try student(golden).logits(tokens).elements == plain.logits(tokens).elements)
   }
 
-  @Test("an adapter adds (alpha / rank) B A to its projection, and to no other")
-  func oneProjection() throws {
+  @Test func `an adapter adds (alpha / rank) B A to its projection, and to no other`() throws {
     let golden = TeacherGolden("llama")
     let tokens = try golden.tokens()[0]
     for projection in AttentionProjection.allCases {
@@ -76,8 +75,8 @@ import Transformers
     }
   }
 
-  @Test("merged weights compute what the adapters computed", arguments: TeacherGolden.all)
-  func merging(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `merged weights compute what the adapters computed`(golden: TeacherGolden) throws {
     let decoder = try student(golden)
     train(decoder)
     let tokens = try golden.tokens()[0]
@@ -92,8 +91,7 @@ import Transformers
       relativeRMS(DecodingSession(decoder).logits(after: tokens).elements, decoded) < 1e-5)
   }
 
-  @Test("adapters that are merged one after another add up")
-  func mergingTwice() throws {
+  @Test func `adapters that are merged one after another add up`() throws {
     let golden = TeacherGolden("qwen2")
     let tokens = try golden.tokens()[0]
     let decoder = try student(golden)
@@ -109,8 +107,7 @@ import Transformers
     #expect(relativeRMS(decoder.logits(tokens).elements, first) > 1e-3)
   }
 
-  @Test("layers that keep softmax get no adapters")
-  func softmaxLayers() throws {
+  @Test func `layers that keep softmax get no adapters`() throws {
     let decoder = try StudentOnTeacher(golden: TeacherGolden("llama"), mixer: "linear")
       .decoder(softmaxLayers: [0])
     decoder.addAdapters([.queries, .keys], rank: 2, alpha: 2, dropout: 0, seed: 1)
@@ -141,10 +138,10 @@ import Transformers
     return draw.normal(layout.rows * decoder.configuration.hiddenSize)
   }
 
-  @Test(
-    "checkpointed layers give the same gradients to the bit, also with dropout",
-    arguments: TeacherGolden.all)
-  func checkpointing(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `checkpointed layers give the same gradients to the bit, also with dropout`(
+    golden: TeacherGolden
+  ) throws {
     let decoder = try student(golden, dropout: 0.25)
     train(decoder)
     for adapter in decoder.layers.flatMap(\.adapters.values) { adapter.step = 12 }
@@ -157,8 +154,7 @@ import Transformers
     #expect(kept.allSatisfy { $0.elements.contains { $0 != 0 } })
   }
 
-  @Test("dropout draws by step and layer, and only while a step is set")
-  func dropout() throws {
+  @Test func `dropout draws by step and layer, and only while a step is set`() throws {
     let golden = TeacherGolden("llama")
     let decoder = try student(golden, dropout: 0.5)
     train(decoder)
@@ -177,10 +173,10 @@ import Transformers
     #expect(decoder.logits(tokens).elements == without)
   }
 
-  @Test(
-    "gradients of adapters and mixers equal differences of the whole model's outputs",
-    arguments: StudentOnTeacher.all.filter { ["llama", "gpt2"].contains($0.golden.name) })
-  func differences(testCase: StudentOnTeacher) throws {
+  @Test(arguments: StudentOnTeacher.all.filter { ["llama", "gpt2"].contains($0.golden.name) })
+  func `gradients of adapters and mixers equal differences of the whole model's outputs`(
+    testCase: StudentOnTeacher
+  ) throws {
     let decoder = try student(testCase.golden, mixer: testCase.mixer)
     train(decoder)
     let tokens = try tokens(testCase.golden)

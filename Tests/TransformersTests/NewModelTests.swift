@@ -5,9 +5,10 @@ import Testing
 import Transformers
 
 @Suite struct NewModelTests {
-  @Test(
-    "a configuration alone gives the tensors that its checkpoint has", arguments: TeacherGolden.all)
-  func shapes(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `a configuration alone gives the tensors that its checkpoint has`(golden: TeacherGolden)
+    throws
+  {
     let source = try golden.source()
     let model = try NewModel(source.configuration, location: golden.name)
     // Linear biases that a family may leave out are read where they are, and not made.
@@ -24,8 +25,7 @@ import Transformers
     #expect(logits.contains { $0 != 0 })
   }
 
-  @Test("matrices are normal with the configuration's deviation, norms 1, biases 0")
-  func values() throws {
+  @Test func `matrices are normal with the configuration's deviation, norms 1, biases 0`() throws {
     let model = try NewModel(
       [
         "model_type": "gpt2", "n_embd": 128, "n_layer": 8, "n_head": 4, "n_positions": 64,
@@ -49,8 +49,9 @@ import Transformers
     }
   }
 
-  @Test("draws follow from the seed and the tensor's name, whatever else the model has")
-  func draws() throws {
+  @Test func `draws follow from the seed and the tensor's name, whatever else the model has`()
+    throws
+  {
     let configuration = { (layers: Int) -> JSONValue in
       [
         "model_type": "llama", "hidden_size": 16, "num_hidden_layers": .integer(layers),
@@ -70,8 +71,7 @@ import Transformers
         != two["model.layers.1.mlp.up_proj.weight"]?.widened().elements)
   }
 
-  @Test("everything wrong in a configuration is listed")
-  func mistakes() {
+  @Test func `everything wrong in a configuration is listed`() {
     let error = #expect(throws: ModelError.self) {
       try NewModel(
         ["model_type": "llama", "hidden_size": 32, "initializer_range": -1], location: "new")

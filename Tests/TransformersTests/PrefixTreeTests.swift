@@ -7,21 +7,20 @@ import Testing
 @testable import Transformers
 
 @Suite struct PrefixTreeTests {
-  @Test("every sequence comes out as read alone", arguments: StudentOnTeacher.all)
-  func students(testCase: StudentOnTeacher) throws {
+  @Test(arguments: StudentOnTeacher.all)
+  func `every sequence comes out as read alone`(testCase: StudentOnTeacher) throws {
     // A norm of each head magnifies what products of other row counts round apart.
     try check(
       try testCase.decoder(), tokens: try testCase.golden.tokens(),
       tolerance: testCase.mixer == "qlinatt" ? 5e-5 : 2e-5)
   }
 
-  @Test("every sequence of a teacher comes out as read alone", arguments: TeacherGolden.all)
-  func teachers(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `every sequence of a teacher comes out as read alone`(golden: TeacherGolden) throws {
     try check(try golden.teacher(), tokens: try golden.tokens(), tolerance: 2e-5)
   }
 
-  @Test("what sequences begin with is one row a token, and rows follow each sequence")
-  func sharing() {
+  @Test func `what sequences begin with is one row a token, and rows follow each sequence`() {
     let sequences: [[Int32]] = [
       [5, 6, 7], [5, 6], [5, 6, 8, 9], [1], [5, 6, 7], [5, 2], [5, 6, 8, 9, 9],
     ]

@@ -43,10 +43,10 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct StudentOnTeacherTests {
-  @Test(
-    "decoding gives the logits of the parallel form, token by token and in pieces",
-    arguments: StudentOnTeacher.all)
-  func decoding(testCase: StudentOnTeacher) throws {
+  @Test(arguments: StudentOnTeacher.all)
+  func `decoding gives the logits of the parallel form, token by token and in pieces`(
+    testCase: StudentOnTeacher
+  ) throws {
     let student = try testCase.decoder()
     let tokens = try testCase.golden.tokens()[0]
     let whole = student.logits(tokens).doubles
@@ -63,10 +63,10 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
     #expect(relativeRMS(teacher, whole) > 1e-3)
   }
 
-  @Test(
-    "a student's session keeps its size while it reads, also beside softmax layers",
-    arguments: StudentOnTeacher.all)
-  func sessionSize(testCase: StudentOnTeacher) throws {
+  @Test(arguments: StudentOnTeacher.all)
+  func `a student's session keeps its size while it reads, also beside softmax layers`(
+    testCase: StudentOnTeacher
+  ) throws {
     let tokens = try testCase.golden.tokens()[0]
     let all = DecodingSession(try testCase.decoder())
     let bytes = all.stateBytes
@@ -79,8 +79,8 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
     #expect(hybrid.stateBytes > before)
   }
 
-  @Test("documents packed side by side come out as each alone", arguments: StudentOnTeacher.all)
-  func packing(testCase: StudentOnTeacher) throws {
+  @Test(arguments: StudentOnTeacher.all)
+  func `documents packed side by side come out as each alone`(testCase: StudentOnTeacher) throws {
     let student = try testCase.decoder()
     let sequences = try testCase.golden.tokens()
     let layout = SequenceLayout(
@@ -97,9 +97,10 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(
-    "a layer that keeps softmax computes what the teacher's does", arguments: StudentOnTeacher.all)
-  func softmaxLayers(testCase: StudentOnTeacher) throws {
+  @Test(arguments: StudentOnTeacher.all)
+  func `a layer that keeps softmax computes what the teacher's does`(testCase: StudentOnTeacher)
+    throws
+  {
     let tokens = try testCase.golden.tokens()[0]
     let teacher = try testCase.golden.teacher()
     let kept = try testCase.decoder(softmaxLayers: teacher.layers.map { .integer($0.index) })
@@ -111,8 +112,7 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
     #expect(half.parameters.allSatisfy { !$0.name.hasPrefix("model.layers.0.") })
   }
 
-  @Test("parameters carry the names that checkpoints give them, layer by layer")
-  func names() throws {
+  @Test func `parameters carry the names that checkpoints give them, layer by layer`() throws {
     let student = try StudentOnTeacher(golden: TeacherGolden("llama"), mixer: "sliding-window")
       .decoder()
     #expect(
@@ -128,8 +128,7 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
         != student.parameters[3].parameter.value.elements)
   }
 
-  @Test("what a student cannot stand on is said with every reason")
-  func conflicts() throws {
+  @Test func `what a student cannot stand on is said with every reason`() throws {
     let teacher = try TeacherGolden("llama").teacher()
     let specification = try DocumentReader.read(
       [

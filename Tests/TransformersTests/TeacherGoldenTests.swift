@@ -14,8 +14,7 @@ import Transformers
 @Suite struct TeacherGoldenTests {
   static let tolerance = 1e-5
 
-  @Test("every family that is registered has a golden, and every golden is listed")
-  func coverage() throws {
+  @Test func `every family that is registered has a golden, and every golden is listed`() throws {
     let families = try Set(
       (TeacherGolden.all + TeacherGolden.encoders).map { try $0.teacher().configuration.family })
     #expect(families == Set(TeacherFamilies.all.map { $0.modelType }))
@@ -27,8 +26,8 @@ import Transformers
         == Set((TeacherGolden.all + TeacherGolden.encoders).map(\.name)))
   }
 
-  @Test("logits are those of transformers", arguments: TeacherGolden.allSpellings)
-  func logits(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.allSpellings)
+  func `logits are those of transformers`(golden: TeacherGolden) throws {
     let teacher = try golden.teacher()
     let logits = teacher.logits(
       try golden.tokens().flatMap { $0 }, layout: SequenceLayout(sequences: 2, length: 24))
@@ -37,10 +36,10 @@ import Transformers
     #expect(relativeRMS(logits.elements, expected.doubles) < Self.tolerance)
   }
 
-  @Test(
-    "hidden states before every block and after the last norm are those of transformers",
-    arguments: TeacherGolden.allSpellings + TeacherGolden.encoders)
-  func hiddenStates(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.allSpellings + TeacherGolden.encoders)
+  func `hidden states before every block and after the last norm are those of transformers`(
+    golden: TeacherGolden
+  ) throws {
     let teacher = try golden.teacher()
     let layers = teacher.configuration.layers
     var observed: [Tensor] = []
@@ -59,10 +58,8 @@ import Transformers
     #expect(relativeRMS(last.elements, state.doubles) < Self.tolerance)
   }
 
-  @Test(
-    "attention weights of every layer are those of transformers",
-    arguments: TeacherGolden.allSpellings + TeacherGolden.encoders)
-  func attentionWeights(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.allSpellings + TeacherGolden.encoders)
+  func `attention weights of every layer are those of transformers`(golden: TeacherGolden) throws {
     let teacher = try golden.teacher()
     let layout = SequenceLayout(sequences: 2, length: 24)
     let tape = Tape(isRecording: false)
@@ -86,9 +83,9 @@ import Transformers
     }
   }
 
-  @Test(
-    "a gradient to the embeddings equals differences of the logits", arguments: TeacherGolden.all)
-  func inputGradient(golden: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `a gradient to the embeddings equals differences of the logits`(golden: TeacherGolden) throws
+  {
     let teacher = try golden.teacher()
     let tokens = try golden.tokens()[0]
     let layout = SequenceLayout(length: tokens.count)

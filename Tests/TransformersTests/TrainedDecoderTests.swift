@@ -38,10 +38,10 @@ import Testing
       uniqueKeysWithValues: file.tensors.map { ($0.name, try file.stored($0).widened().doubles) })
   }
 
-  @Test(
-    "loss and gradients of every weight are autograd's, at their places in the checkpoint",
-    arguments: TeacherGolden.all)
-  func autograd(testCase: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `loss and gradients of every weight are autograd's, at their places in the checkpoint`(
+    testCase: TeacherGolden
+  ) throws {
     let decoder = try testCase.teacher()
     decoder.unfreezeWeights()
     let (loss, found) = try gradients(decoder, testCase)
@@ -62,8 +62,8 @@ import Testing
     }
   }
 
-  @Test("checkpointed layers give the same gradients to the bit", arguments: TeacherGolden.all)
-  func checkpointing(testCase: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `checkpointed layers give the same gradients to the bit`(testCase: TeacherGolden) throws {
     let decoder = try testCase.teacher()
     decoder.unfreezeWeights()
     let kept = try gradients(decoder, testCase)
@@ -74,10 +74,10 @@ import Testing
     }
   }
 
-  @Test(
-    "a decoder with its own copy of the weights computes what the frozen one does, to the bit",
-    arguments: TeacherGolden.all)
-  func sameAsFrozen(testCase: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all)
+  func `a decoder with its own copy of the weights computes what the frozen one does, to the bit`(
+    testCase: TeacherGolden
+  ) throws {
     let tokens = try testCase.tokens()[0]
     let frozen = try testCase.teacher()
     let own = try testCase.teacher()
@@ -91,10 +91,8 @@ import Testing
     #expect(recorded.value.elements == read.value.elements)
   }
 
-  @Test(
-    "own weights go back to their places in the checkpoint",
-    arguments: TeacherGolden.all + TeacherGolden.encoders)
-  func roundTrip(testCase: TeacherGolden) throws {
+  @Test(arguments: TeacherGolden.all + TeacherGolden.encoders)
+  func `own weights go back to their places in the checkpoint`(testCase: TeacherGolden) throws {
     let decoder = try testCase.teacher()
     let tensors = try testCase.source().tensors
     #expect(Set(decoder.checkpointTensors(tensors).keys) == Set(tensors.keys))
@@ -109,8 +107,8 @@ import Testing
     }
   }
 
-  @Test("an untied head shares the tied table's gradient with it", arguments: ["qwen2", "gpt2"])
-  func untied(name: String) throws {
+  @Test(arguments: ["qwen2", "gpt2"])
+  func `an untied head shares the tied table's gradient with it`(name: String) throws {
     let testCase = TeacherGolden(name)
     let tied = try testCase.teacher()
     tied.unfreezeWeights()
@@ -136,8 +134,9 @@ import Testing
     #expect(zip(untied.parameters, parameters).allSatisfy { $0.parameter === $1 })
   }
 
-  @Test("exactly the wanted weights are trained, with the gradients that they have among all")
-  func subset() throws {
+  @Test func `exactly the wanted weights are trained, with the gradients that they have among all`()
+    throws
+  {
     for testCase in [TeacherGolden("gpt2"), TeacherGolden("qwen2"), TeacherGolden("qwen3")] {
       let whole = try testCase.teacher()
       whole.unfreezeWeights()
@@ -163,8 +162,9 @@ import Testing
     }
   }
 
-  @Test("weights move with their gradients, and the checkpoint's decoder stays what it was")
-  func step() throws {
+  @Test func `weights move with their gradients, and the checkpoint's decoder stays what it was`()
+    throws
+  {
     for testCase in [TeacherGolden("llama-linear-tied"), TeacherGolden("gpt-neox-parallel")] {
       let decoder = try testCase.teacher()
       let tokens = try testCase.tokens()[0]
@@ -186,8 +186,8 @@ import Testing
     }
   }
 
-  @Test("a student's mixers are trained beside its weights", arguments: ["llama", "gpt2"])
-  func student(name: String) throws {
+  @Test(arguments: ["llama", "gpt2"])
+  func `a student's mixers are trained beside its weights`(name: String) throws {
     let student = try StudentOnTeacher(golden: TeacherGolden(name), mixer: "sliding-window")
       .decoder()
     let mixers = student.parameters.count

@@ -40,8 +40,10 @@ import Testing
       })
   }
 
-  @Test("checkpointed layers give the same gradients to the bit, those of the first values too")
-  func checkpointing() throws {
+  @Test
+  func `checkpointed layers give the same gradients to the bit, those of the first values too`()
+    throws
+  {
     let decoder = try student()
     decoder.unfreezeWeights()
     let kept = gradients(decoder, isCheckpointed: false)
@@ -49,8 +51,9 @@ import Testing
     #expect(kept.count == decoder.parameters.count)
   }
 
-  @Test("the first layer's value projection learns from the layers above as differences say")
-  func differences() throws {
+  @Test func `the first layer's value projection learns from the layers above as differences say`()
+    throws
+  {
     let decoder = try student()
     let name = "model.layers.0.self_attn.v_proj.weight"
     decoder.unfreezeWeights { $0 == name }
@@ -80,8 +83,7 @@ import Testing
     }
   }
 
-  @Test("where layer 0 keeps softmax, the next is the first, and mixes nothing in")
-  func softmaxBelow() throws {
+  @Test func `where layer 0 keeps softmax, the next is the first, and mixes nothing in`() throws {
     let decoder = try student(softmaxLayers: [0])
     let before = decoder.logits(tokens).elements
     let mix = try #require(

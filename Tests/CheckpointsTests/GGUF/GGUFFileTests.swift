@@ -24,8 +24,9 @@ struct GGUFFileTests {
     #expect(metadata.objectValue?.keys == expected.objectValue?.keys)
   }
 
-  @Test
-  func `Tensors are described with the contiguous dimension last, and their bytes found`() throws {
+  @Test func `Tensors are described with the contiguous dimension last, and their bytes found`()
+    throws
+  {
     var builder = GGUFBuilder()
     builder.tensors = [
       .init(name: "x", dimensions: [2, 3], bytes: GGUFBuilder.floats([1, 2, 3, 4, 5, 6])),

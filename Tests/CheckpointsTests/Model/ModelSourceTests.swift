@@ -140,8 +140,8 @@ struct ModelSourceTests {
     #expect(error.exitCode == .badData)
   }
 
-  @Test
-  func `The digest of one file is the file's, that of shards does not depend on the folder`() throws
+  @Test func `The digest of one file is the file's, that of shards does not depend on the folder`()
+    throws
   {
     let folder = try ModelFolder()
     try folder.shard("model.safetensors", [("a", [1, 2])])

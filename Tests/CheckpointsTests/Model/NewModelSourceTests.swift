@@ -5,8 +5,8 @@ import Testing
 @testable import Checkpoints
 
 struct NewModelSourceTests {
-  @Test
-  func `A model that no file holds brings its tensors and the tokenizer of a folder`() throws {
+  @Test func `A model that no file holds brings its tensors and the tokenizer of a folder`() throws
+  {
     let folder = try ModelFolder()
     try folder.text("tokenizer.json", #"{"model":{}}"#)
     let tensors = ["a": StoredTensor(Tensor([1, 2], [2]))]

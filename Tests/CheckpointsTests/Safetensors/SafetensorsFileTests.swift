@@ -102,8 +102,8 @@ struct SafetensorsFileTests {
     #expect(refused > header.utf8.count * 6)
   }
 
-  @Test
-  func `A missing file, a folder and an unreadable file have exit codes of their own`() throws {
+  @Test func `A missing file, a folder and an unreadable file have exit codes of their own`() throws
+  {
     let folder = try TemporaryFolder()
     let missing = try #require(throws: CheckpointError.self) {
       try SafetensorsFile(folder.file("none.safetensors"))

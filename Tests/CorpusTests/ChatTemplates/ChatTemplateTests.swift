@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Chat templates")
 struct ChatTemplateTests {
   @Test(arguments: try ChatGoldens.families())
   func `Every family renders every conversation as Jinja does`(golden: ChatGoldens.Case) throws {

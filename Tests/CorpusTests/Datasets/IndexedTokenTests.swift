@@ -4,7 +4,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Token files of Megatron and RWKV")
 struct IndexedTokenTests {
   private static func golden(_ name: String) throws -> String {
     try #require(
@@ -229,8 +228,8 @@ struct IndexedTokenTests {
         == "\(folder.path)/" + hostile.message.replacing("PATH", with: folder.path))
   }
 
-  @Test
-  func `The same file unharmed is read, and one without its index is a missing input`() throws {
+  @Test func `The same file unharmed is read, and one without its index is a missing input`() throws
+  {
     let folder = try DatasetFolder()
     let path = try folder.file("a.bin", bytes: [1, 0, 2, 0, 3, 0, 4, 0])
     let missing = #expect(throws: DatasetError.self) { try IndexedTokenFile(path) }
@@ -258,8 +257,8 @@ struct IndexedTokenTests {
     }
   }
 
-  @Test
-  func `An epoch takes every window up to the prime once, and too short a stream has none`() throws
+  @Test func `An epoch takes every window up to the prime once, and too short a stream has none`()
+    throws
   {
     let order = try #require(RADLADSOrder(tokens: 46_000, length: 64))
     #expect((0..<order.period).map(order.window).sorted() == Array(0..<order.period))

@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("JSON lines as documents")
 struct JSONLinesDatasetTests {
   @Test
   func `A text member is read whatever its name, empty texts and blank lines are passed over`()
@@ -68,8 +67,8 @@ struct JSONLinesDatasetTests {
     #expect(lines.last == "reading stopped after 20 bad lines")
   }
 
-  @Test
-  func `An instruction is put into the Alpaca prompt, and only the answer is learned`() throws {
+  @Test func `An instruction is put into the Alpaca prompt, and only the answer is learned`() throws
+  {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file(

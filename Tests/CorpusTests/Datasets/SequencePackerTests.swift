@@ -2,7 +2,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Packing documents into sequences")
 struct SequencePackerTests {
   private func pack(
     _ documents: [EncodedDocument], length: Int,
@@ -71,8 +70,9 @@ struct SequencePackerTests {
     #expect(try tokens(2, .padded) == [[1, 2, 0]])
   }
 
-  @Test
-  func `LoLCATs' packing is this one with boundaries ignored and the remainder dropped`() throws {
+  @Test func `LoLCATs' packing is this one with boundaries ignored and the remainder dropped`()
+    throws
+  {
     let documents = documents(5, 1, 9, 3, 4, 2)
     for length in 2...12 {
       let packer = try pack(documents, length: length) {
@@ -113,8 +113,8 @@ struct SequencePackerTests {
     }
   }
 
-  @Test
-  func `A document too long for a sequence of its own is split, truncated or refused`() throws {
+  @Test func `A document too long for a sequence of its own is split, truncated or refused`() throws
+  {
     func tokens(_ long: PackingSpecification.LongDocuments) throws -> [[Int32]] {
       try pack(documents(5), length: 3) {
         $0.packing = .oneDocument
@@ -127,8 +127,9 @@ struct SequencePackerTests {
     #expect(error.description.hasPrefix("a document of 5 tokens does not fit a sequence of 3"))
   }
 
-  @Test
-  func `The token that a tokenizer closes a text with stays when the text is truncated`() throws {
+  @Test func `The token that a tokenizer closes a text with stays when the text is truncated`()
+    throws
+  {
     let folder = try DatasetFolder()
     var specification = DatasetSpecification(
       path: try folder.file("a.txt", "abcde"), format: .text)

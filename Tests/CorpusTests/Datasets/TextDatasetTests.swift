@@ -4,7 +4,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Plain text as documents")
 struct TextDatasetTests {
   private func texts(
     _ content: String, _ documents: DatasetSpecification.Documents, separator: String = ""

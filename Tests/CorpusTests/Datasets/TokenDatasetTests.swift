@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Token data sets")
 struct TokenDatasetTests {
   private func load(
     _ text: String, length: Int, _ change: (inout PackingSpecification) -> Void = { _ in }

@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Merging pairs")
 struct BytePairModelTests {
   @Test(arguments: [1, 2, 3, 47, 48, 49, 50, 200, 1000])
   func `Short and long words are merged like a naive search for the lowest rank`(length: Int) {

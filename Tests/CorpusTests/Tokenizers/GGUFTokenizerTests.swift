@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Tokenizers out of GGUF metadata")
 struct GGUFTokenizerTests {
   @Test(arguments: [
     ("smollm", "smollm"), ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),

@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Decoding ids one by one")
 struct StreamingDecoderTests {
   @Test(arguments: ["qwen2", "llama2"])
   func `Every line comes out whole, in pieces of complete characters`(name: String) throws {

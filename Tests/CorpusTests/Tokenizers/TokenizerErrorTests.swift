@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("What a tokenizer.json may ask for")
 struct TokenizerErrorTests {
   struct Refusal: Sendable {
     let key: String
@@ -102,8 +101,8 @@ struct TokenizerErrorTests {
     #expect(error?.reason.contains(#"\p{N}{1,3}"#) == true)
   }
 
-  @Test
-  func `The configuration names the ends of a text and, for Llama classes, which are added`() throws
+  @Test func `The configuration names the ends of a text and, for Llama classes, which are added`()
+    throws
   {
     func tokenizer(_ configuration: JSONValue) throws -> Tokenizer {
       try Tokenizer(

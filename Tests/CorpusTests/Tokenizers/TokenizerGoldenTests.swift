@@ -3,7 +3,6 @@ import Testing
 
 @testable import Corpus
 
-@Suite("Tokenizers agree with the tokenizers package")
 struct TokenizerGoldenTests {
   @Test(arguments: TokenizerGoldens.names)
   func `The first lines have the same ids`(name: String) throws {
@@ -115,8 +114,8 @@ struct TokenizerGoldenTests {
     }
   }
 
-  @Test
-  func `Sequences of marks, syllables and composites have the package's normal forms`() throws {
+  @Test func `Sequences of marks, syllables and composites have the package's normal forms`() throws
+  {
     let forms: [Normalizer.UnicodeForm] = [
       .composed, .decomposed, .compatiblyComposed, .compatiblyDecomposed,
     ]

@@ -10,8 +10,9 @@ import Testing
     #"{"query": "q", "choices": ["a", "b"], "gold": 1}"# + "\n\n"
     + #"{"query": "r", "choices": ["a", "b", "c", "d"], "gold": 0}"#
 
-  @Test("rows of llm-foundry's form make a task named after their file, blank lines aside")
-  func rowsAlone() throws {
+  @Test func `rows of llm-foundry's form make a task named after their file, blank lines aside`()
+    throws
+  {
     let files = try TaskFiles()
     let task = try EvaluationTask.load(files.write(Self.rows, to: "my_task.v2.jsonl"))
     #expect(task.name == "my_task.v2")
@@ -28,8 +29,7 @@ import Testing
     #expect(task.configuration["shots"] == 0)
   }
 
-  @Test("chance is the mean over samples of one among the choices")
-  func chance() throws {
+  @Test func `chance is the mean over samples of one among the choices`() throws {
     let files = try TaskFiles()
     let task = try EvaluationTask.load(files.write(Self.rows, to: "rows.jsonl"))
     let samples = try task.samples()
@@ -46,8 +46,7 @@ import Testing
     #expect(result.samplesHash.count == 64)
   }
 
-  @Test("data lie beside the task file, or where the caller says")
-  func places() throws {
+  @Test func `data lie beside the task file, or where the caller says`() throws {
     let files = try TaskFiles()
     let data = try files.write(#"{"a": "x y"}"#, to: "data.jsonl")
     let path = try files.write(
@@ -61,8 +60,7 @@ import Testing
       try EvaluationTask.load(path, dataOverride: files.folder.path).dataPath == data)
   }
 
-  @Test("the file with its defaults spelled out gives the same task again")
-  func resolved() throws {
+  @Test func `the file with its defaults spelled out gives the same task again`() throws {
     for name in Set(TaskGolden.all.map(\.task)) where !name.hasPrefix("foundry") {
       let document = try DocumentFile(TaskGolden.shipped(name)).read()
       let first = try TaskSpecification.read(document, location: "t")
@@ -73,8 +71,7 @@ import Testing
     }
   }
 
-  @Test("the schema names every kind and its fields")
-  func schema() throws {
+  @Test func `the schema names every kind and its fields`() throws {
     let cases = try EvaluationTask.schema.member("oneOf").elements()
     #expect(
       try cases.map { try $0.member("title").text() } == [
@@ -86,8 +83,7 @@ import Testing
     #expect(properties[2]["text"] != nil && properties[2]["context"] == nil)
   }
 
-  @Test("a tokenizer's beginning-of-text token is left out when the caller says so")
-  func specialTokens() throws {
+  @Test func `a tokenizer's beginning-of-text token is left out when the caller says so`() throws {
     let (task, samples) = try TaskGolden(name: "piqa", task: "piqa").load()
     let (name, specials, _) = TaskGolden.models[1]
     let tokenizer = try TaskGolden.tokenizer(name, specials)
@@ -100,8 +96,7 @@ import Testing
     #expect(try contexts(true) == contexts(false).map { [beginning] + $0 })
   }
 
-  @Test("a context that is cut keeps its end, and counts its sample once")
-  func cut() throws {
+  @Test func `a context that is cut keeps its end, and counts its sample once`() throws {
     let files = try TaskFiles()
     let rows =
       #"{"query": "abcdef", "choices": ["x", "yy"], "gold": 0}"# + "\n"

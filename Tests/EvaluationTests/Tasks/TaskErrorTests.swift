@@ -8,8 +8,7 @@ import Testing
 @Suite struct TaskErrorTests {
   private static let good = #"{"query": "q", "choices": ["a", "b"], "gold": 0}"# + "\n"
 
-  @Test("a malformed line is named by file, line and column")
-  func malformedLine() throws {
+  @Test func `a malformed line is named by file, line and column`() throws {
     let files = try TaskFiles()
     #expect(
       try files.failure(ofRows: Self.good + "{\"query\": \n" + Self.good + "[1]\n") == """
@@ -18,8 +17,8 @@ import Testing
         """)
   }
 
-  @Test("an answer that is not among the choices is refused, with all other bad rows")
-  func answers() throws {
+  @Test func `an answer that is not among the choices is refused, with all other bad rows`() throws
+  {
     let files = try TaskFiles()
     let rows = [
       #"{"query": "q", "choices": ["a", "b"], "gold": 2}"#,
@@ -39,8 +38,7 @@ import Testing
         """)
   }
 
-  @Test("empty, single and numeric choices are refused")
-  func choices() throws {
+  @Test func `empty, single and numeric choices are refused`() throws {
     let files = try TaskFiles()
     let rows = [
       #"{"query": "q", "choices": ["a", ""], "gold": 0}"#,
@@ -59,8 +57,7 @@ import Testing
         """)
   }
 
-  @Test("a row that lacks a field is named with the fields it has")
-  func missingField() throws {
+  @Test func `a row that lacks a field is named with the fields it has`() throws {
     let files = try TaskFiles()
     #expect(
       try files.failure(ofRows: Self.good + #"{"query": "q", "choice": [], "gold": 1}"#) == """
@@ -72,8 +69,7 @@ import Testing
         """)
   }
 
-  @Test("a file without rows, and rows of no known form, say what is expected")
-  func forms() throws {
+  @Test func `a file without rows, and rows of no known form, say what is expected`() throws {
     let files = try TaskFiles()
     #expect(
       try files.failure(ofRows: "\n \n")
@@ -98,8 +94,7 @@ import Testing
         """)
   }
 
-  @Test("more than twenty bad rows end the reading")
-  func manyBadRows() throws {
+  @Test func `more than twenty bad rows end the reading`() throws {
     let files = try TaskFiles()
     let row = #"{"query": "q", "choices": ["a"], "gold": 0}"# + "\n"
     let lines = try files.failure(ofRows: String(repeating: row, count: 30))
@@ -108,8 +103,7 @@ import Testing
     #expect(lines.last == "reading stopped after 20 bad rows [badData]")
   }
 
-  @Test("all mistakes of a task file are told at once, with their JSON paths")
-  func taskFile() throws {
+  @Test func `all mistakes of a task file are told at once, with their JSON paths`() throws {
     let files = try TaskFiles()
     #expect(
       try files.failure(
@@ -146,8 +140,7 @@ import Testing
         """)
   }
 
-  @Test("an empty text to be scored is refused")
-  func emptyTexts() throws {
+  @Test func `an empty text to be scored is refused`() throws {
     let files = try TaskFiles()
     #expect(
       try files.failure(
@@ -157,8 +150,7 @@ import Testing
           """)
   }
 
-  @Test("shots that the data do not have are refused")
-  func shots() throws {
+  @Test func `shots that the data do not have are refused`() throws {
     let files = try TaskFiles()
     let other = #"{"query": "r", "choices": ["a", "b"], "gold": 0}"#
     #expect(
@@ -168,8 +160,7 @@ import Testing
         """)
   }
 
-  @Test("a continuation longer than the model, and one without tokens, are refused")
-  func lengths() throws {
+  @Test func `a continuation longer than the model, and one without tokens, are refused`() throws {
     let files = try TaskFiles()
     let rows = #"{"context": "c", "continuation": "abcdefgh"}"# + "\n"
     let task = try EvaluationTask.load(files.write(rows, to: "rows.jsonl"))
@@ -198,8 +189,8 @@ import Testing
         """)
   }
 
-  @Test("a log-likelihood that is no number is not scored", arguments: [Double.nan, -.infinity])
-  func notANumber(_ value: Double) throws {
+  @Test(arguments: [Double.nan, -.infinity])
+  func `a log-likelihood that is no number is not scored`(_ value: Double) throws {
     let files = try TaskFiles()
     let task = try EvaluationTask.load(files.write(Self.good, to: "rows.jsonl"))
     let found = [

@@ -7,8 +7,8 @@ import Testing
 
 /// Every shipped task, and rows that need none, against lm-eval 0.4.13 on the same rows.
 @Suite struct TaskGoldenTests {
-  @Test("contexts and continuations are lm-eval's, letter for letter", arguments: TaskGolden.all)
-  func texts(_ golden: TaskGolden) throws {
+  @Test(arguments: TaskGolden.all)
+  func `contexts and continuations are lm-eval's, letter for letter`(_ golden: TaskGolden) throws {
     let (task, samples) = try golden.load()
     let expected = try golden.document().member("samples").elements()
     #expect(samples.count == expected.count)
@@ -27,8 +27,8 @@ import Testing
     }
   }
 
-  @Test("tokens are those that lm-eval gives the model", arguments: TaskGolden.all)
-  func tokens(_ golden: TaskGolden) throws {
+  @Test(arguments: TaskGolden.all)
+  func `tokens are those that lm-eval gives the model`(_ golden: TaskGolden) throws {
     let (task, samples) = try golden.load()
     let expected = try golden.document().member("tokens")
     for (name, specials, maximumLength) in TaskGolden.models {
@@ -43,8 +43,8 @@ import Testing
     }
   }
 
-  @Test("metrics and their standard errors are lm-eval's", arguments: TaskGolden.all)
-  func metrics(_ golden: TaskGolden) throws {
+  @Test(arguments: TaskGolden.all)
+  func `metrics and their standard errors are lm-eval's`(_ golden: TaskGolden) throws {
     let (task, samples) = try golden.load()
     let expected = try golden.document().member("results")
     let result = try task.result(
@@ -68,8 +68,8 @@ import Testing
     #expect(Set(try #require(expected.objectValue).keys) == names)
   }
 
-  @Test("lines of samples hold what lm-eval writes, digests too", arguments: TaskGolden.all)
-  func lines(_ golden: TaskGolden) throws {
+  @Test(arguments: TaskGolden.all)
+  func `lines of samples hold what lm-eval writes, digests too`(_ golden: TaskGolden) throws {
     let (task, samples) = try golden.load()
     let document = try golden.document()
     let lines = try task.sampleLines(
@@ -89,8 +89,7 @@ import Testing
     }
   }
 
-  @Test("the goldens hold ties, cut contexts and several windows")
-  func coverage() throws {
+  @Test func `the goldens hold ties, cut contexts and several windows`() throws {
     let golden = try #require(TaskGolden.all.first { $0.name == "arc_easy" })
     let ties = try golden.likelihoods().filter { Set($0.map(\.sum)).count < $0.count }
     #expect(!ties.isEmpty)

@@ -7,8 +7,8 @@ import Testing
 
 /// Draws, standard errors, cleaned texts and windows, each for itself.
 @Suite struct TaskNumberTests {
-  @Test("draws are those of Python's random.Random", arguments: [0, 1, 99])
-  func draws(_ seed: Int) throws {
+  @Test(arguments: [0, 1, 99])
+  func `draws are those of Python's random.Random`(_ seed: Int) throws {
     let numbers = try TaskGolden.json("numbers.json")
     var generator = MersenneTwister(seed: UInt32(seed))
     var found = [Double](repeating: 0, count: 4 * MersenneTwister.blockLength / 2)
@@ -23,8 +23,8 @@ import Testing
     #expect(positions.map { found[$0] } == expected)
   }
 
-  @Test("bootstrap errors are lm-eval's", arguments: [500, 3000, 100_000])
-  func bootstrap(_ resamples: Int) throws {
+  @Test(arguments: [500, 3000, 100_000])
+  func `bootstrap errors are lm-eval's`(_ resamples: Int) throws {
     let numbers = try TaskGolden.json("numbers.json")
     let values = try numbers.member("likelihoods").elements().map { try $0.double() }
     let expected = try numbers.member("bootstrap").member("\(resamples)").double()
@@ -33,16 +33,15 @@ import Testing
     #expect(abs(found - expected) <= 1e-12 * expected)
   }
 
-  @Test("one value has no error, and equal values have none to speak of")
-  func fewValues() {
+  @Test func `one value has no error, and equal values have none to speak of`() {
     #expect(SampleStatistics.standardError([0.5]) == nil)
     #expect(SampleStatistics.perplexityStandardError([-2]) == nil)
     #expect(SampleStatistics.standardError([1, 1, 1]) == 0)
     #expect(SampleStatistics.standardError([0, 1]) == 0.5)
   }
 
-  @Test("texts are cleaned as lm-eval cleans them", arguments: [TextCleaning.hellaswag, .wikitext])
-  func cleaning(_ cleaning: TextCleaning) throws {
+  @Test(arguments: [TextCleaning.hellaswag, .wikitext])
+  func `texts are cleaned as lm-eval cleans them`(_ cleaning: TextCleaning) throws {
     let numbers = try TaskGolden.json("numbers.json")
     let texts = try numbers.member("texts").elements().map { try $0.text() }
     let expected = try numbers.member(cleaning.rawValue).elements().map { try $0.text() }
@@ -52,16 +51,17 @@ import Testing
     }
   }
 
-  @Test("a page without words has one empty word, and white space at the ends adds empty ones")
-  func words() {
+  @Test
+  func `a page without words has one empty word, and white space at the ends adds empty ones`() {
     #expect(CodePoints("").wordCount == 1)
     #expect(CodePoints("one").wordCount == 1)
     #expect(CodePoints(" one \r\n two\u{1D}three\u{A0}").wordCount == 5)
   }
 
-  @Test(
-    "every token is predicted once, with one token of context or what the last window has room for")
-  func windows() {
+  @Test
+  func
+    `every token is predicted once, with one token of context or what the last window has room for`()
+  {
     let tokens = (0..<247).map { Int32($0) }
     let windows = TaskEncoding.windows(of: tokens, prefix: -1, maximumLength: 64)
     #expect(

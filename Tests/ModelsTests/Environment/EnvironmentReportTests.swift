@@ -5,8 +5,8 @@ import Testing
 @testable import Models
 
 @Suite struct EnvironmentReportTests {
-  @Test("The report holds processor, memory, system, libraries and the job, and nothing private")
-  func report() {
+  @Test
+  func `The report holds processor, memory, system, libraries and the job, and nothing private`() {
     let report = EnvironmentReport(
       libraries: [("openblas", "0.3.21 SkylakeX, 2 threads"), ("hdf5", "1.10.8")],
       variables: ["SLURM_JOB_ID": "7", "HOME": "/root", "TOKEN": "x", "SLURM_ARRAY_TASK_ID": "1"],
@@ -27,8 +27,7 @@ import Testing
     #expect(!document.compact.contains("TOKEN"))
   }
 
-  @Test("What a system does not tell is null")
-  func unknown() {
+  @Test func `What a system does not tell is null`() {
     let document = EnvironmentReport(
       libraries: [], variables: [:], commit: nil, processorText: "", memoryText: "garbage",
       systemText: "", cores: 1
@@ -39,8 +38,7 @@ import Testing
     #expect(document["slurm"] == [:])
   }
 
-  @Test("This process has cores, a kernel and resident memory")
-  func current() {
+  @Test func `This process has cores, a kernel and resident memory`() {
     let document = EnvironmentReport.current().document
     #expect(document["processor"]?["cores"]?.intValue ?? 0 >= 1)
     #expect(document["system"]?["kernel"] != "unknown")

@@ -26,10 +26,10 @@ import Testing
     return (outputs, state.sums)
   }
 
-  @Test(
-    "a sequence fed in pieces gives the outputs and the last state of the recurrence",
-    arguments: DecayKind.allCases, DecayStrength.allCases)
-  func pieces(kind: DecayKind, strength: DecayStrength) {
+  @Test(arguments: DecayKind.allCases, DecayStrength.allCases)
+  func `a sequence fed in pieces gives the outputs and the last state of the recurrence`(
+    kind: DecayKind, strength: DecayStrength
+  ) {
     let fixture = DeltaRuleFixture(kind, strength, layout: SequenceLayout(length: 129))
     let expected = fixture.naive(gradients: false)
     for pieces in [
@@ -41,8 +41,8 @@ import Testing
     }
   }
 
-  @Test("pieces that end where chunks do give the bits of the whole", arguments: DecayKind.allCases)
-  func sameOrder(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `pieces that end where chunks do give the bits of the whole`(kind: DecayKind) {
     let fixture = DeltaRuleFixture(kind, layout: SequenceLayout(length: 200))
     let whole = fixture.fast().output
     let found = feed(fixture, [64, 128, 8])
@@ -50,8 +50,7 @@ import Testing
     #expect(found.final.elements == whole.final.sums.elements)
   }
 
-  @Test("a decay of nothing, of a head and of its channels alike are the same")
-  func kinds() {
+  @Test func `a decay of nothing, of a head and of its channels alike are the same`() {
     let layout = RecurrentCase.packed([130, 5])
     let head = DeltaRuleFixture(.head, layout: layout)
     let expectAlike = { (left: DeltaRuleFixture, right: DeltaRuleFixture) in
@@ -85,9 +84,8 @@ import Testing
     expectAlike(none, constant)
   }
 
-  @Test(
-    "without writes of what was read it is gated linear attention", arguments: DecayKind.allCases)
-  func noRemoval(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `without writes of what was read it is gated linear attention`(kind: DecayKind) {
     var fixture = DeltaRuleFixture(kind, layout: RecurrentCase.packed([130, 5]))
     fixture.operands["writes"] = fixture.operands["writes"]!.map { _ in 0 }
     let expected = gatedLinearAttention(

@@ -15,10 +15,10 @@ import Testing
     expectEqual(fixture.gradients(), expected, within: tolerance)
   }
 
-  @Test(
-    "chunks equal the recurrence in outputs, final states and every gradient",
-    arguments: lengths, DecayKind.allCases)
-  func chunks(length: Int, kind: DecayKind) {
+  @Test(arguments: lengths, DecayKind.allCases)
+  func `chunks equal the recurrence in outputs, final states and every gradient`(
+    length: Int, kind: DecayKind
+  ) {
     let layout = SequenceLayout(length: length)
     var fixture = DeltaRuleFixture(kind, layout: layout)
     expectTwin(fixture)
@@ -28,27 +28,26 @@ import Testing
   }
 
   @Test(
-    "so they do at any decay", arguments: [DecayKind.fixed, .head, .channel],
+    arguments: [DecayKind.fixed, .head, .channel],
     DecayStrength.allCases)
-  func decays(kind: DecayKind, strength: DecayStrength) {
+  func `so they do at any decay`(kind: DecayKind, strength: DecayStrength) {
     for length in [17, 65, 500] {
       expectTwin(DeltaRuleFixture(kind, strength, layout: SequenceLayout(length: length)))
     }
   }
 
-  @Test(
-    "so they do with dimensions that no vector divides, and wide ones",
-    arguments: [(1, 1), (5, 37), (37, 5), (64, 64), (128, 64), (20, 80)], DecayKind.allCases)
-  func dimensions(dimensions: (Int, Int), kind: DecayKind) {
+  @Test(arguments: [(1, 1), (5, 37), (37, 5), (64, 64), (128, 64), (20, 80)], DecayKind.allCases)
+  func `so they do with dimensions that no vector divides, and wide ones`(
+    dimensions: (Int, Int), kind: DecayKind
+  ) {
     let shape = RecurrentShape(
       queryHeads: 2, keyHeads: 1, keyDim: dimensions.0, valueDim: dimensions.1)
     expectTwin(
       DeltaRuleFixture(kind, shape: shape, layout: RecurrentCase.packed([65, 18, 1])))
   }
 
-  @Test(
-    "the twin's gradients are its derivatives in random directions", arguments: DecayKind.allCases)
-  func twin(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `the twin's gradients are its derivatives in random directions`(kind: DecayKind) {
     let shape = RecurrentShape(
       queryHeads: 4, keyHeads: 2, valueHeads: 1, keyDim: 3, valueDim: 2, scale: 0.5)
     let fixture = DeltaRuleFixture(kind, shape: shape, layout: RecurrentCase.packed([9, 2]))
@@ -57,8 +56,8 @@ import Testing
     expectDirectionalDerivatives(gradients, at: fixture.operands, within: 1e-6, fixture.loss)
   }
 
-  @Test("decays down to minus infinity give neither NaN nor infinity", arguments: [1, 17, 130])
-  func finite(length: Int) {
+  @Test(arguments: [1, 17, 130])
+  func `decays down to minus infinity give neither NaN nor infinity`(length: Int) {
     for kind in [DecayKind.fixed, .head, .channel] {
       for logDecay: Double in [0, -1e-30, -5, -20, -100, -1e30, -.infinity] {
         var fixture = DeltaRuleFixture(kind, .none, layout: SequenceLayout(length: length))
@@ -73,10 +72,10 @@ import Testing
     }
   }
 
-  @Test(
-    "documents packed into one sequence are as each alone, and padding is never read",
-    arguments: DecayKind.allCases)
-  func packed(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `documents packed into one sequence are as each alone, and padding is never read`(
+    kind: DecayKind
+  ) {
     var fixture = DeltaRuleFixture(kind, layout: RecurrentCase.packed([1, 70, 16, 33, 2]))
     let expected = fixture.naive()
     for (name, width) in fixture.widths {
@@ -107,8 +106,8 @@ import Testing
     }
   }
 
-  @Test("a token's output does not change when later tokens do", arguments: DecayKind.allCases)
-  func causality(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `a token's output does not change when later tokens do`(kind: DecayKind) {
     let fixture = DeltaRuleFixture(kind, layout: SequenceLayout(length: 70))
     var changed = fixture
     for (name, width) in fixture.widths {
@@ -121,8 +120,8 @@ import Testing
     #expect(before[start...] != after[start...])
   }
 
-  @Test("the same operands give the same bits", arguments: DecayKind.allCases)
-  func bits(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `the same operands give the same bits`(kind: DecayKind) {
     let fixture = DeltaRuleFixture(kind, layout: RecurrentCase.packed([200, 31]))
     let run = {
       fixture.gradients().merging(fixture.named(fixture.fast().output)) { a, _ in a }

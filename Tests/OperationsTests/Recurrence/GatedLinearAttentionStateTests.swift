@@ -26,10 +26,10 @@ import Testing
     return (numerators, denominators, state)
   }
 
-  @Test(
-    "a sequence fed in pieces gives the outputs and the last state of the recurrence",
-    arguments: DecayKind.allCases, [DecayStrength.rwkv6, .five, .none])
-  func pieces(kind: DecayKind, strength: DecayStrength) {
+  @Test(arguments: DecayKind.allCases, [DecayStrength.rwkv6, .five, .none])
+  func `a sequence fed in pieces gives the outputs and the last state of the recurrence`(
+    kind: DecayKind, strength: DecayStrength
+  ) {
     let fixture = GatedLinearAttentionFixture(kind, strength, layout: SequenceLayout(length: 129))
     let expected = fixture.naive()
     for pieces in [
@@ -45,8 +45,8 @@ import Testing
     }
   }
 
-  @Test("pieces that end where chunks do give the bits of the whole", arguments: DecayKind.allCases)
-  func sameOrder(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `pieces that end where chunks do give the bits of the whole`(kind: DecayKind) {
     let fixture = GatedLinearAttentionFixture(kind, layout: SequenceLayout(length: 200))
     let whole = fixture.fast()
     let found = feed(fixture, [64, 128, 8])
@@ -60,8 +60,7 @@ import Testing
     #expect(relativeRMS(cut.numerators, whole.numerator.elements.map(Double.init)) < 1e-6)
   }
 
-  @Test("a state can be continued in two ways")
-  func branches() {
+  @Test func `a state can be continued in two ways`() {
     let fixture = GatedLinearAttentionFixture(.channel, layout: SequenceLayout(length: 60))
     let layout = {
       SequenceLayout(rows: 10, segments: [.init(start: 0, count: 10, firstPosition: $0)])
@@ -75,8 +74,7 @@ import Testing
     #expect(first.numerator.elements == again.numerator.elements)
   }
 
-  @Test("a decay of nothing, of a head and of its channels alike are the same")
-  func kinds() {
+  @Test func `a decay of nothing, of a head and of its channels alike are the same`() {
     let layout = RecurrentCase.packed([130, 5])
     let head = GatedLinearAttentionFixture(.head, layout: layout)
     let expectAlike = { (left: GatedLinearAttentionFixture, right: GatedLinearAttentionFixture) in
@@ -115,9 +113,8 @@ import Testing
     expectAlike(none, channel)
   }
 
-  @Test(
-    "denominators are what a column of ones among the values gives", arguments: DecayKind.allCases)
-  func onesColumn(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `denominators are what a column of ones among the values gives`(kind: DecayKind) {
     let layout = SequenceLayout(length: 130)
     var fixture = GatedLinearAttentionFixture(kind, layout: layout)
     fixture.continues = false
@@ -139,8 +136,8 @@ import Testing
     #expect(relativeRMS(found.denominator!.elements, ones) < 2e-6)
   }
 
-  @Test("branches over disjoint keys join by their numerators and denominators to one over all")
-  func disjointKeys() {
+  @Test
+  func `branches over disjoint keys join by their numerators and denominators to one over all`() {
     let fixture = GatedLinearAttentionFixture(.none, layout: SequenceLayout(length: 200))
     let width = fixture.shape.keyWidth
     let branch = { (keeps: (Int) -> Bool, state: Double) in

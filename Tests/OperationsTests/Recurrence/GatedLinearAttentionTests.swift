@@ -8,10 +8,10 @@ import Testing
   /// Below and above the length of a chunk and of a vector.
   static let lengths = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 200]
 
-  @Test(
-    "chunks equal the recurrence in outputs, denominators, final states and every gradient",
-    arguments: lengths, DecayKind.allCases)
-  func recurrence(length: Int, kind: DecayKind) {
+  @Test(arguments: lengths, DecayKind.allCases)
+  func `chunks equal the recurrence in outputs, denominators, final states and every gradient`(
+    length: Int, kind: DecayKind
+  ) {
     var fixture = GatedLinearAttentionFixture(kind, layout: SequenceLayout(length: length))
     for (isNormalized, continues) in [(true, true), (false, false)] {
       fixture.isNormalized = isNormalized
@@ -24,9 +24,9 @@ import Testing
   }
 
   @Test(
-    "so they do at any decay", arguments: [DecayKind.fixed, .head, .channel],
+    arguments: [DecayKind.fixed, .head, .channel],
     DecayStrength.allCases)
-  func decays(kind: DecayKind, strength: DecayStrength) {
+  func `so they do at any decay`(kind: DecayKind, strength: DecayStrength) {
     for length in [17, 65, 500] {
       let fixture = GatedLinearAttentionFixture(
         kind, strength, layout: SequenceLayout(length: length))
@@ -39,10 +39,10 @@ import Testing
     }
   }
 
-  @Test(
-    "so they do with dimensions that no vector divides, and wide ones",
-    arguments: [(1, 1), (5, 37), (37, 5), (64, 64), (128, 64), (20, 80)], DecayKind.allCases)
-  func dimensions(dimensions: (Int, Int), kind: DecayKind) {
+  @Test(arguments: [(1, 1), (5, 37), (37, 5), (64, 64), (128, 64), (20, 80)], DecayKind.allCases)
+  func `so they do with dimensions that no vector divides, and wide ones`(
+    dimensions: (Int, Int), kind: DecayKind
+  ) {
     let shape = RecurrentShape(
       queryHeads: 2, keyHeads: 1, keyDim: dimensions.0, valueDim: dimensions.1)
     let fixture = GatedLinearAttentionFixture(
@@ -51,10 +51,10 @@ import Testing
     expectEqual(fixture.gradients(), fixture.naiveGradients(), within: 4e-6)
   }
 
-  @Test(
-    "documents packed between padding know nothing of each other, nor of NaN in the padding",
-    arguments: DecayKind.allCases)
-  func packedDocuments(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `documents packed between padding know nothing of each other, nor of NaN in the padding`(
+    kind: DecayKind
+  ) {
     let layout = RecurrentCase.packed([1, 70, 16, 33, 2, 64])
     var fixture = GatedLinearAttentionFixture(kind, layout: layout)
     let expected = (fixture.naive(), fixture.naiveGradients())
@@ -79,9 +79,8 @@ import Testing
     }
   }
 
-  @Test(
-    "every query of bidirectional attention sees the state of all keys", arguments: [1, 64, 200])
-  func bidirectional(length: Int) {
+  @Test(arguments: [1, 64, 200])
+  func `every query of bidirectional attention sees the state of all keys`(length: Int) {
     var fixture = GatedLinearAttentionFixture(
       .none, layout: RecurrentCase.packed([length, 3]))
     fixture.isCausal = false
@@ -93,10 +92,10 @@ import Testing
     }
   }
 
-  @Test(
-    "the gradients of the twin are its derivatives in random directions",
-    arguments: DecayKind.allCases, [true, false])
-  func twin(kind: DecayKind, isNormalized: Bool) {
+  @Test(arguments: DecayKind.allCases, [true, false])
+  func `the gradients of the twin are its derivatives in random directions`(
+    kind: DecayKind, isNormalized: Bool
+  ) {
     let shape = RecurrentShape(
       queryHeads: 4, keyHeads: 2, valueHeads: 1, keyDim: 3, valueDim: 2, scale: 0.5)
     var fixture = GatedLinearAttentionFixture(
@@ -112,8 +111,8 @@ import Testing
     expectDirectionalDerivatives(gradients, at: fixture.operands, within: 1e-6, fixture.loss)
   }
 
-  @Test("a token's output does not change when later tokens do", arguments: DecayKind.allCases)
-  func causality(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `a token's output does not change when later tokens do`(kind: DecayKind) {
     let fixture = GatedLinearAttentionFixture(kind, layout: SequenceLayout(length: 100))
     var changed = fixture
     let first = 71
@@ -131,8 +130,8 @@ import Testing
     #expect(before[start] != after[start])
   }
 
-  @Test("a decay of minus infinity forgets everything", arguments: [DecayKind.head, .channel])
-  func infiniteDecay(kind: DecayKind) {
+  @Test(arguments: [DecayKind.head, .channel])
+  func `a decay of minus infinity forgets everything`(kind: DecayKind) {
     var fixture = GatedLinearAttentionFixture(kind, layout: SequenceLayout(length: 20))
     let width = fixture.item.decayWidth
     for index in 18 * width..<19 * width { fixture.operands["decay"]![index] = -.infinity }
@@ -145,8 +144,8 @@ import Testing
     #expect(fixture.gradients().allSatisfy { $0.value.elements.allSatisfy(\.isFinite) })
   }
 
-  @Test("the same operands give the same bits", arguments: DecayKind.allCases)
-  func bits(kind: DecayKind) {
+  @Test(arguments: DecayKind.allCases)
+  func `the same operands give the same bits`(kind: DecayKind) {
     let fixture = GatedLinearAttentionFixture(kind, layout: RecurrentCase.packed([200, 31]))
     let run = { fixture.named(fixture.fast()).merging(fixture.gradients()) { a, _ in a } }
     let (first, second) = (run(), run())

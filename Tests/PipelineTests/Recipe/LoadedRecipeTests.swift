@@ -6,8 +6,9 @@ import Testing
 @testable import Pipeline
 
 @Suite struct LoadedRecipeTests {
-  @Test("A recipe file that is not there, a folder, or not JSON says so with the path tried")
-  func unreadable() throws {
+  @Test func `A recipe file that is not there, a folder, or not JSON says so with the path tried`()
+    throws
+  {
     try withTemporaryFolder { folder in
       let missing = #expect(throws: RecipeError.self) {
         try LoadedRecipe(path: folder + "/none.json")
@@ -36,8 +37,8 @@ import Testing
     }
   }
 
-  @Test("Every input that is not there is named at once, with the path that was tried")
-  func missingInputs() throws {
+  @Test func `Every input that is not there is named at once, with the path that was tried`() throws
+  {
     try withTemporaryFolder { folder in
       try DocumentFile(folder + "/train.txt").replace(with: "text")
       let loaded = try SampleRecipe.load([

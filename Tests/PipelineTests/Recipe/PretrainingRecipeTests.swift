@@ -31,8 +31,10 @@ import Transformers
       overrides: overrides.map { try RecipeOverride(parsing: $0) })
   }
 
-  @Test("a new model needs a configuration and no student, and its inputs are text and tokenizer")
-  func defaults() throws {
+  @Test
+  func `a new model needs a configuration and no student, and its inputs are text and tokenizer`()
+    throws
+  {
     let loaded = try Self.load()
     #expect(loaded.recipe.isPretraining && loaded.recipe.student == nil)
     let stage = try #require(loaded.recipe.stages[0].specification as? Pretrain)
@@ -51,7 +53,6 @@ import Transformers
   }
 
   @Test(
-    "what cannot be pretrained is refused with its path",
     arguments: [
       (
         ["teacher.path=models/teacher"],
@@ -115,7 +116,9 @@ import Transformers
         ]
       ),
     ] as [([String], [String])])
-  func mistakes(_ overrides: [String], _ expected: [String]) throws {
+  func `what cannot be pretrained is refused with its path`(
+    _ overrides: [String], _ expected: [String]
+  ) throws {
     do {
       _ = try Self.load(overrides)
       Issue.record("no mistake was found")

@@ -9,8 +9,7 @@ import Testing
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("recipes").path
 
-  @Test("The committed schema is the one that the recipe's declaration gives")
-  func schemaIsCurrent() throws {
+  @Test func `The committed schema is the one that the recipe's declaration gives`() throws {
     let committed = try String(
       contentsOfFile: Self.folder + "/recipe.schema.json", encoding: .utf8)
     #expect(
@@ -18,8 +17,9 @@ import Testing
       "run `swift run linearize schema > recipes/recipe.schema.json`")
   }
 
-  @Test("Every committed recipe is read without a mistake and names the schema beside it")
-  func recipes() throws {
+  @Test func `Every committed recipe is read without a mistake and names the schema beside it`()
+    throws
+  {
     let names = try FileManager.default.subpathsOfDirectory(atPath: Self.folder)
       .filter { $0.hasSuffix(".json") && $0 != "recipe.schema.json" }.sorted()
     #expect(names.contains("lolcats.json") && names.contains("quick/hedgehog.json"))
@@ -33,8 +33,9 @@ import Testing
     }
   }
 
-  @Test("Every committed study, and every recipe in it as its variants change it, is read")
-  func studies() throws {
+  @Test func `Every committed study, and every recipe in it as its variants change it, is read`()
+    throws
+  {
     let study = try Study(path: Self.folder + "/study-feature-maps.json")
     #expect(study.runs.count == 2 * study.variants.count - 1)
     for run in study.runs {
@@ -42,8 +43,7 @@ import Testing
     }
   }
 
-  @Test("The schema has one form for each stage, with the keys that it needs")
-  func stageForms() throws {
+  @Test func `The schema has one form for each stage, with the keys that it needs`() throws {
     let forms = try #require(Recipe.schema["properties"]?["stages"]?["items"]?["oneOf"]?.arrayValue)
     #expect(forms.map { $0["title"]?.stringValue } == StageRegistry.all.map { $0.name })
     for form in forms {

@@ -5,21 +5,20 @@ import Testing
 
 @Suite struct RecipeOverrideTests {
   @Test(
-    "A value is JSON when it parses as JSON and a string otherwise",
     arguments: [
       ("a=7", 7), ("a=0.5", 0.5), ("a=true", true), ("a=null", nil), ("a=runs/x", "runs/x"),
       ("a=", ""), (#"a="7""#, "7"), ("a=[1, 2]", [1, 2]), ("a=b=c", "b=c"), ("a=1e", "1e"),
       (#"a={"b": 1}"#, ["b": 1]), ("a=01", "01"),
     ] as [(String, JSONValue)])
-  func values(_ text: String, _ expected: JSONValue) throws {
+  func `A value is JSON when it parses as JSON and a string otherwise`(
+    _ text: String, _ expected: JSONValue
+  ) throws {
     #expect(
       try RecipeOverride(parsing: text) == RecipeOverride(path: JSONPath("a")!, value: expected))
   }
 
-  @Test(
-    "What is no override is a usage error with an example",
-    arguments: ["a", "=1", "a..b=1", "~", "~a=1", "a[=1", ""])
-  func malformed(_ text: String) {
+  @Test(arguments: ["a", "=1", "a..b=1", "~", "~a=1", "a[=1", ""])
+  func `What is no override is a usage error with an example`(_ text: String) {
     let error = #expect(throws: RecipeError.self) { try RecipeOverride(parsing: text) }
     #expect(error?.exitCode == .usage)
     #expect(
@@ -28,8 +27,7 @@ import Testing
         + "output=runs/trial or ~data.test")
   }
 
-  @Test("The command line wins over the recipe, the later override over the earlier")
-  func precedence() throws {
+  @Test func `The command line wins over the recipe, the later override over the earlier`() throws {
     let recipe = try SampleRecipe.load([
       "seed=1", "seed=2", "stages.attention-transfer.steps=9", "stages[1].optimizer.epsilon=1e-6",
       "~stages.1.epochs", "stages.1.steps=4",
@@ -40,8 +38,7 @@ import Testing
     #expect(recipe.stages[1].training?.length == .steps(4))
   }
 
-  @Test("Overrides that lead nowhere are all reported at once")
-  func nowhere() throws {
+  @Test func `Overrides that lead nowhere are all reported at once`() throws {
     #expect(
       try SampleRecipe.mistakes([
         "stages[9].steps=1", "name.first=x", "~tacher", "stages.attention.steps=1",

@@ -9,8 +9,8 @@ import Training
 private let knownStages = StageRegistry.all.map { "\"\($0.name)\"" }.joined(separator: ", ")
 
 @Suite struct RecipeTests {
-  @Test("The stages of a recipe come with the paper's numbers for what it leaves out")
-  func defaults() throws {
+  @Test func `The stages of a recipe come with the paper's numbers for what it leaves out`() throws
+  {
     let recipe = try SampleRecipe.load().recipe
     #expect(recipe.seed == 42)
     #expect(recipe.output == "runs/sample")
@@ -31,8 +31,7 @@ private let knownStages = StageRegistry.all.map { "\"\($0.name)\"" }.joined(sepa
     #expect(recipe.stages[2].training == nil)
   }
 
-  @Test("The resolved recipe spells every default and reads to itself")
-  func resolved() throws {
+  @Test func `The resolved recipe spells every default and reads to itself`() throws {
     let resolved = try SampleRecipe.load().resolved
     #expect(
       resolved["stages"]?.arrayValue?[0].compact
@@ -50,15 +49,14 @@ private let knownStages = StageRegistry.all.map { "\"\($0.name)\"" }.joined(sepa
     #expect(again.resolved.pretty == resolved.pretty)
   }
 
-  @Test("Epochs become optimizer steps without a last step that is not full")
-  func steps() {
+  @Test func `Epochs become optimizer steps without a last step that is not full`() {
     #expect(TrainingLength.epochs(2).steps(sequences: 100, sequencesPerStep: 8) == 25)
     #expect(TrainingLength.epochs(1).steps(sequences: 15, sequencesPerStep: 8) == 1)
     #expect(TrainingLength.steps(7).steps(sequences: 15, sequencesPerStep: 8) == 7)
   }
 
-  @Test("Thresholds are read in the order of the report's measures, tasks with theirs")
-  func thresholds() throws {
+  @Test func `Thresholds are read in the order of the report's measures, tasks with theirs`() throws
+  {
     let recipe = try SampleRecipe.load([
       #"stages.evaluate.thresholds.perplexityRatio={"maximum": 2}"#,
       #"stages.evaluate.thresholds.studentPerplexity={"minimum": 1, "maximum": 40}"#,
@@ -77,7 +75,6 @@ private let knownStages = StageRegistry.all.map { "\"\($0.name)\"" }.joined(sepa
   }
 
   @Test(
-    "A mistake inside a section or between sections is named with its path",
     arguments: [
       (
         ["~stages"],
@@ -304,12 +301,13 @@ private let knownStages = StageRegistry.all.map { "\"\($0.name)\"" }.joined(sepa
         "$.stages[2].thresholds.transferLoss.minimum: found 3.0, expected at most the maximum, 1.0"
       ),
     ] as [([String], String)])
-  func mistake(_ overrides: [String], _ expected: String) throws {
+  func `A mistake inside a section or between sections is named with its path`(
+    _ overrides: [String], _ expected: String
+  ) throws {
     #expect(try SampleRecipe.mistakes(overrides).first == expected)
   }
 
-  @Test("Five mistakes are five lines of one message, and the exit status is 78")
-  func allAtOnce() throws {
+  @Test func `Five mistakes are five lines of one message, and the exit status is 78`() throws {
     let error = #expect(throws: RecipeError.self) {
       try SampleRecipe.load([
         "seed=x", "teacher.pth=1", "stages[0].steps=0", "stages[1].rank=0", "stges=1",

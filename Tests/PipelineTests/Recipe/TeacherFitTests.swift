@@ -18,8 +18,10 @@ import Transformers
     expected of "attention-transfer", "output-alignment", "embedding-distillation", "evaluate"
     """
 
-  @Test("stages and texts for decoders are refused for an encoder, each with its path, all at once")
-  func encoder() throws {
+  @Test
+  func `stages and texts for decoders are refused for an encoder, each with its path, all at once`()
+    throws
+  {
     let encoder = try TinyEncoder()
     defer { #expect(throws: Never.self) { try encoder.remove() } }
     _ = try Preflight(try encoder.recipe())
@@ -49,8 +51,8 @@ import Transformers
         ])
   }
 
-  @Test("a window on an encoder's student is refused", arguments: ["sliding", "terrace"])
-  func window(name: String) throws {
+  @Test(arguments: ["sliding", "terrace"])
+  func `a window on an encoder's student is refused`(name: String) throws {
     let encoder = try TinyEncoder()
     defer { #expect(throws: Never.self) { try encoder.remove() } }
     let recipe = try encoder.recipe("student.mixer=\(name)-window")
@@ -60,8 +62,7 @@ import Transformers
         "tiny.json: student.mixer is \"\(name)-window\", but a window needs a causal teacher"))
   }
 
-  @Test("embedding distillation is refused for a decoder")
-  func decoder() throws {
+  @Test func `embedding distillation is refused for a decoder`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let found = try mistakes(
@@ -76,8 +77,7 @@ import Transformers
         == true)
   }
 
-  @Test("an encoder is not pretrained, and a text has no similarities by itself")
-  func withoutTeacher() throws {
+  @Test func `an encoder is not pretrained, and a text has no similarities by itself`() throws {
     let pretrain: JSONValue = [
       "name": "new",
       "teacher": [

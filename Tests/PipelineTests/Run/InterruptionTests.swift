@@ -4,8 +4,7 @@ import Testing
 @testable import Pipeline
 
 @Suite struct InterruptionTests {
-  @Test("A signal is seen at the next poll, with its name, and does not end the process")
-  func signal() {
+  @Test func `A signal is seen at the next poll, with its name, and does not end the process`() {
     let interruption = Interruption.catchingSignals()
     #expect(!interruption.isRequested)
     #expect(interruption.signalName == nil)

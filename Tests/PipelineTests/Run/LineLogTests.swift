@@ -10,8 +10,9 @@ import Testing
     try String(contentsOfFile: path, encoding: .utf8)
   }
 
-  @Test("A log resumed at a checkpoint's position has the bytes of one never interrupted")
-  func resumed() throws {
+  @Test func `A log resumed at a checkpoint's position has the bytes of one never interrupted`()
+    throws
+  {
     try withTemporaryFolder { folder in
       let lines = (1...6).map { step -> JSONValue in
         ["step": .integer(step), "loss": .number(1 / Double(step))]
@@ -40,8 +41,7 @@ import Testing
     }
   }
 
-  @Test("A line torn by a kill is cut off when the log goes on at its end")
-  func torn() throws {
+  @Test func `A line torn by a kill is cut off when the log goes on at its end`() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/timings.jsonl"
       for (before, after) in [
@@ -55,8 +55,7 @@ import Testing
     }
   }
 
-  @Test("A log shorter than its checkpoint says is refused with exit 65")
-  func short() throws {
+  @Test func `A log shorter than its checkpoint says is refused with exit 65`() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/metrics.jsonl"
       try DocumentFile(path).replace(with: "{}\n")
@@ -67,8 +66,7 @@ import Testing
     }
   }
 
-  @Test("A full disk is an error with exit 74")
-  func fullDisk() {
+  @Test func `A full disk is an error with exit 74`() {
     let descriptor = open("/dev/full", O_WRONLY)
     defer { close(descriptor) }
     let error = #expect(throws: DocumentFile.Failure.self) {
@@ -78,8 +76,7 @@ import Testing
     #expect(error?.description == "metrics.jsonl: cannot write it: No space left on device")
   }
 
-  @Test("A file that cannot be replaced stays as it was, with nothing beside it")
-  func failedReplacement() throws {
+  @Test func `A file that cannot be replaced stays as it was, with nothing beside it`() throws {
     try withTemporaryFolder { folder in
       try FileManager.default.createDirectory(
         atPath: folder + "/status.json/inside", withIntermediateDirectories: true)

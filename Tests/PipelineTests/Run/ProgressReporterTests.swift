@@ -13,8 +13,8 @@ private final class Scene {
 }
 
 @Suite struct ProgressReporterTests {
-  @Test("Away from a terminal a plain line comes at most every interval, and one at the end")
-  func plain() {
+  @Test func `Away from a terminal a plain line comes at most every interval, and one at the end`()
+  {
     let scene = Scene()
     var reporter = scene.reporter(.plain(interval: 30))
     reporter.begin(stage: "attention-transfer", totalSteps: 10)
@@ -33,8 +33,7 @@ private final class Scene {
         """)
   }
 
-  @Test("What counts no tokens has no tokens a second")
-  func withoutTokens() {
+  @Test func `What counts no tokens has no tokens a second`() {
     let scene = Scene()
     var reporter = scene.reporter(.plain(interval: 30))
     reporter.begin(stage: "recall", totalSteps: 4)
@@ -44,8 +43,7 @@ private final class Scene {
     #expect(scene.text == "recall 1/4  30 s left\n")
   }
 
-  @Test("A terminal's line is redrawn, cut to its width, and coloured only when wanted")
-  func terminal() {
+  @Test func `A terminal's line is redrawn, cut to its width, and coloured only when wanted`() {
     let scene = Scene()
     var reporter = scene.reporter(.terminal(columns: 30, colour: false))
     reporter.begin(stage: "low-rank-adaptation", totalSteps: 2)
@@ -64,8 +62,7 @@ private final class Scene {
     #expect(coloured.text == "\r\u{1B}[1mevaluate 1/\u{1B}[0m\u{1B}[K")
   }
 
-  @Test("The rate and the time left of a resumed stage count only what this run did")
-  func resumed() {
+  @Test func `The rate and the time left of a resumed stage count only what this run did`() {
     let scene = Scene()
     var reporter = scene.reporter(.plain(interval: 0))
     reporter.begin(stage: "evaluate", totalSteps: 100, firstStep: 90)
@@ -74,8 +71,7 @@ private final class Scene {
     #expect(scene.text == "evaluate 92/100  100 tokens/s  16 s left\n")
   }
 
-  @Test("A quiet reporter says nothing")
-  func quiet() {
+  @Test func `A quiet reporter says nothing`() {
     let scene = Scene()
     var reporter = scene.reporter(.quiet)
     reporter.begin(stage: "evaluate", totalSteps: 1)
@@ -86,12 +82,10 @@ private final class Scene {
     #expect(scene.text.isEmpty)
   }
 
-  @Test(
-    "Durations read as people say them",
-    arguments: [
-      (0.2, "1 s"), (59, "59 s"), (61, "1 min 01 s"), (3599.5, "1 h 00 min"), (7260, "2 h 01 min"),
-    ])
-  func durations(_ seconds: Double, _ expected: String) {
+  @Test(arguments: [
+    (0.2, "1 s"), (59, "59 s"), (61, "1 min 01 s"), (3599.5, "1 h 00 min"), (7260, "2 h 01 min"),
+  ])
+  func `Durations read as people say them`(_ seconds: Double, _ expected: String) {
     #expect(ProgressReporter.duration(seconds) == expected)
   }
 }

@@ -26,8 +26,8 @@ import Testing
     return files
   }
 
-  @Test("A fresh run writes its recipe, inputs and environment, and makes its folders")
-  func fresh() throws {
+  @Test func `A fresh run writes its recipe, inputs and environment, and makes its folders`() throws
+  {
     try withTemporaryFolder { folder in
       let path = folder + "/a/b/run"
       let run = try open(path)
@@ -43,8 +43,8 @@ import Testing
     }
   }
 
-  @Test("A folder that another run owns is refused with the owner's name and exit 74")
-  func inUse() throws {
+  @Test func `A folder that another run owns is refused with the owner's name and exit 74`() throws
+  {
     try withTemporaryFolder { folder in
       let owner = try open(folder)
       let before = try files(folder)
@@ -59,8 +59,7 @@ import Testing
     }
   }
 
-  @Test("A lock that a dead process left is taken over")
-  func staleLock() throws {
+  @Test func `A lock that a dead process left is taken over`() throws {
     try withTemporaryFolder { folder in
       try DocumentFile(folder + "/.lock").replace(with: "process 1 on nowhere, of a longer name")
       let run = try open(folder)
@@ -70,8 +69,7 @@ import Testing
     }
   }
 
-  @Test("A folder with a run is refused without --resume, and nothing in it changes")
-  func occupied() throws {
+  @Test func `A folder with a run is refused without --resume, and nothing in it changes`() throws {
     try withTemporaryFolder { folder in
       do {
         let run = try open(folder)
@@ -88,8 +86,10 @@ import Testing
     }
   }
 
-  @Test("--resume continues the same recipe, also from a moved folder, and starts where none is")
-  func resumed() throws {
+  @Test
+  func `--resume continues the same recipe, also from a moved folder, and starts where none is`()
+    throws
+  {
     try withTemporaryFolder { folder in
       #expect(try open(folder + "/one", resume: true).isResumed == false)
       try FileManager.default.moveItem(atPath: folder + "/one", toPath: folder + "/two")
@@ -101,8 +101,10 @@ import Testing
     }
   }
 
-  @Test("Resuming with a changed recipe, teacher or text lists what differs and exits with 78")
-  func changed() throws {
+  @Test
+  func `Resuming with a changed recipe, teacher or text lists what differs and exits with 78`()
+    throws
+  {
     try withTemporaryFolder { folder in
       _ = try open(folder)
       let before = try files(folder)
@@ -124,8 +126,7 @@ import Testing
     }
   }
 
-  @Test("Files with a run's names but without a recipe are left alone")
-  func foreign() throws {
+  @Test func `Files with a run's names but without a recipe are left alone`() throws {
     try withTemporaryFolder { folder in
       try DocumentFile(folder + "/results.json").replace(with: "{}")
       try DocumentFile(folder + "/slurm-1.out").replace(with: "log")
@@ -137,8 +138,8 @@ import Testing
     }
   }
 
-  @Test("A file in the folder's place, and a folder that cannot be made, exit with 74")
-  func notAFolder() throws {
+  @Test func `A file in the folder's place, and a folder that cannot be made, exit with 74`() throws
+  {
     try withTemporaryFolder { folder in
       try DocumentFile(folder + "/file").replace(with: "")
       for path in [folder + "/file", folder + "/file/run"] {
@@ -151,8 +152,7 @@ import Testing
     }
   }
 
-  @Test("A run killed while it wrote its first files starts anew")
-  func killedAtStart() throws {
+  @Test func `A run killed while it wrote its first files starts anew`() throws {
     try withTemporaryFolder { folder in
       try DocumentFile(folder + "/inputs.json").replace(with: "{}")
       try DocumentFile(folder + "/env.json").replace(with: "{}")
@@ -161,8 +161,7 @@ import Testing
     }
   }
 
-  @Test("A status is read back as it was written, from any process")
-  func status() throws {
+  @Test func `A status is read back as it was written, from any process`() throws {
     try withTemporaryFolder { folder in
       let run = try open(folder)
       let status = RunStatus(
@@ -175,8 +174,7 @@ import Testing
     }
   }
 
-  @Test("Names of checkpoints sort as their steps do")
-  func checkpointNames() {
+  @Test func `Names of checkpoints sort as their steps do`() {
     #expect(RunDirectory.checkpointName(step: 50) == "step-00000050")
     let names = [0, 9, 10, 99_999_999].map(RunDirectory.checkpointName)
     #expect(names == names.sorted())

@@ -13,8 +13,7 @@ import Testing
     }
   }
 
-  @Test("A run that ends leaves its last stage, its step and its exit status")
-  func finished() throws {
+  @Test func `A run that ends leaves its last stage, its step and its exit status`() throws {
     try withRun { run in
       let code = try run.supervise {
         #expect(try run.status() == RunStatus(state: .running))
@@ -29,8 +28,7 @@ import Testing
     }
   }
 
-  @Test("A preempted run says where it saved and that it can be resumed")
-  func preempted() throws {
+  @Test func `A preempted run says where it saved and that it can be resumed`() throws {
     try withRun { run in
       let error = #expect(throws: Preempted.self) {
         try run.supervise {
@@ -48,8 +46,7 @@ import Testing
     }
   }
 
-  @Test("A failed run keeps the message and the exit status of its error")
-  func failed() throws {
+  @Test func `A failed run keeps the message and the exit status of its error`() throws {
     try withRun { run in
       let failure = DocumentFile.Failure(path: "x.h5", operation: "write it", errorNumber: ENOSPC)
       #expect(throws: failure) {
@@ -67,8 +64,7 @@ import Testing
     }
   }
 
-  @Test("A failure that cannot be recorded is reported with its own exit status")
-  func unrecorded() throws {
+  @Test func `A failure that cannot be recorded is reported with its own exit status`() throws {
     try withRun { run in
       let error = #expect(throws: UnrecordedFailure.self) {
         try run.supervise {

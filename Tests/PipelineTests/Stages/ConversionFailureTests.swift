@@ -7,8 +7,10 @@ import Transformers
 @testable import Pipeline
 
 @Suite struct ConversionFailureTests {
-  @Test("NaN in a layer stops the stage before anything is published, and names layer and step")
-  func poisonedTeacher() throws {
+  @Test
+  func `NaN in a layer stops the stage before anything is published, and names layer and step`()
+    throws
+  {
     let teacher = try TinyTeacher(poisoned: true)
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let error = #expect(throws: NonFiniteValue.self) { try teacher.run(try teacher.recipe()) }
@@ -20,8 +22,7 @@ import Transformers
     #expect(status["state"] == "failed")
   }
 
-  @Test("a missed threshold makes the exit status 1 and leaves report and artefacts")
-  func missedThreshold() throws {
+  @Test func `a missed threshold makes the exit status 1 and leaves report and artefacts`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe(
@@ -32,8 +33,7 @@ import Transformers
     #expect(results["linearize"]?["keepsThresholds"] == false)
   }
 
-  @Test("a finished folder is not overwritten, and a changed recipe is not resumed")
-  func occupiedFolder() throws {
+  @Test func `a finished folder is not overwritten, and a changed recipe is not resumed`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try teacher.recipe())
@@ -48,8 +48,7 @@ import Transformers
     #expect(try teacher.bytes("run/artefacts/01-attention-transfer.h5") == before)
   }
 
-  @Test("a student on another teacher is refused with both hashes")
-  func otherTeacher() throws {
+  @Test func `a student on another teacher is refused with both hashes`() throws {
     let teacher = try TinyTeacher()
     let other = try TinyTeacher(poisoned: true)
     defer {
@@ -64,8 +63,7 @@ import Transformers
     #expect("\(error!)".contains("belongs to another teacher"))
   }
 
-  @Test("a softmax layer that the teacher does not have is refused before any work")
-  func unknownLayer() throws {
+  @Test func `a softmax layer that the teacher does not have is refused before any work`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let error = #expect(throws: ModelError.self) {
@@ -75,8 +73,7 @@ import Transformers
     #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
   }
 
-  @Test("recipes at full size plan from headers alone")
-  func planAtFullSize() throws {
+  @Test func `recipes at full size plan from headers alone`() throws {
     let plan = try plan(
       "lolcats-llama-3-8b",
       [
@@ -92,8 +89,7 @@ import Transformers
     #expect(plan.stages[0].trainedParameters == 32 * 32 * (2 * 128 * 64 + 1))
   }
 
-  @Test("Hedgehog's conversion of GPT-2 plans from headers alone")
-  func planGPT2() throws {
+  @Test func `Hedgehog's conversion of GPT-2 plans from headers alone`() throws {
     let plan = try plan(
       "hedgehog-gpt2",
       [
@@ -105,8 +101,7 @@ import Transformers
     #expect(plan.stages[0].trainedParameters == 12 * 12 * 2 * (64 * 64 + 64))
   }
 
-  @Test("RADLADS' conversion of Qwen2.5-7B plans from headers alone")
-  func planQwen() throws {
+  @Test func `RADLADS' conversion of Qwen2.5-7B plans from headers alone`() throws {
     let (hidden, width, layers) = (3584, 512, 28)
     let plan = try plan(
       "radlads-qwen2.5-7b",

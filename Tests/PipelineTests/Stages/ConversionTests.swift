@@ -15,8 +15,9 @@ private let artefacts = [
 ]
 
 @Suite struct ConversionTests {
-  @Test("a recipe runs to its report, and the student opens again with the same perplexity")
-  func wholeRun() throws {
+  @Test func `a recipe runs to its report, and the student opens again with the same perplexity`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(try teacher.run(try teacher.recipe()) == .success)
@@ -35,10 +36,10 @@ private let artefacts = [
     #expect(losses.count == 6 && losses.last! < losses.first!)
   }
 
-  @Test(
-    "a run stopped at any step and resumed writes the bytes of one that was not",
-    arguments: [0, 1, 2, 3, 5, 7, 9, 10])
-  func resumeIsExact(polls: Int) throws {
+  @Test(arguments: [0, 1, 2, 3, 5, 7, 9, 10])
+  func `a run stopped at any step and resumed writes the bytes of one that was not`(polls: Int)
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe()
@@ -55,8 +56,7 @@ private let artefacts = [
     }
   }
 
-  @Test("a run killed after its checkpoint was damaged goes on from the one before")
-  func damagedCheckpoint() throws {
+  @Test func `a run killed after its checkpoint was damaged goes on from the one before`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe()
@@ -74,10 +74,10 @@ private let artefacts = [
     }
   }
 
-  @Test(
-    "training from stored activations gives the weights of the joint pass, bit for bit",
-    arguments: [1, 2])
-  func storedActivations(layersPerBlock: Int) throws {
+  @Test(arguments: [1, 2])
+  func `training from stored activations gives the weights of the joint pass, bit for bit`(
+    layersPerBlock: Int
+  ) throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let shared = "stages[0].keepBest=false"
@@ -96,8 +96,9 @@ private let artefacts = [
     #expect(!teacher.exists("stored/activations/block-0000.h5"))
   }
 
-  @Test("a resumed run from stored activations gives the weights of one that was not stopped")
-  func storedActivationsResume() throws {
+  @Test func `a resumed run from stored activations gives the weights of one that was not stopped`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe("stages[0].activations={\"storage\":\"bfloat16\"}")
@@ -114,8 +115,10 @@ private let artefacts = [
     }
   }
 
-  @Test("blocks without a converted layer are captured again only where a later one needs them")
-  func storedActivationsBesideSoftmax() throws {
+  @Test
+  func `blocks without a converted layer are captured again only where a later one needs them`()
+    throws
+  {
     let teacher = try TinyTeacher(layers: 4)
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe(
@@ -133,9 +136,11 @@ private let artefacts = [
     #expect(!teacher.exists("run/activations/block-0001.h5"))
   }
 
-  @Test(
-    "text too short for a step of stored activations, or for a later stage, is said at the start")
-  func tooLittleText() throws {
+  @Test
+  func
+    `text too short for a step of stored activations, or for a later stage, is said at the start`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let short = #expect(throws: StageMistake.self) {
@@ -152,8 +157,7 @@ private let artefacts = [
     #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
   }
 
-  @Test("merged adapters give the perplexity of the adapters")
-  func merge() throws {
+  @Test func `merged adapters give the perplexity of the adapters`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try teacher.recipe())
@@ -171,8 +175,8 @@ private let artefacts = [
     #expect(student.tensors.contains { $0.name == "model.layers.1.self_attn.o_proj.weight" })
   }
 
-  @Test("activation checkpointing and dropout change neither determinism nor resuming")
-  func checkpointedDropout() throws {
+  @Test func `activation checkpointing and dropout change neither determinism nor resuming`() throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe(

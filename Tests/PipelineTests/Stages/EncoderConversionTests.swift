@@ -20,8 +20,10 @@ import Transformers
       .filter { $0["stage"]?.stringValue == stage }
   }
 
-  @Test("an encoder is converted, finetuned on its teacher's embeddings and measured against them")
-  func conversion() throws {
+  @Test
+  func `an encoder is converted, finetuned on its teacher's embeddings and measured against them`()
+    throws
+  {
     try withEncoder { encoder in
       let recipe = try encoder.recipe(
         "stages[0].meanSquaredErrorWeight=1", "stages[1].optimizer.learningRate=0.0003")
@@ -61,8 +63,7 @@ import Transformers
     }
   }
 
-  @Test("low-rank updates are trained instead of weights, kept apart or merged")
-  func lowRank() throws {
+  @Test func `low-rank updates are trained instead of weights, kept apart or merged`() throws {
     try withEncoder { encoder in
       let low =
         #"stages[1].lowRank={"rank":2,"targets":["queries","values"],"trainFeatureMaps":true}"#
@@ -83,8 +84,7 @@ import Transformers
     }
   }
 
-  @Test("a run stopped in the distillation and resumed writes the same bytes")
-  func resume() throws {
+  @Test func `a run stopped in the distillation and resumed writes the same bytes`() throws {
     try withEncoder { encoder in
       let recipe = try encoder.recipe("stages[1].similarityWeight=0.5")
       let artefact = URL(
@@ -103,8 +103,9 @@ import Transformers
     }
   }
 
-  @Test("transfer from stored activations trains an encoder's maps as the direct one does")
-  func storedActivations() throws {
+  @Test func `transfer from stored activations trains an encoder's maps as the direct one does`()
+    throws
+  {
     try withEncoder { encoder in
       let only =
         #"stages=[{"stage":"attention-transfer","steps":4,"batchSize":4,"gradientAccumulation":1,"keepBest":false}]"#
@@ -125,8 +126,7 @@ import Transformers
     }
   }
 
-  @Test("a bound on the embeddings decides the exit status")
-  func threshold() throws {
+  @Test func `a bound on the embeddings decides the exit status`() throws {
     try withEncoder { encoder in
       let recipe = try encoder.recipe(
         #"stages[2].thresholds={"embeddingCosine":{"minimum":1.5}}"#, "stages[1].steps=1")
@@ -134,8 +134,10 @@ import Transformers
     }
   }
 
-  @Test("an exported student and its folder give the run's embeddings, and measure as the run did")
-  func export() throws {
+  @Test
+  func `an exported student and its folder give the run's embeddings, and measure as the run did`()
+    throws
+  {
     try withEncoder { encoder in
       _ = try encoder.run(try encoder.recipe())
       let folder = encoder.folder + "/exported"
@@ -167,8 +169,8 @@ import Transformers
     }
   }
 
-  @Test("what needs a next token refuses an encoder, and embeddings refuse a decoder")
-  func refusals() throws {
+  @Test func `what needs a next token refuses an encoder, and embeddings refuse a decoder`() throws
+  {
     try withEncoder { encoder in
       let model = try LoadedModel.open(encoder.folder + "/encoder")
       let refused = { (purpose: String) in

@@ -26,8 +26,7 @@ import Transformers
       .filter { $0["stage"] == "finetune" }.compactMap { $0["validationLoss"]?.doubleValue }
   }
 
-  @Test("every weight is trained, and the student opens again as it was measured")
-  func allWeights() throws {
+  @Test func `every weight is trained, and the student opens again as it was measured`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(try teacher.run(try recipe(teacher)) == .success)
@@ -45,8 +44,7 @@ import Transformers
     #expect(losses.count == 2 && losses[1] < losses[0])
   }
 
-  @Test("a pattern trains what it names and leaves the rest as it was")
-  func patterns() throws {
+  @Test func `a pattern trains what it names and leaves the rest as it was`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(
@@ -65,8 +63,10 @@ import Transformers
         })
   }
 
-  @Test("a run stopped in the stage and resumed writes the same bytes, also with longer sequences")
-  func resume() throws {
+  @Test
+  func `a run stopped in the stage and resumed writes the same bytes, also with longer sequences`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, "stages[2].sequenceLength=96", "stages[2].keepBest=false")
@@ -84,8 +84,7 @@ import Transformers
     #expect(try teacher.bytes(artefact) == expected)
   }
 
-  @Test("a pattern that names nothing is refused with a name that there is")
-  func idlePattern() throws {
+  @Test func `a pattern that names nothing is refused with a name that there is`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, #"stages[2].parameters=["*.mlp.*", "*.self_atn.*"]"#)
@@ -96,8 +95,9 @@ import Transformers
     )
   }
 
-  @Test("a group has its own learning rate: at 0 it stays as it was, beside others that move")
-  func groups() throws {
+  @Test func `a group has its own learning rate: at 0 it stays as it was, beside others that move`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(
@@ -123,8 +123,7 @@ import Transformers
     #expect(steps[2]["learningRate"] == 0.003)
   }
 
-  @Test("a group of nothing and a warm-up longer than the text are refused")
-  func stageMistakes() throws {
+  @Test func `a group of nothing and a warm-up longer than the text are refused`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let group = #"stages[2].optimizer.groups=[{"parameters":["*.mlp.up_proj.*"],"learningRate":1}]"#
@@ -165,15 +164,15 @@ import Transformers
     #expect(try #require(warmup).exitCode == .recipe)
   }
 
-  @Test(
-    "a star stands for any characters, none included",
-    arguments: [
-      ("*", "anything", true), ("a.b", "a.b", true), ("a.b", "a.bc", false),
-      ("*.mlp.*", "model.layers.0.mlp.up_proj.weight", true), ("*.mlp.*", "mlp.up", false),
-      ("a*a", "a", false), ("a*a", "aa", true), ("*w0", "self_attn.w0", true),
-      ("*w0*w0", "xw0", false), ("a**b", "ab", true),
-    ])
-  func pattern(pattern: String, name: String, isMatch: Bool) {
+  @Test(arguments: [
+    ("*", "anything", true), ("a.b", "a.b", true), ("a.b", "a.bc", false),
+    ("*.mlp.*", "model.layers.0.mlp.up_proj.weight", true), ("*.mlp.*", "mlp.up", false),
+    ("a*a", "a", false), ("a*a", "aa", true), ("*w0", "self_attn.w0", true),
+    ("*w0*w0", "xw0", false), ("a**b", "ab", true),
+  ])
+  func `a star stands for any characters, none included`(
+    pattern: String, name: String, isMatch: Bool
+  ) {
     #expect(NamePattern(pattern).matches(name) == isMatch)
   }
 }

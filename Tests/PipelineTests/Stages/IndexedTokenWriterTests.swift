@@ -8,10 +8,10 @@ import Testing
 @testable import Pipeline
 
 @Suite struct IndexedTokenWriterTests {
-  @Test(
-    "tokens are read back as they were written, in 16 bits where the vocabulary allows",
-    arguments: [0, 1, 5, 65_535, 65_536, 131_073], [50_000, 65_536, 65_537])
-  func written(count: Int, vocabulary: Int) throws {
+  @Test(arguments: [0, 1, 5, 65_535, 65_536, 131_073], [50_000, 65_536, 65_537])
+  func `tokens are read back as they were written, in 16 bits where the vocabulary allows`(
+    count: Int, vocabulary: Int
+  ) throws {
     try withTemporaryFolder { folder in
       let tokens = (0..<count).map { Int32(($0 * 7919) % vocabulary) }
       let path = "\(folder)/ids.bin"
@@ -24,8 +24,7 @@ import Testing
     }
   }
 
-  @Test("another file's index does not survive, and another name is refused")
-  func replaced() throws {
+  @Test func `another file's index does not survive, and another name is refused`() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/ids.bin"
       try IndexedTokenWriter.write([1, 2, 3], vocabularySize: 9, to: path)
@@ -41,8 +40,10 @@ import Testing
     }
   }
 
-  @Test("a recipe takes windows of a .bin file in the order of RADLADS' code, whatever the seed")
-  func order() throws {
+  @Test
+  func `a recipe takes windows of a .bin file in the order of RADLADS' code, whatever the seed`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let path = teacher.folder + "/train.bin"

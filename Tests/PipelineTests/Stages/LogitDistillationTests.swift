@@ -24,8 +24,9 @@ import Transformers
     return try teacher.recipe([stages] + overrides)
   }
 
-  @Test("every weight is trained, the head apart from the embedding, and the loss falls")
-  func allWeights() throws {
+  @Test func `every weight is trained, the head apart from the embedding, and the loss falls`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(try teacher.run(try recipe(teacher)) == .success)
@@ -49,9 +50,11 @@ import Transformers
     #expect(losses.count == 2 && losses[1] < losses[0])
   }
 
-  @Test(
-    "a stopped and resumed run writes the same bytes, also with longer sequences and a tied head")
-  func resume() throws {
+  @Test
+  func
+    `a stopped and resumed run writes the same bytes, also with longer sequences and a tied head`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(
@@ -71,8 +74,9 @@ import Transformers
     #expect(try teacher.bytes(artefact) == expected)
   }
 
-  @Test("the loss is the divergence of the teacher's distributions, in double precision")
-  func definition() throws {
+  @Test func `the loss is the divergence of the teacher's distributions, in double precision`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try recipe(teacher))
@@ -101,8 +105,7 @@ import Transformers
     #expect(abs(first / rows.mean - 1) < 1e-5)
   }
 
-  @Test("gradients of all weights are those of the loss, for both kinds of teacher")
-  func gradients() throws {
+  @Test func `gradients of all weights are those of the loss, for both kinds of teacher`() throws {
     let folder = try TinyTeacher()
     defer { #expect(throws: Never.self) { try folder.remove() } }
     _ = try folder.run(try recipe(folder))
@@ -157,9 +160,11 @@ import Transformers
 
   // MARK: Cached logits
 
-  @Test(
-    "all tokens cached give the weights that the teacher itself gives, few a smaller divergence")
-  func cached() throws {
+  @Test
+  func
+    `all tokens cached give the weights that the teacher itself gives, few a smaller divergence`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try recipe(teacher))
@@ -193,8 +198,8 @@ import Transformers
     }
   }
 
-  @Test("a file of another teacher, length, number or kind is refused before any work")
-  func foreignCache() throws {
+  @Test func `a file of another teacher, length, number or kind is refused before any work`() throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let other = try TinyTeacher(seed: 4)
@@ -243,8 +248,9 @@ import Transformers
       ": is no file of cached logits; remove it, or name another")
   }
 
-  @Test("a folder that is not there is missed before any work, not after the stage before")
-  func missingFolder() throws {
+  @Test func `a folder that is not there is missed before any work, not after the stage before`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let path = teacher.folder + "/cache/logits.h5"
@@ -259,8 +265,7 @@ import Transformers
     #expect(!teacher.exists("run"))
   }
 
-  @Test("more tokens than the teacher has, and patterns of nothing, are refused")
-  func mistakes() throws {
+  @Test func `more tokens than the teacher has, and patterns of nothing, are refused`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let error = #expect(throws: StageMistake.self) {

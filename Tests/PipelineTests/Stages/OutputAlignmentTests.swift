@@ -24,10 +24,8 @@ import Transformers
     return try teacher.recipe([stages] + overrides)
   }
 
-  @Test(
-    "every layer's attention and projections learn, and nothing else does",
-    arguments: ["l2", "mse"])
-  func trains(loss: String) throws {
+  @Test(arguments: ["l2", "mse"])
+  func `every layer's attention and projections learn, and nothing else does`(loss: String) throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(try teacher.run(try recipe(teacher, "stages[0].loss=\(loss)")) == .success)
@@ -53,8 +51,7 @@ import Transformers
     #expect(results.compact.contains("output-alignment"))
   }
 
-  @Test("an encoder's attention is aligned as a decoder's is")
-  func encoder() throws {
+  @Test func `an encoder's attention is aligned as a decoder's is`() throws {
     let encoder = try TinyEncoder()
     defer { #expect(throws: Never.self) { try encoder.remove() } }
     let recipe = try encoder.recipe(
@@ -70,8 +67,10 @@ import Transformers
     #expect(losses.count == 2 && losses[1] < losses[0])
   }
 
-  @Test("a stopped and resumed run writes the same bytes, and stored activations the same weights")
-  func resume() throws {
+  @Test
+  func `a stopped and resumed run writes the same bytes, and stored activations the same weights`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher)
@@ -129,10 +128,10 @@ import Transformers
     }
   }
 
-  @Test(
-    "gradients of all attention parameters are those of the sum of the layers' losses",
-    arguments: ["l2", "mse"])
-  func gradients(loss: String) throws {
+  @Test(arguments: ["l2", "mse"])
+  func `gradients of all attention parameters are those of the sum of the layers' losses`(
+    loss: String
+  ) throws {
     let folder = try TinyTeacher()
     defer { #expect(throws: Never.self) { try folder.remove() } }
     let fixture = try Fixture(folder)
@@ -168,8 +167,7 @@ import Transformers
     }
   }
 
-  @Test("a layer's loss is its own: it does not hang on what other layers are")
-  func independentLayers() throws {
+  @Test func `a layer's loss is its own: it does not hang on what other layers are`() throws {
     let folder = try TinyTeacher()
     defer { #expect(throws: Never.self) { try folder.remove() } }
     let all = try Fixture(folder).losses("l2")
@@ -180,8 +178,7 @@ import Transformers
       last.student.ownWeights.allSatisfy { $0.name.hasPrefix("model.layers.1.self_attn.") })
   }
 
-  @Test("a student that still is its teacher has no loss")
-  func equalLayers() throws {
+  @Test func `a student that still is its teacher has no loss`() throws {
     let folder = try TinyTeacher()
     defer { #expect(throws: Never.self) { try folder.remove() } }
     let fixture = try Fixture(folder)

@@ -66,10 +66,10 @@ private let artefacts = [
       try DocumentFile("\(teacher.folder)/run/results.json").read()["linearize"]?["measures"])
   }
 
-  @Test(
-    "a new model of any family learns, and its folder is a teacher of the measured perplexity",
-    arguments: ["llama", "gpt2", "gpt_neox"])
-  func wholeRun(family: String) throws {
+  @Test(arguments: ["llama", "gpt2", "gpt_neox"])
+  func `a new model of any family learns, and its folder is a teacher of the measured perplexity`(
+    family: String
+  ) throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(
@@ -96,8 +96,7 @@ private let artefacts = [
     }
   }
 
-  @Test("a pretrained folder is converted like any checkpoint")
-  func conversion() throws {
+  @Test func `a pretrained folder is converted like any checkpoint`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try recipe(teacher, "stages[0].dtype=float16"))
@@ -109,10 +108,10 @@ private let artefacts = [
     #expect(try teacher.run(conversion) == .success)
   }
 
-  @Test(
-    "a run stopped at any step and resumed writes the bytes of one that was not",
-    arguments: [0, 1, 2, 3, 5, 6])
-  func resumeIsExact(polls: Int) throws {
+  @Test(arguments: [0, 1, 2, 3, 5, 6])
+  func `a run stopped at any step and resumed writes the bytes of one that was not`(polls: Int)
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher)
@@ -129,8 +128,7 @@ private let artefacts = [
     }
   }
 
-  @Test("activation checkpointing changes no bit of the weights")
-  func checkpointing() throws {
+  @Test func `activation checkpointing changes no bit of the weights`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try recipe(teacher))
@@ -140,8 +138,7 @@ private let artefacts = [
     #expect(try teacher.bytes(artefacts[0]) == kept)
   }
 
-  @Test("a student trained from scratch is a student to whoever opens its folder")
-  func student() throws {
+  @Test func `a student trained from scratch is a student to whoever opens its folder`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(
@@ -164,8 +161,7 @@ private let artefacts = [
     }
   }
 
-  @Test("a checkpoint's weights are trained on")
-  func checkpoint() throws {
+  @Test func `a checkpoint's weights are trained on`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(
@@ -181,8 +177,7 @@ private let artefacts = [
     }
   }
 
-  @Test("another configuration or tokenizer is not resumed")
-  func changed() throws {
+  @Test func `another configuration or tokenizer is not resumed`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     #expect(throws: Preempted.self) {
@@ -195,8 +190,7 @@ private let artefacts = [
     #expect(error?.description.contains("rms_norm_eps") == true)
   }
 
-  @Test("a tokenizer of more tokens than the vocabulary is refused before any work")
-  func tokenizer() throws {
+  @Test func `a tokenizer of more tokens than the vocabulary is refused before any work`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     try TinyCheckpoint.write(TinyCheckpoint.llama(), to: teacher.folder + "/teacher")
@@ -214,8 +208,7 @@ private let artefacts = [
     #expect(try LoadedModel.open("\(teacher.folder)/run").tokenizer?.vocabularySize == 40)
   }
 
-  @Test("the plan knows the parameters of a new model, and draws none of them")
-  func plan() throws {
+  @Test func `the plan knows the parameters of a new model, and draws none of them`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let wide = "teacher.configuration.intermediate_size=100000000"

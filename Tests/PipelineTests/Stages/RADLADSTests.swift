@@ -27,10 +27,12 @@ import Transformers
     return try teacher.recipe([stages, #"student={"mixer":"\#(mixer)"}"#] + overrides)
   }
 
-  @Test(
-    "all three stages run, the last trains decay and token shift alone, and a stop changes nothing",
-    arguments: ["rad-rwkv6", "rad-rwkv7"])
-  func stages(mixer: String) throws {
+  @Test(arguments: ["rad-rwkv6", "rad-rwkv7"])
+  func
+    `all three stages run, the last trains decay and token shift alone, and a stop changes nothing`(
+      mixer: String
+    ) throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try recipe(teacher, mixer: mixer)
@@ -57,8 +59,9 @@ import Transformers
     #expect(try teacher.bytes("run/artefacts/03-finetune.h5") == bytes)
   }
 
-  @Test("gradients of alignment stay in their layer, though values of the first are shared")
-  func sharedValues() throws {
+  @Test func `gradients of alignment stay in their layer, though values of the first are shared`()
+    throws
+  {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     _ = try teacher.run(try recipe(teacher, mixer: "rad-rwkv7"))

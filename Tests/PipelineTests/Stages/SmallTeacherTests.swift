@@ -21,8 +21,7 @@ import Transformers
     return losses.reduce(0) { $0 + Double($1) } / Double(tokens.count - 1)
   }
 
-  @Test("it reads a novel's prose, and is lost when the same tokens come backwards")
-  func prose() throws {
+  @Test func `it reads a novel's prose, and is lost when the same tokens come backwards`() throws {
     let model = try LoadedModel.open(Self.root + "/data/teachers/small")
     #expect(model.decoder.configuration.layers == 4)
     let text = """

@@ -26,8 +26,7 @@ import Testing
     return try Study(path: try write(document, "study.json", in: teacher.folder))
   }
 
-  @Test("every variant is a run of its own, and a row of the table once it is done")
-  func table() throws {
+  @Test func `every variant is a run of its own, and a row of the table once it is done`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let study = try study(
@@ -51,8 +50,7 @@ import Testing
     #expect(lines[3].hasPrefix("relu ") && lines[3].hasSuffix("–"))
   }
 
-  @Test("mistakes of the study and of its recipes are told before any run")
-  func mistakes() throws {
+  @Test func `mistakes of the study and of its recipes are told before any run`() throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let measure = #expect(throws: RecipeError.self) {
