@@ -1,23 +1,3 @@
-/// Something that `withPointers` gives out a pointer of.
-public protocol PointerSource {
-  /// Pointer to the elements, optional for what may be absent.
-  associatedtype Pointer
-  /// Valid while this value is alive, so inside of `withPointers`.
-  var unsafePointer: Pointer { get }
-}
-
-/// Calls `body` with a pointer to each source: to read a tensor, to write one that is given as
-/// `writing(&tensor)`, or nil for a tensor that is nil.
-///
-///     withPointers(x, bias, writing(&output)) { x, bias, output in … }
-@inlinable
-public func withPointers<each Source: PointerSource, Result>(
-  _ sources: repeat each Source, body: (repeat (each Source).Pointer) throws -> Result
-) rethrows -> Result {
-  defer { repeat withExtendedLifetime(each sources) {} }
-  return try body(repeat (each sources).unsafePointer)
-}
-
 extension Tensor: PointerSource {
   /// Row-major elements, to be read.
   public var unsafePointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }

@@ -52,8 +52,8 @@ public func mergedBranches(
   let ratios = logRatios.elements
   withPointers(
     writing(&weights.window), writing(&weights.memory), window.denominators, memory.denominators,
-    window.logScales, memory.logScales, memory.logScales
-  ) { windowWeights, memoryWeights, windowSums, memorySums, windowScales, memoryScales, _ in
+    window.logScales, memory.logScales
+  ) { windowWeights, memoryWeights, windowSums, memorySums, windowScales, memoryScales in
     for slot in 0..<slots {
       (windowWeights[slot], memoryWeights[slot]) = mergeWeights(
         window: (windowSums[slot], units == .absolute ? windowScales[slot] : 0),
@@ -63,9 +63,8 @@ public func mergedBranches(
   }
   var output = Tensor(uninitialized: window.numerators.shape)
   withPointers(
-    writing(&output), window.numerators, memory.numerators, weights.window, weights.memory,
-    weights.memory
-  ) { output, windowSums, memorySums, windowWeights, memoryWeights, _ in
+    writing(&output), window.numerators, memory.numerators, weights.window, weights.memory
+  ) { output, windowSums, memorySums, windowWeights, memoryWeights in
     WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
       for slot in range {
         let line = output + slot * d
