@@ -66,7 +66,7 @@ extension WeightSource {
 
 /// Some rows of a fused projection; nothing when the fused tensor was missing, and then `rows`,
 /// as many as a configuration without weights may claim, are not counted out.
-func fusedPart(_ weight: Weight, _ bias: Weight?, rows: () -> [Int32]) -> Projection {
+func fusedPart(_ weight: Weight, _ bias: Weight?, rows: @autoclosure () -> [Int32]) -> Projection {
   if weight.isMissing || bias?.isMissing == true { return Projection(weight) }
   let rows = rows()
   return Projection(weight.selectingRows(rows), bias: bias?.selectingRows(rows))
