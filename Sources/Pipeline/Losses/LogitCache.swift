@@ -194,22 +194,3 @@ struct LogitCacheHeader: Equatable {
     }
   }
 }
-
-extension CachedLogitsSpecification {
-  /// Looks whether a file that is there can be the teacher's.
-  func check(sequenceLength: Int, teacherDigest: () throws -> String) throws {
-    guard FileManager.default.fileExists(atPath: path) else {
-      let folder = FilePath.folder(of: path)
-      if !FilePath.isFolder(folder) {
-        throw InputError(
-          path, nil, "cannot be written: \(folder) is no folder; make it, or name another file")
-      }
-      return
-    }
-    let header = try LogitCacheHeader.read(path)
-    try header.require(
-      LogitCacheHeader(
-        teacher: try teacherDigest(), data: header.data, sequenceLength: sequenceLength,
-        topK: topK), path: path)
-  }
-}

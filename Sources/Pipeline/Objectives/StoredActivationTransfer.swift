@@ -24,12 +24,14 @@ import Transformers
 struct StoredActivationTransfer {
   /// Of the stage in its recipe.
   let id: String
-  let stage: any TransferStage
+  let training: TrainingSpecification
+  let losses: LayerLosses
+  /// Whether weight decay acts on biases, norms and factors too.
+  let decaysVectors: Bool
   let activations: StoredActivationsSpecification
   let context: StageContext
 
   func run() throws {
-    let training = stage.training!
     let totalSteps = training.steps(on: context.data)
     // Groups may name what one block alone has, so they are held against all of them here.
     try TrainingLoop.check(
@@ -164,14 +166,14 @@ struct StoredActivationTransfer {
   ) throws {
     let layers = block.targets
     let loop = try TrainingLoop(
-      name(of: block), stage.training!, data: context.data,
+      name(of: block), training, data: context.data,
       parameters: context.student.parameters.filter { entry in
         entry.parameter.isTrainable
           && layers.contains { entry.name.hasPrefix("model.layers.\($0).") }
-      }, context: context, decaysVectors: stage.decaysVectors, checksGroups: false)
+      }, context: context, decaysVectors: decaysVectors, checksGroups: false)
     try loop.run(
       StoredLayerObjective(
-        teacher: context.teacher.decoder, student: context.student, losses: stage.losses,
+        teacher: context.teacher.decoder, student: context.student, losses: losses,
         sequences: sequences, block: block, convertedCount: convertedCount))
   }
 }
