@@ -29,7 +29,8 @@ extension WeightSource {
     return rows.map { count in
       let first = start
       start += count
-      return fusedPart(weight, bias) { (first..<first + count).map { Int32($0) } }
+      let rows = first..<start
+      return fusedPart(weight, bias, rows: rows.map { Int32($0) })
     }
   }
 
