@@ -36,8 +36,8 @@ struct RankCorrelation {
       rightSquares += y * y
     }
     if leftSquares == 0 || rightSquares == 0 { return nil }
-    // The root of each: equal sums must give 1 exactly.
-    return covariance / (leftSquares.squareRoot() * rightSquares.squareRoot())
+    // The root of the product: equal sums must give 1 exactly, and the root of a square is exact.
+    return covariance / (leftSquares * rightSquares).squareRoot()
   }
 
   /// Ranks from 0, the smallest.
