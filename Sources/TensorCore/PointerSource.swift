@@ -6,7 +6,7 @@ public protocol PointerSource {
   var unsafePointer: Pointer { get }
 }
 
-// One function a number of sources: the same with parameter packs takes minutes to type-check.
+// One function a number of sources: plain generics are specialised wherever they are called.
 
 /// Calls `body` with a pointer to each source: to read a tensor, to write one that is given as
 /// `writing(&tensor)`, or nil for a tensor that is nil.
