@@ -27,15 +27,4 @@ extension Tape {
     return RecurrentOutput(
       numerator: variables[0], denominator: nil, final: RecurrentState(sums: variables[1]))
   }
-
-  /// The same for square heads without groups, whose channels decay each at its own rate.
-  public func deltaRule(
-    receptances: Variable, logDecays: Variable, keys: Variable, values: Variable,
-    removals: Variable, writes: Variable, shape: DeltaRuleShape, layout: SequenceLayout
-  ) -> Variable {
-    deltaRule(
-      queries: receptances, keys: keys, values: values, removals: removals, writes: writes,
-      decay: .channel(logDecays), shape: shape.recurrent, layout: layout
-    ).numerator
-  }
 }

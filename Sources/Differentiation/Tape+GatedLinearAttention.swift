@@ -31,17 +31,6 @@ extension Tape {
       final: RecurrentState(
         sums: variables[1], normalizer: isNormalized ? variables[3] : nil))
   }
-
-  /// The same for square heads without groups, whose channels decay each at its own rate.
-  public func gatedLinearAttention(
-    queries: Variable, keys: Variable, values: Variable, logDecays: Variable,
-    shape: GatedLinearAttentionShape, layout: SequenceLayout
-  ) -> Variable {
-    gatedLinearAttention(
-      queries: queries, keys: keys, values: values, decay: .channel(logDecays),
-      shape: shape.recurrent, layout: layout
-    ).numerator
-  }
 }
 
 extension RecurrentDecay {

@@ -89,38 +89,40 @@ extension Tape {
       position: memory!.position)
   }
 
-  /// See `Operations.gatedLinearAttention` and `continuedGatedLinearAttention`.
+  /// See `Operations.gatedLinearAttention`, without denominators; the state goes on from that of
+  /// `Memory.addRecurrence`.
   public func gatedLinearAttention(
-    queries: Variable, keys: Variable, values: Variable, logDecays: Variable,
-    shape: GatedLinearAttentionShape, layout: SequenceLayout, memory: inout Memory?
+    queries: Variable, keys: Variable, values: Variable, decay: RecurrentDecay<Variable>,
+    shape: RecurrentShape, layout: SequenceLayout, memory: inout Memory?
   ) -> Variable {
-    guard goesOn(from: memory, layout) else {
-      return gatedLinearAttention(
-        queries: queries, keys: keys, values: values, logDecays: logDecays, shape: shape,
-        layout: layout)
+    recurrence(layout, memory: &memory) { initial in
+      gatedLinearAttention(
+        queries: queries, keys: keys, values: values, decay: decay, shape: shape, layout: layout,
+        initial: initial)
     }
-    return constant(
-      continuedGatedLinearAttention(
-        queries: queries.value, keys: keys.value, values: values.value,
-        logDecays: logDecays.value, shape: shape, memory: &memory!))
   }
 
-  /// See `Operations.deltaRule` and `continuedDeltaRule`.
+  /// See `Operations.deltaRule`; the state goes on from that of `Memory.addRecurrence`.
   public func deltaRule(
-    receptances: Variable, logDecays: Variable, keys: Variable, values: Variable,
-    removals: Variable, writes: Variable, shape: DeltaRuleShape, layout: SequenceLayout,
+    queries: Variable, keys: Variable, values: Variable, removals: Variable, writes: Variable,
+    decay: RecurrentDecay<Variable>, shape: RecurrentShape, layout: SequenceLayout,
     memory: inout Memory?
   ) -> Variable {
-    guard goesOn(from: memory, layout) else {
-      return deltaRule(
-        receptances: receptances, logDecays: logDecays, keys: keys, values: values,
-        removals: removals, writes: writes, shape: shape, layout: layout)
+    recurrence(layout, memory: &memory) { initial in
+      deltaRule(
+        queries: queries, keys: keys, values: values, removals: removals, writes: writes,
+        decay: decay, shape: shape, layout: layout, initial: initial)
     }
-    return constant(
-      continuedDeltaRule(
-        receptances: receptances.value, logDecays: logDecays.value, keys: keys.value,
-        values: values.value, removals: removals.value, writes: writes.value, shape: shape,
-        memory: &memory!))
+  }
+
+  private func recurrence(
+    _ layout: SequenceLayout, memory: inout Memory?,
+    _ operation: (_ initial: RecurrentState<Variable>?) -> RecurrentOutput<Variable>
+  ) -> Variable {
+    guard goesOn(from: memory, layout), layout.rows > 0 else { return operation(nil).numerator }
+    let output = operation(memory!.recurrence.map(constant))
+    memory!.recurrence = output.final.map(\.value)
+    return output.numerator
   }
 
   /// See `Operations.tokenShiftDifference`; the memory holds the last token's `x`, `[1, width]`,

@@ -28,10 +28,21 @@ public protocol TokenMixer: AnyObject {
   /// - Precondition: the mixer is causal (`AttentionShape.isCausal`). Outputs of a bidirectional one
   ///   change with every later token, so none can be given before the last has come.
   func makeMemory() -> Memory
+
+  /// Bytes of the memory of a sequence after so many tokens, read one by one: what decoding holds.
+  ///
+  /// - Precondition: as of `makeMemory`.
+  func memoryBytes(after tokens: Int) -> Int
+
+  /// What a token costs in a sequence of so many, read as a whole.
+  func cost(length: Int) -> MixerCost
 }
 
 extension TokenMixer {
   public var maximumLength: Int? { nil }
+
+  /// The same after any number of tokens.
+  public func memoryBytes(after tokens: Int) -> Int { makeMemory().bytes }
 
   /// Whole sequences from an empty past.
   public func forward(_ input: MixerInput, on tape: Tape) -> Variable {

@@ -205,41 +205,17 @@ extension ShippedRecipe {
     "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
     "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
     "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
-    "sequenceLength": 1024,
-    "documentBoundaries": "ignored",
-    "validationSequences": 4,
-    "testSequences": 16
+    "sequenceLength": 1024, "documentBoundaries": "ignored",
+    "validationSequences": 4, "testSequences": 16
   },
-  "student": {
-    "mixer": "terrace-window",
-    "windowSize": 64,
-    "sinks": 4,
-    "softmaxLayers": [8, 15, 17, 18, 23]
-  },
+  "student": { "mixer": "terrace-window", "windowSize": 64, "sinks": 4, "softmaxLayers": [8, 15, 17, 18, 23] },
   "stages": [
-    {
-      "stage": "attention-transfer",
-      "steps": 60,
-      "gradientAccumulation": 1,
-      "schedule": { "kind": "plateau" },
-      "evaluateEvery": 20,
-      "checkpointEvery": 20
-    },
-    {
-      "stage": "low-rank-adaptation",
-      "steps": 40,
-      "gradientAccumulation": 1,
-      "schedule": { "kind": "plateau" },
-      "evaluateEvery": 20,
-      "checkpointEvery": 20
-    },
-    {
-      "stage": "evaluate",
-      "thresholds": {
-        "perplexityRatio": { "maximum": 1.05 },
-        "associativeRecall": { "minimum": 0.4 }
-      }
-    }
+    { "stage": "attention-transfer", "steps": 60, "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" }, "evaluateEvery": 20, "checkpointEvery": 20 },
+    { "stage": "low-rank-adaptation", "steps": 40, "gradientAccumulation": 1,
+      "schedule": { "kind": "plateau" }, "evaluateEvery": 20, "checkpointEvery": 20 },
+    { "stage": "evaluate",
+      "thresholds": { "perplexityRatio": { "maximum": 1.05 }, "associativeRecall": { "minimum": 0.4 } } }
   ]
 }
 

@@ -78,12 +78,6 @@ public func gatedLinearAttentionGradients(
     initial: RecurrentState(sums: results[3], normalizer: isNormalized ? results[4] : nil))
 }
 
-/// Sums gradients of every query head, `[tokens, queryHeads * dim]`, over those that share a head.
-func summedOverGroups(_ x: Tensor, from queryHeads: Int, to heads: Int, dim: Int) -> Tensor {
-  summedOverGroups(
-    x, AttentionShape(queryHeads: queryHeads, keyValueHeads: heads, headDim: dim))
-}
-
 /// Gradients of one head of one segment: `numerator` and `denominator` are given, the others
 /// written; `later` is that of the final state before, and that of the initial state after.
 struct GatedBackward {

@@ -37,12 +37,7 @@ struct HybridHead {
     near.features + (position - near.firstPosition) * featureStride
   }
 
-  var chunks: [HybridChunk] {
-    let length = shape.window.chunkLength
-    return stride(from: 0, to: segment.count, by: length).map {
-      HybridChunk($0..<min(segment.count, $0 + length), of: segment.count, shape)
-    }
-  }
+  var chunks: [HybridChunk] { shape.chunks(of: segment.count) }
 }
 
 /// A chunk of queries and the columns its weights have: sinks that lie before the near keys, then

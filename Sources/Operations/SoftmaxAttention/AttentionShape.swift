@@ -63,6 +63,17 @@ public struct AttentionShape: Sendable, Equatable {
   /// Columns of keys, and of values.
   public var keyWidth: Int { keyValueHeads * headDim }
 
+  /// Floating-point operations of `softmaxAttention`, forward, a token of a sequence of so many: those
+  /// of the products with the keys that it sees. A multiplication and an addition are two.
+  ///
+  /// - Parameter window: keys that a query sees, itself included; nil: all.
+  public func softmaxOperations(window: Int?, length: Int) -> Double {
+    let seen = min(window ?? length, length)
+    // Each of the first queries sees one key more than the one before, the others the window's.
+    let pairs = isCausal ? seen * (seen + 1) / 2 + (length - seen) * seen : length * length
+    return 4 * Double(queryWidth) * Double(pairs) / Double(max(1, length))
+  }
+
   func check(queries: Tensor, keys: Tensor, values: Tensor, rows: Int) {
     precondition(
       queries.shape == [rows, queryWidth] && keys.shape == [rows, keyWidth]

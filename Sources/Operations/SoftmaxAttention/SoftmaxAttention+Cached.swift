@@ -10,6 +10,13 @@ extension AttentionShape {
     memory.add("values", KeptRows(width: keyWidth))
     return memory
   }
+
+  /// Keys, and values, in that memory after so many tokens read one by one.
+  public func cachedRows(after tokens: Int, window: Int?) -> Int {
+    guard let window, tokens > 2 * window else { return tokens }
+    // Where there are more than twice the window's, the window's stay.
+    return window + (tokens - 2 * window - 1) % (window + 1)
+  }
 }
 
 /// Softmax attention of a sequence's next tokens, whose keys and values are then in `memory` as

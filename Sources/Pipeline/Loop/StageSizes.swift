@@ -1,3 +1,4 @@
+import Students
 import Transformers
 
 /// What a stage needs, estimated from sizes.
@@ -23,6 +24,34 @@ struct StageSizes {
   let rows: Int
   /// Tokens that the stage trains on.
   let tokens: Int
+  /// A token's operations in the replaced attention of all layers, forward.
+  let mixerOperations: Double
+  /// The same in the attention of all layers, as it is in the student and as it is in the teacher.
+  let attentionOperations, softmaxOperations: Double
+  /// Numbers that a tape keeps of a token's attention, one a layer.
+  private let keptElements: [Int]
+
+  init(_ decoder: Decoder, sequenceLength: Int, rows: Int, tokens: Int) {
+    configuration = decoder.configuration
+    self.sequenceLength = sequenceLength
+    convertedLayers = decoder.convertedLayers.count
+    mixerParameters = decoder.parameters.reduce(0) { $0 + $1.parameter.value.count }
+    self.rows = rows
+    self.tokens = tokens
+    let attention = decoder.configuration.attention
+    let costs = decoder.layers.map { $0.mixer.cost(length: sequenceLength) }
+    attentionOperations = costs.reduce(0) { $0 + $1.operations }
+    mixerOperations = decoder.convertedLayers.reduce(0) { $0 + costs[$1].operations }
+    softmaxOperations = decoder.layers.reduce(0) {
+      $0 + $1.teacherMixer.cost(length: sequenceLength).operations
+    }
+    keptElements = zip(decoder.layers, costs).map { layer, cost in
+      // Queries, keys and values are the mixer's own where it makes them of the stream.
+      let inputs =
+        layer.mixer is any StreamMixer ? 0 : attention.queryWidth + 2 * attention.keyWidth
+      return inputs + Int(cost.keptElements) + attention.queryWidth
+    }
+  }
 
   var hidden: Int { configuration.hiddenSize }
   /// Width of the queries.
@@ -39,17 +68,6 @@ struct StageSizes {
   var headOperations: Double {
     configuration.hasHead ? 2 * Double(configuration.vocabularySize * hidden) : 0
   }
-  /// Softmax in every layer: two products of every pair, half of them where it is causal.
-  var softmaxOperations: Double {
-    Double((configuration.isEncoder ? 4 : 2) * sequenceLength * heads * configuration.layers)
-  }
-  /// Features, window and state of the replaced attention, forward.
-  var mixerOperations: Double { Double(12 * 64 * heads * convertedLayers) * 2 }
-  /// Of the layers as they are in the student.
-  var attentionOperations: Double {
-    softmaxOperations * Double(configuration.layers - convertedLayers)
-      / Double(configuration.layers) + mixerOperations
-  }
 
   /// Scratch that every stage has: widened weights and one layer's tensors, bytes.
   var scratchBytes: Int {
@@ -58,11 +76,13 @@ struct StageSizes {
 
   /// What the tape keeps of a batch, and a tile of logits.
   func graphBytes(isCheckpointed: Bool) -> Int {
-    let layer = 4 * rows * (6 * hidden + 10 * heads + 2 * configuration.intermediateSize)
+    let blocks = keptElements.map { $0 + 6 * hidden + 2 * configuration.intermediateSize }
     let logits = configuration.hasHead ? 4 * 128 * configuration.vocabularySize : 0
-    return isCheckpointed
-      ? layer + 4 * rows * hidden * configuration.layers + logits
-      : layer * configuration.layers + logits
+    // Layer by layer computed again, of which the inputs are kept.
+    let elements =
+      isCheckpointed
+      ? (blocks.max() ?? 0) + hidden * configuration.layers : blocks.reduce(0, +)
+    return 4 * rows * elements + logits
   }
 
   /// Every weight trained: weights as they were, trained, best, their gradients and
@@ -74,8 +94,8 @@ struct StageSizes {
       parameters: parameters,
       memoryBytes: 4 * parameters * 6 + graphBytes(isCheckpointed: isCheckpointed) + scratchBytes,
       diskBytes: 4 * parameters * 13,
-      operationsPerToken: (forwards + 2) * (bodyOperations + attentionOperations)
-        + 3 * headOperations)
+      operationsPerToken: (forwards + 2) * bodyOperations + 3 * headOperations
+        + (forwards + MixerCost.backwardFactor) * attentionOperations)
   }
 
   /// Layers trained one by one beside the teacher's pass: weights as they were, trained, best, their
@@ -92,6 +112,7 @@ struct StageSizes {
     }
     return StageCost(
       parameters: parameters, memoryBytes: 4 * parameters * 6 + scratchBytes, diskBytes: disk,
-      operationsPerToken: bodyOperations + softmaxOperations + 3 * trainedOperations)
+      operationsPerToken: bodyOperations + softmaxOperations
+        + (1 + MixerCost.backwardFactor) * trainedOperations)
   }
 }

@@ -1,5 +1,6 @@
 import Documents
 import Models
+import Students
 import Transformers
 
 /// Low-rank updates of the attention projections, as a stage asks for them.
@@ -106,6 +107,6 @@ extension StageSizes {
       memoryBytes: 4 * parameters * 5 + graphBytes(isCheckpointed: isCheckpointed) + scratchBytes,
       diskBytes: 4 * parameters * 12,
       operationsPerToken: (forwards + 1) * bodyOperations + 2 * headOperations
-        + (forwards + 2) * mixerOperations)
+        + (forwards + MixerCost.backwardFactor) * attentionOperations)
   }
 }

@@ -57,7 +57,6 @@ public struct ConversionPlan {
     let textTokens = Int(Double(textBytes) / Self.bytesPerToken)
     trainingSequences = max(1, textTokens / length)
     measuredRate = Self.measureRate()
-    let mixerParameters = decoder.parameters.reduce(0) { $0 + $1.parameter.value.count }
     var stages: [Stage] = []
     for place in recipe.stages {
       guard let stage = place.specification as? any TrainingStage, let training = stage.training
@@ -69,9 +68,7 @@ public struct ConversionPlan {
       let tokens = steps * training.sequencesPerStep * length
       let cost = stage.cost(
         StageSizes(
-          configuration: decoder.configuration, sequenceLength: length,
-          convertedLayers: convertedLayers, mixerParameters: mixerParameters,
-          rows: training.batchSize * length, tokens: tokens))
+          decoder, sequenceLength: length, rows: training.batchSize * length, tokens: tokens))
       stages.append(
         Stage(
           name: place.id, steps: steps, tokens: tokens, trainedParameters: cost.parameters,

@@ -40,6 +40,16 @@ public protocol FeatureMap: Sendable {
   /// This map with whatever it draws, a function of the seed and the layer alone.
   func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> Self
 
+  /// Floating-point operations for the features of one head of one token, where products make them;
+  /// 0 of what acts on each coordinate.
+  func operations(of dim: Int) -> Double
+
+  /// Whether the map's gradient reads the coordinates.
+  var keepsCoordinates: Bool { get }
+
+  /// Whether the map's gradient reads the features.
+  var keepsFeatures: Bool { get }
+
   /// `[tokens, heads * dim] -> [tokens, heads * featureDim]`, head by head.
   func features(_ input: FeatureMapInput, on tape: Tape) -> Variable
 }
@@ -48,6 +58,9 @@ extension FeatureMap {
   public static var defaults: ProjectionDefaults { ProjectionDefaults() }
   public var maximumLength: Int? { nil }
   public func conflicts(dim: Int) -> [String] { [] }
+  public func operations(of dim: Int) -> Double { 0 }
+  public var keepsCoordinates: Bool { true }
+  public var keepsFeatures: Bool { false }
   public func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> Self { self }
 }
 
@@ -86,6 +99,8 @@ protocol ActivationFeatureMap: FeatureMap {
 
 extension ActivationFeatureMap {
   public func featureDim(of dim: Int) -> Int { dim * activation.expansion }
+  public var keepsCoordinates: Bool { activation.gradientReadsInput }
+  public var keepsFeatures: Bool { true }
 
   public func features(_ input: FeatureMapInput, on tape: Tape) -> Variable {
     tape.featureActivation(input.coordinates, activation, f: input.dim)

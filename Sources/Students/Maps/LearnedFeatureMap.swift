@@ -55,6 +55,24 @@ final class LearnedFeatureMap {
         headDim: featureDim))
   }
 
+  /// Of the features of a token's queries and keys, which are kept; so is what they are made of
+  /// where the map's gradient reads it.
+  var cost: MixerCost {
+    let (heads, keyHeads) = (attention.queryHeads, attention.keyValueHeads)
+    var cost = MixerCost.kept(2 * heads * featureDim)
+    guard queryProjection != nil else {
+      // Queries and keys themselves are there anyway, features of keys once for every query head.
+      let isRepeated = keyHeads < heads && map.keepsFeatures
+      cost += .kept(isRepeated ? keyHeads * featureDim : 0)
+      cost.operations += Double(heads + keyHeads) * map.operations(of: dim)
+      return cost
+    }
+    cost += .product(attention.headDim, 2 * heads * dim)
+    cost += .kept(map.keepsCoordinates ? 2 * heads * dim : 0)
+    cost.operations += Double(2 * heads) * map.operations(of: dim)
+    return cost
+  }
+
   private func features(
     _ x: Variable, _ side: FeatureMapInput.Side, _ projection: HeadProjection?,
     positions: [Int32], on tape: Tape

@@ -27,6 +27,8 @@ public struct PerformerFeatureMap: FeatureMap {
     count ?? max(1, Int((Double(dim) * log(Double(dim))).rounded()))
   }
 
+  public func operations(of dim: Int) -> Double { 2 * Double(dim * featureDim(of: dim)) }
+
   public func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> PerformerFeatureMap {
     var generator = SeededGenerator(seed: seed, purpose: "featureMap.randomFeatures.\(layer)")
     var copy = self

@@ -79,6 +79,12 @@ final class FeatureMapAttention: HybridMixer {
 
   func makeMemory() -> Memory { shape.makeMemory() }
 
+  /// Outputs and two statistics a head are kept beside the features.
+  func cost(length: Int) -> MixerCost {
+    featureMap.cost + MixerCost(operations: shape.operations(length: length))
+      + .kept(shape.attention.queryWidth + 2 * shape.attention.queryHeads)
+  }
+
   /// The variables that the mixer's weights are made of, for losses on attention weights.
   func features(_ input: MixerInput, on tape: Tape) -> (
     queries: Variable, keys: Variable, windowFactors: Variable?

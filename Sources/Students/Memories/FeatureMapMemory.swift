@@ -62,6 +62,15 @@ private final class FeatureMapBranch: MemoryBranch {
         memory: &memory, prefix: Self.prefix))
   }
 
+  var saysSums: Bool { true }
+
+  func cost(length: Int) -> MixerCost {
+    featureMap.cost
+      + MixerCost(
+        operations: attention.featureBranchOperations(
+          featureDim: featureMap.featureDim, keys: keys, length: length))
+  }
+
   func add(to memory: inout Memory) {
     memory.addFeatureBranch(
       attention, featureDim: featureMap.featureDim, keys: keys, prefix: Self.prefix)

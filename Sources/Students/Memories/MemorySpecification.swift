@@ -44,8 +44,19 @@ public protocol MemoryBranch: AnyObject {
   /// - Parameter memory: as in `TokenMixer.forward`, but that its position is left to the caller.
   func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading
 
+  /// Whether it says sums (`MemoryReading.branch`), not yet divided.
+  var saysSums: Bool { get }
+
+  /// What a token costs in a sequence of so many.
+  func cost(length: Int) -> MixerCost
+
   /// Adds what it remembers of an empty past to the memory of its layer.
   func add(to memory: inout Memory)
+}
+
+extension MixerCost {
+  /// Of a branch divided by its sums of weights: the outputs are kept.
+  static func quotient(_ attention: AttentionShape) -> MixerCost { .kept(attention.queryWidth) }
 }
 
 /// What a memory says.

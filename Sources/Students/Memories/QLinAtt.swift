@@ -1,7 +1,6 @@
 import Differentiation
 import Documents
 import Operations
-import TensorCore
 
 /// QLinAtt, the baseline of RADLADS (arXiv 2505.03005, section 4): linear attention of queries and
 /// keys as they are, its outputs normalised head by head in place of a denominator,
@@ -30,18 +29,18 @@ public struct QLinAtt: MixerSpecification, RecurrentMemorySpecification {
 
 private final class QLinAttMixer: TokenMixer {
   private let isRotary: Bool
-  private let attention: AttentionShape
   private let norm: HeadOutputNorm
-  private let shape: GatedLinearAttentionShape
+  private let shape: RecurrentShape
   private let delay: KeyDelay?
 
   init(isRotary: Bool, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
     self.isRotary = isRotary
     self.delay = delay
-    attention = geometry.attention
+    let attention = geometry.attention
     norm = HeadOutputNorm(RADInitializer(geometry: geometry, seed: seed, purpose: "qlinatt"))
-    shape = GatedLinearAttentionShape(
-      heads: attention.queryHeads, headDim: attention.headDim, scale: 1)
+    shape = RecurrentShape(
+      queryHeads: attention.queryHeads, keyHeads: attention.keyValueHeads,
+      valueHeads: attention.keyValueHeads, keyDim: attention.headDim)
   }
 
   var parameters: [Parameter] { norm.parameters }
@@ -55,17 +54,26 @@ private final class QLinAttMixer: TokenMixer {
       values = delay.apply(values, "values", layout: input.layout, memory: &memory, on: tape)
     }
     let outputs = tape.gatedLinearAttention(
-      queries: queries, keys: tape.repeatedOverGroups(keys, attention),
-      values: tape.repeatedOverGroups(values, attention),
-      logDecays: tape.constant(Tensor(zeros: queries.value.shape)), shape: shape,
+      queries: queries, keys: keys, values: values, decay: .none, shape: shape,
       layout: input.layout, memory: &memory)
     memory?.position += input.layout.rows
     return tape.withoutPadding(norm.apply(outputs, on: tape), layout: input.layout)
   }
 
   func makeMemory() -> Memory {
-    var memory = shape.makeMemory()
-    delay?.add(["keys", "values"], width: attention.keyWidth, to: &memory)
+    var memory = Memory()
+    memory.addRecurrence(shape)
+    delay?.add("keys", width: shape.keyWidth, to: &memory)
+    delay?.add("values", width: shape.valueWidth, to: &memory)
     return memory
+  }
+
+  func cost(length: Int) -> MixerCost {
+    // Queries and keys of its own, and what the delay makes of keys and values.
+    let operands =
+      (isRotary ? 0 : shape.queryWidth + shape.keyWidth)
+      + (delay == nil ? 0 : (isRotary ? shape.keyWidth : 0) + shape.valueWidth)
+    return MixerCost(operations: shape.gatedLinearAttentionOperations(isPerChannel: false))
+      + .kept(operands) + norm.cost(width: shape.outputWidth)
   }
 }

@@ -61,7 +61,7 @@ private final class RADRWKV6Mixer: StreamMixer {
   private let decay: [Parameter]
   private let gate: RADGate
   private let norm: HeadOutputNorm?
-  private let shape: GatedLinearAttentionShape
+  private let shape: RecurrentShape
   private let delay: KeyDelay?
 
   init(_ specification: RADRWKV6, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
@@ -84,8 +84,13 @@ private final class RADRWKV6Mixer: StreamMixer {
     ]
     gate = RADGate(specification.gate, rank: specification.gateRank, initializer)
     norm = specification.hasGroupNorm ? HeadOutputNorm(initializer) : nil
-    shape = GatedLinearAttentionShape(
-      heads: geometry.attention.queryHeads, headDim: geometry.attention.headDim)
+    let attention = geometry.attention
+    shape = RecurrentShape(
+      queryHeads: attention.queryHeads,
+      // What a balanced state is told depends on the decay of the query head.
+      keyHeads: specification.isBalanced ? attention.queryHeads : attention.keyValueHeads,
+      valueHeads: attention.keyValueHeads, keyDim: attention.headDim,
+      scale: 1 / Float(attention.headDim).squareRoot())
   }
 
   var parameters: [Parameter] {
@@ -104,7 +109,7 @@ private final class RADRWKV6Mixer: StreamMixer {
     }
     var outputs = tape.gatedLinearAttention(
       queries: operands.queries, keys: operands.keys, values: operands.values,
-      logDecays: operands.logDecays, shape: shape, layout: input.layout, memory: &memory)
+      decay: .channel(operands.logDecays), shape: shape, layout: input.layout, memory: &memory)
     outputs = norm?.apply(outputs, on: tape) ?? outputs
     memory?.position += input.layout.rows
     return tape.withoutPadding(
@@ -112,18 +117,38 @@ private final class RADRWKV6Mixer: StreamMixer {
   }
 
   func makeMemory() -> Memory {
-    var memory = shape.makeMemory()
+    var memory = Memory()
+    memory.addRecurrence(shape)
     if shift != nil {
       memory.add(TokenShiftMixes.last, Tensor(zeros: [1, geometry.hiddenSize]))
     }
-    delay?.add(["keys", "values", "decays"], width: shape.width, to: &memory)
+    delay?.add("keys", width: shape.keyWidth, to: &memory)
+    delay?.add("values", width: shape.valueWidth, to: &memory)
+    delay?.add("decays", width: shape.queryWidth, to: &memory)
     return memory
   }
 
+  func cost(length: Int) -> MixerCost {
+    let (hidden, width) = (geometry.hiddenSize, shape.queryWidth)
+    let rank = decay[1].value.shape[1]
+    // Keys once for every query head, what weights them, and what the delay makes of decays.
+    let balanced = specification.isBalanced ? 2 * width : 0
+    let operands =
+      shape.queryWidth + shape.keyWidth + shape.valueWidth + width + rank + balanced
+      + (delay == nil ? 0 : width)
+    return MixerCost(operations: shape.gatedLinearAttentionOperations(isPerChannel: true))
+      + .product(hidden, rank) + .product(rank, width) + .kept(operands)
+      + (shift?.cost(hasGate: specification.gate != .none) ?? MixerCost())
+      + (norm?.cost(width: shape.outputWidth) ?? MixerCost()) + gate.cost
+  }
+
   private struct Operands {
-    /// `[tokens, queryHeads * headDim]` each.
+    /// `[tokens, queryHeads * headDim]`.
     let queries: Variable
-    var keys, values, logDecays: Variable
+    /// As `shape` has them.
+    var keys, values: Variable
+    /// `[tokens, queryHeads * headDim]`.
+    var logDecays: Variable
     /// `[tokens, hiddenSize]`.
     let gateInput: Variable
   }
@@ -145,13 +170,12 @@ private final class RADRWKV6Mixer: StreamMixer {
       tape.add(
         tape.multiply(inner, matrix: tape.parameter(decay[2])), bias: tape.parameter(decay[0])),
       .boundedDecay)
-    keys = tape.repeatedOverGroups(keys, geometry.attention)
     if specification.isBalanced {
-      keys = tape.multiply(keys, tape.pointwise(logDecays, .oneMinusExp))
+      keys = tape.multiply(
+        tape.repeatedOverGroups(keys, geometry.attention), tape.pointwise(logDecays, .oneMinusExp))
     }
     return Operands(
-      queries: queries, keys: keys, values: tape.repeatedOverGroups(values, geometry.attention),
-      logDecays: logDecays, gateInput: mixed.gate)
+      queries: queries, keys: keys, values: values, logDecays: logDecays, gateInput: mixed.gate)
   }
 }
 
@@ -190,6 +214,15 @@ private struct TokenShiftMixes {
 
   /// Where a memory has the last token's input.
   static let last = "last_input"
+
+  /// The difference, what the shares are made of, the five shares and the inputs made with them are
+  /// kept; a gate's input only where there is a gate.
+  func cost(hasGate: Bool) -> MixerCost {
+    let hidden = common[0].value.count
+    let rank = common[2].value.shape[1]
+    return .product(hidden, 5 * rank) + .product(rank, 5 * hidden)
+      + .kept(2 * hidden + 5 * rank + 5 * hidden + (hasGate ? 5 : 4) * hidden)
+  }
 
   func mix(
     _ x: Variable, layout: SequenceLayout, memory: inout Memory?, on tape: Tape

@@ -66,7 +66,7 @@ private final class RADRWKV7Mixer: SharingMixer {
   private let keyFactors: [Parameter]
   private let gate: RADGate
   private let norm: HeadOutputNorm?
-  private let shape: DeltaRuleShape
+  private let shape: RecurrentShape
   private let delay: KeyDelay?
 
   init(_ specification: RADRWKV7, _ geometry: LayerGeometry, seed: UInt64, delay: KeyDelay?) {
@@ -101,8 +101,11 @@ private final class RADRWKV7Mixer: SharingMixer {
       : [initializer.constant("k_k", 0.85, channels), initializer.constant("k_a", 1, channels)]
     gate = RADGate(specification.gate, rank: specification.gateRank, initializer)
     norm = specification.hasGroupNorm ? HeadOutputNorm(initializer) : nil
-    shape = DeltaRuleShape(
-      heads: attention.queryHeads, headDim: attention.headDim,
+    shape = RecurrentShape(
+      queryHeads: attention.queryHeads,
+      // Above, what is mixed with the values of the first depends on the query head.
+      valueHeads: geometry.layer == 0 ? attention.keyValueHeads : attention.queryHeads,
+      keyDim: attention.headDim,
       scale: specification.hasGroupNorm ? 1 : 1 / Float(attention.headDim).squareRoot())
   }
 
@@ -128,9 +131,9 @@ private final class RADRWKV7Mixer: SharingMixer {
       operands.writes = late(operands.writes, "writes", &memory)
     }
     var outputs = tape.deltaRule(
-      receptances: operands.receptances, logDecays: operands.logDecays, keys: operands.keys,
-      values: operands.values, removals: operands.removals, writes: operands.writes, shape: shape,
-      layout: input.layout, memory: &memory)
+      queries: operands.receptances, keys: operands.keys, values: operands.values,
+      removals: operands.removals, writes: operands.writes, decay: .channel(operands.logDecays),
+      shape: shape, layout: input.layout, memory: &memory)
     outputs = norm?.apply(outputs, on: tape) ?? outputs
     memory?.position += input.layout.rows
     return tape.withoutPadding(
@@ -138,17 +141,38 @@ private final class RADRWKV7Mixer: SharingMixer {
   }
 
   func makeMemory() -> Memory {
-    var memory = shape.makeMemory()
-    delay?.add(
-      ["decays", "keys", "values", "removals", "writes"], width: attention.queryWidth,
-      to: &memory)
+    var memory = Memory()
+    memory.addRecurrence(shape)
+    for name in ["decays", "keys", "removals", "writes"] {
+      delay?.add(name, width: shape.queryWidth, to: &memory)
+    }
+    delay?.add("values", width: shape.valueWidth, to: &memory)
     return memory
   }
 
-  /// `[tokens, queryHeads * headDim]` each.
+  func cost(length: Int) -> MixerCost {
+    let width = shape.queryWidth
+    // Decays twice, learning rates, repeated keys, their directions, what weights them in two steps,
+    // and four of the rule's operands.
+    let operands =
+      (specification.isBalanced ? 10 : 11) * width
+      + (specification.isRotary ? 0 : width)
+      + (delay != nil && valueMix == nil ? shape.valueWidth : 0)
+    var cost = MixerCost(
+      operations: shape.deltaRuleOperations(isPerChannel: true),
+      keptElements: Double(operands) + shape.deltaRuleKeptElements)
+    cost += decay.cost + learningRate.cost
+    // The difference, its share and the values that they make.
+    if let valueMix { cost += valueMix.cost + .kept(3 * width) }
+    return cost + (norm?.cost(width: shape.outputWidth) ?? MixerCost()) + gate.cost
+  }
+
   private struct Operands {
+    /// `[tokens, queryHeads * headDim]` each.
     let receptances: Variable
-    var logDecays, keys, values, removals, writes: Variable
+    var logDecays, keys, removals, writes: Variable
+    /// As `shape` has them.
+    var values: Variable
   }
 
   private func operands(_ input: MixerInput, on tape: Tape) -> Operands {
@@ -176,20 +200,20 @@ private final class RADRWKV7Mixer: SharingMixer {
     }
     return Operands(
       receptances: receptances, logDecays: logDecays, keys: written,
-      values: values(input, on: tape), removals: tape.affine(directions, scale: -1),
-      writes: tape.multiply(directions, rates))
+      removals: tape.affine(directions, scale: -1), writes: tape.multiply(directions, rates),
+      values: values(input, on: tape))
   }
 
   private func values(_ input: MixerInput, on tape: Tape) -> Variable {
     let own = input.values
-    let values = tape.repeatedOverGroups(own, attention)
-    guard let first = input.shared[Self.sharedValues] else {
-      input.shared.leave(own, as: Self.sharedValues)
-      return values
-    }
+    let first = input.shared[Self.sharedValues]
+    if first == nil { input.shared.leave(own, as: Self.sharedValues) }
     guard let valueMix else {
-      preconditionFailure("layer 0 is the first, but values of another were there")
+      precondition(first == nil, "layer 0 is the first, but values of another were there")
+      return own
     }
+    let values = tape.repeatedOverGroups(own, attention)
+    guard let first else { return values }
     let difference = tape.add(tape.repeatedOverGroups(first, attention), -1, values)
     let share = valueMix.sigmoid(valueMix.inner(input.stream, on: tape), on: tape)
     return tape.add(values, tape.multiply(difference, share))
@@ -212,6 +236,12 @@ private struct LowRankOffset {
   }
 
   var parameters: [Parameter] { [offset, first, second] }
+
+  /// What stands between the two matrices is kept.
+  var cost: MixerCost {
+    let (hidden, rank) = (first.value.shape[0], first.value.shape[1])
+    return .product(hidden, rank) + .product(rank, second.value.shape[1]) + .kept(rank)
+  }
 
   func inner(_ x: Variable, on tape: Tape) -> Variable {
     tape.multiply(x, matrix: tape.parameter(first))

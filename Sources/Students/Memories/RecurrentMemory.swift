@@ -50,6 +50,14 @@ final class RecurrentMemory: MemoryBranch {
       tape.scaleHeads(output, by: tape.constant(holds), heads: attention.queryHeads))
   }
 
+  var saysSums: Bool { false }
+
+  /// Where only older keys are read, outputs are kept before they are scaled by whether there are any.
+  func cost(length: Int) -> MixerCost {
+    mixer.cost(length: length)
+      + .kept(keys == .all ? 0 : attention.queryWidth + attention.queryHeads)
+  }
+
   func add(to memory: inout Memory) {
     for (name, tensor) in mixer.makeMemory().tensors { memory.add(name, tensor) }
   }

@@ -27,4 +27,15 @@ public final class SoftmaxAttentionMixer: AttentionWeightMixer {
 
   /// Keys and values of every token read, or of the window's.
   public func makeMemory() -> Memory { shape.makeMemory() }
+
+  public func memoryBytes(after tokens: Int) -> Int {
+    shape.cachedRows(after: tokens, window: window) * 2 * shape.keyWidth
+      * MemoryLayout<Float>.stride
+  }
+
+  /// Outputs and the logarithms of their normalisers are kept.
+  public func cost(length: Int) -> MixerCost {
+    MixerCost(operations: shape.softmaxOperations(window: window, length: length))
+      + .kept(shape.queryWidth + shape.queryHeads)
+  }
 }

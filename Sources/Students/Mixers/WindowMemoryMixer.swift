@@ -28,7 +28,7 @@ class WindowMemoryMixer: HybridMixer {
   final func only(_ part: MixerPart) -> (any TokenMixer)? {
     switch part {
     case .window: SoftmaxWindowMixer(softmax.attention, window: window, sinks: sinks)
-    case .memory: MemoryMixer(memory)
+    case .memory: MemoryMixer(memory, softmax.attention)
     }
   }
 
@@ -48,6 +48,11 @@ class WindowMemoryMixer: HybridMixer {
     softmax.add(to: &state)
     memory.add(to: &state)
     return state
+  }
+
+  final func cost(length: Int) -> MixerCost {
+    softmax.cost(length: length) + memory.cost(length: length)
+      + policy.cost(softmax.attention, memorySaysSums: memory.saysSums)
   }
 }
 
@@ -70,8 +75,11 @@ final class SharingWindowMemoryMixer: WindowMemoryMixer, SharingMixer {
 /// The memory of a layer without its window.
 private final class MemoryMixer: TokenMixer {
   private let memory: any MemoryBranch
+  private let attention: AttentionShape
 
-  init(_ memory: any MemoryBranch) { self.memory = memory }
+  init(_ memory: any MemoryBranch, _ attention: AttentionShape) {
+    (self.memory, self.attention) = (memory, attention)
+  }
 
   var parameters: [Parameter] { memory.parameters }
   var maximumLength: Int? { memory.maximumLength }
@@ -86,5 +94,9 @@ private final class MemoryMixer: TokenMixer {
     var state = Memory()
     memory.add(to: &state)
     return state
+  }
+
+  func cost(length: Int) -> MixerCost {
+    memory.cost(length: length) + (memory.saysSums ? .quotient(attention) : MixerCost())
   }
 }

@@ -16,4 +16,6 @@ public final class ZeroMixer: AttentionWeightMixer {
   }
 
   public func makeMemory() -> Memory { Memory() }
+
+  public func cost(length: Int) -> MixerCost { MixerCost() }
 }

@@ -15,6 +15,9 @@ struct HeadOutputNorm {
 
   var parameters: [Parameter] { [weight, bias] }
 
+  /// Inputs are kept, mean and deviation of every head.
+  func cost(width: Int) -> MixerCost { .kept(width + 2 * (width / headDim)) }
+
   func apply(_ x: Variable, on tape: Tape) -> Variable {
     tape.groupNorm(
       x, weight: tape.parameter(weight), bias: tape.parameter(bias), headDim: headDim,

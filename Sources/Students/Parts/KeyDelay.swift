@@ -31,8 +31,8 @@ struct KeyDelay {
   }
 
   /// Adds what `apply` remembers of an empty past.
-  func add(_ names: [String], width: Int, to memory: inout Memory) {
-    for name in names { memory.add(Self.name(name), Tensor(zeros: [size, width])) }
+  func add(_ name: String, width: Int, to memory: inout Memory) {
+    memory.add(Self.name(name), Tensor(zeros: [size, width]))
   }
 
   private static func name(_ name: String) -> String { "delayed_" + name }

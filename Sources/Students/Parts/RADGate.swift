@@ -31,6 +31,21 @@ struct RADGate {
     }
   }
 
+  /// Outputs and what multiplies them are kept.
+  var cost: MixerCost {
+    switch parameters.count {
+    case 0:
+      return MixerCost()
+    case 1:
+      let (width, hidden) = (parameters[0].value.shape[0], parameters[0].value.shape[1])
+      return .product(hidden, width) + .kept(2 * width)
+    default:
+      let (hidden, rank) = (parameters[0].value.shape[0], parameters[0].value.shape[1])
+      let width = parameters[1].value.shape[1]
+      return .product(hidden, rank) + .product(rank, width) + .kept(rank + 2 * width)
+    }
+  }
+
   func apply(_ x: Variable, to outputs: Variable, on tape: Tape) -> Variable {
     switch parameters.count {
     case 0:

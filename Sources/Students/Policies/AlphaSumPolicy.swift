@@ -30,6 +30,10 @@ private final class AlphaSum: WeighingPolicy {
 
   var parameters: [Parameter] { [alpha] }
 
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .outputs(attention, memorySaysSums: memorySaysSums)
+  }
+
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     tape.add(
       input.memoryOutput(on: tape),

@@ -17,6 +17,10 @@ public struct AveragePolicy: PolicySpecification {
 private final class Average: WeighingPolicy {
   var parameters: [Parameter] { [] }
 
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .mix(attention, memorySaysSums: memorySaysSums)
+  }
+
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     let share = tape.constant(input.share(0.5))
     return tape.mix(

@@ -42,6 +42,12 @@ private final class Gate: WeighingPolicy {
 
   var parameters: [Parameter] { [weight, bias] }
 
+  /// The gate is kept, and where it is open at all.
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .product(attention.headDim, attention.queryHeads) + .kept(2 * attention.queryHeads)
+      + .mix(attention, memorySaysSums: memorySaysSums)
+  }
+
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     let heads = input.attention.queryHeads
     let logits = tape.featureProjection(

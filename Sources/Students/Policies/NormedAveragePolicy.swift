@@ -41,6 +41,13 @@ private final class NormedAverage: BranchPolicy {
 
   var parameters: [Parameter] { [windowNorm, memoryNorm] + [share].compactMap { $0 } }
 
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    // One of each branch, and what is mixed are the normed and weighted outputs.
+    let norms = 2 * (2 * attention.queryWidth + attention.queryHeads)
+    return .mix(attention, memorySaysSums: memorySaysSums) + .kept(norms)
+      + .kept(share == nil ? 0 : attention.queryHeads)
+  }
+
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     let heads = input.attention.queryHeads
     let shares =

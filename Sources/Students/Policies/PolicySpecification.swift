@@ -39,6 +39,11 @@ public protocol BranchPolicy: AnyObject {
   /// Everything trained, named as checkpoints name it below `self_attn.`.
   var parameters: [Parameter] { get }
 
+  /// What joining costs a token, dividing window and memory by their sums of weights included.
+  ///
+  /// - Parameter memorySaysSums: see `MemoryBranch.saysSums`.
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost
+
   /// The outputs of the layer's heads, `[tokens, queryHeads * headDim]`, zero on padding.
   func join(_ input: JoinInput, on tape: Tape) -> Variable
 }
@@ -68,6 +73,20 @@ public struct JoinInput {
   /// no say. `[tokens, queryHeads]`.
   func share(_ share: Float) -> Tensor {
     keys.shares(share, layout: layout, position: position, heads: attention.queryHeads)
+  }
+}
+
+extension MixerCost {
+  /// Of `JoinInput.windowOutput` and `memoryOutput`.
+  static func outputs(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .quotient(attention)
+      + (memorySaysSums ? .quotient(attention) + .kept(attention.queryHeads) : MixerCost())
+  }
+
+  /// Of `Tape.mix`: what is mixed is kept, and two shares a head. Quotients are kept by themselves.
+  static func mix(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .outputs(attention, memorySaysSums: memorySaysSums)
+      + .kept((memorySaysSums ? 0 : attention.queryWidth) + 2 * attention.queryHeads)
   }
 }
 

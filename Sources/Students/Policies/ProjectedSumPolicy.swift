@@ -32,6 +32,12 @@ private final class ProjectedSum: BranchPolicy {
 
   var parameters: [Parameter] { [projection] }
 
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .outputs(attention, memorySaysSums: memorySaysSums)
+      + .kept(memorySaysSums ? 0 : attention.queryWidth)
+      + .product(attention.headDim, attention.queryWidth)
+  }
+
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     tape.add(
       input.windowOutput(on: tape),

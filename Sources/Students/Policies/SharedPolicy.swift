@@ -80,6 +80,11 @@ private final class SharedDenominator: WeighingPolicy {
 
   var parameters: [Parameter] { [factors] }
 
+  /// The memory's sums are kept, the outputs, and what multiplies the numerators.
+  func cost(_ attention: AttentionShape, memorySaysSums: Bool) -> MixerCost {
+    .kept(2 * attention.queryWidth + 4 * attention.queryHeads)
+  }
+
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     guard case .branch(let memory) = input.memory else {
       preconditionFailure("a memory without a denominator shares none")

@@ -17,6 +17,13 @@ struct SoftmaxBranch {
       window: window, sinks: sinks, layout: input.layout, memory: &memory, prefix: Self.prefix)
   }
 
+  /// What a token costs in a sequence of so many: numerators, denominators and log scales are kept.
+  func cost(length: Int) -> MixerCost {
+    MixerCost(
+      operations: attention.windowBranchOperations(window: window, sinks: sinks, length: length))
+      + .kept(attention.queryWidth + 2 * attention.queryHeads)
+  }
+
   /// Adds what it remembers of an empty past.
   func add(to memory: inout Memory) {
     memory.addWindowBranch(attention, window: window, sinks: sinks, prefix: Self.prefix)

@@ -26,4 +26,8 @@ public final class SoftmaxWindowMixer: AttentionWeightMixer {
     softmax.add(to: &memory)
     return memory
   }
+
+  public func cost(length: Int) -> MixerCost {
+    softmax.cost(length: length) + .quotient(softmax.attention)
+  }
 }

@@ -23,6 +23,7 @@ private final class DisguisedSoftmax: AttentionWeightMixer {
 
   var parameters: [Parameter] { [] }
   func makeMemory() -> Memory { softmax.makeMemory() }
+  func cost(length: Int) -> MixerCost { softmax.cost(length: length) }
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     tape.constant(
       scaled(softmax.forward(input, memory: &memory, on: tape).value, by: factor))

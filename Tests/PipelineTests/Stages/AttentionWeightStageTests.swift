@@ -29,6 +29,7 @@ import Transformers
     }
 
     func makeMemory() -> Memory { softmax.makeMemory() }
+    func cost(length: Int) -> MixerCost { softmax.cost(length: length) }
   }
 
   private func student(_ recipe: LoadedRecipe) throws -> Decoder {

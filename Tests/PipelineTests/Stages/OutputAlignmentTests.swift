@@ -204,4 +204,5 @@ private final class SoftmaxWindowStandIn: TokenMixer {
     mixer.forward(input, memory: &memory, on: tape)
   }
   func makeMemory() -> Memory { mixer.makeMemory() }
+  func cost(length: Int) -> MixerCost { mixer.cost(length: length) }
 }
