@@ -1,6 +1,8 @@
 import Corpus
 import Documents
 import Foundation
+import Operations
+import TensorCore
 import Transformers
 
 /// Continues a text: reads the prompt at once, then token after token with the model's recurrent
@@ -101,7 +103,7 @@ public struct TextGenerator {
     var text = current.decoder(tokenizer)
     let start = clock()
     _ = session.advance(current.unread)
-    var logits = maximumTokens > 0 ? session.logits(after: []).elements : []
+    var logits = maximumTokens > 0 ? session.logits(after: []) : Tensor(zeros: [0])
     result.prefillSeconds = clock() - start
     result.prefillStateBytes = session.stateBytes
     let decodeStart = clock()
@@ -121,7 +123,7 @@ public struct TextGenerator {
         result.ending = .lastPosition
         break
       }
-      logits = session.logits(after: [token]).elements
+      logits = session.logits(after: [token])
       result.decodedTokens += 1
     }
     let rest = text.finish()
@@ -167,8 +169,8 @@ public struct TextGenerator {
     }
   }
 
-  private func requireFinite(_ logits: [Float], position: Int) throws {
-    guard let maximum = logits.max(), maximum.isFinite, !logits.contains(where: \.isNaN) else {
+  private func requireFinite(_ logits: Tensor, position: Int) throws {
+    guard holdsLogits(logits) else {
       throw GenerationError.notFinite(location: location, position: position)
     }
   }

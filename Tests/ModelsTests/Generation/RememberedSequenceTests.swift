@@ -101,13 +101,13 @@ import Testing
       let sampler = try SamplingOptions(temperature: 1, seed: 3).sampler
       var drawn: [Int32] = []
       for step in 0..<4 {
-        drawn.append(sampler.sample(logits.elements, step: step))
+        drawn.append(sampler.sample(logits, step: step))
         if step < 3 { logits = session.logits(after: [drawn[step]]) }
       }
       #expect(drawn == first.tokens)
       logits = session.logits(after: [drawn[3], 7, 1, 22])
       for step in 0..<6 {
-        drawn.append(sampler.sample(logits.elements, step: step))
+        drawn.append(sampler.sample(logits, step: step))
         logits = session.logits(after: [drawn.last!])
       }
       #expect(Array(drawn.dropFirst(4)) == second.tokens)
