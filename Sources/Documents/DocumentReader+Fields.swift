@@ -6,25 +6,17 @@ extension DocumentReader {
   ///   - fallback: Its default; a field without one is required.
   ///   - meaning: What the field is, for the schema and for the message when it is missing.
   public func string(_ key: String, default fallback: String? = nil, _ meaning: String) -> String {
-    field(
-      key, schema: ["type": "string"], fallback: fallback, placeholder: "", meaning,
-      encode: { .string($0) }, expected: "a string",
-      decode: { $0.stringValue }
-    )
+    field(key, .string, default: fallback, placeholder: "", meaning)
   }
 
   /// A text that may be left out or be null.
   public func optionalString(_ key: String, _ meaning: String) -> String? {
-    optional(key, schema: ["type": "string"], meaning, expected: "a string") { $0.stringValue }
+    optional(key, .string, meaning)
   }
 
   /// `true` or `false`.
   public func boolean(_ key: String, default fallback: Bool? = nil, _ meaning: String) -> Bool {
-    field(
-      key, schema: ["type": "boolean"], fallback: fallback, placeholder: false, meaning,
-      encode: { .bool($0) }, expected: "true or false",
-      decode: { $0.boolValue }
-    )
+    field(key, .boolean, default: fallback, placeholder: false, meaning)
   }
 
   /// An integer within bounds, also when it was spelled with a fraction of zero (`1e3`).
@@ -32,23 +24,14 @@ extension DocumentReader {
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, default fallback: Int? = nil,
     _ meaning: String
   ) -> Int {
-    field(
-      key, schema: IntegerBounds(range).schema, fallback: fallback,
-      placeholder: range.lowerBound, meaning, encode: { .integer($0) },
-      expected: IntegerBounds(range).expectation,
-      decode: IntegerBounds(range).decode
-    )
+    field(key, .integer(in: range), default: fallback, placeholder: range.lowerBound, meaning)
   }
 
   /// An integer within bounds that may be left out or be null.
   public func optionalInteger(
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, _ meaning: String
   ) -> Int? {
-    optional(
-      key, schema: IntegerBounds(range).schema, meaning,
-      expected: IntegerBounds(range).expectation,
-      decode: IntegerBounds(range).decode
-    )
+    optional(key, .integer(in: range), meaning)
   }
 
   /// - Parameters:
@@ -59,11 +42,9 @@ extension DocumentReader {
     above: Double? = nil, below: Double? = nil, default fallback: Double? = nil,
     _ meaning: String
   ) -> Double {
-    let bounds = NumberBounds(closed: range, above: above, below: below)
-    return field(
-      key, schema: bounds.schema, fallback: fallback,
-      placeholder: range.lowerBound.isFinite ? range.lowerBound : 0, meaning,
-      encode: { .number($0) }, expected: bounds.expectation, decode: bounds.decode)
+    field(
+      key, .number(in: range, above: above, below: below), default: fallback,
+      placeholder: range.lowerBound.isFinite ? range.lowerBound : 0, meaning)
   }
 
   /// A number within bounds that may be left out or be null.
@@ -71,9 +52,7 @@ extension DocumentReader {
     _ key: String, in range: ClosedRange<Double> = -Double.infinity...Double.infinity,
     above: Double? = nil, below: Double? = nil, _ meaning: String
   ) -> Double? {
-    let bounds = NumberBounds(closed: range, above: above, below: below)
-    return optional(
-      key, schema: bounds.schema, meaning, expected: bounds.expectation, decode: bounds.decode)
+    optional(key, .number(in: range, above: above, below: below), meaning)
   }
 
   /// One of the given words; an unknown one is answered with the list and the nearest.
@@ -81,11 +60,8 @@ extension DocumentReader {
     _ key: String, of words: [String], default fallback: String? = nil, _ meaning: String
   ) -> String {
     field(
-      key, schema: ["type": "string", "enum": .array(words.map { .string($0) })],
-      fallback: fallback, placeholder: words.first ?? "", meaning, encode: { .string($0) },
-      expected: Self.expectation(of: words), suggestion: { Self.suggestion(for: $0, among: words) },
-      decode: { $0.stringValue.flatMap { words.contains($0) ? $0 : nil } }
-    )
+      key, .word(of: words), default: fallback, placeholder: words.first ?? "", meaning,
+      suggestion: { Self.suggestion(for: $0, among: words) })
   }
 
   /// A case of an enumeration, spelled as its raw value.
@@ -104,14 +80,9 @@ extension DocumentReader {
   public func strings(
     _ key: String, of words: [String]? = nil, default fallback: [String]? = nil, _ meaning: String
   ) -> [String] {
-    var items: JSONObject = ["type": "string"]
-    if let words { items["enum"] = .array(words.map { .string($0) }) }
-    return list(
-      key, items: items, fallback: fallback, meaning, encode: { .string($0) },
-      expected: ("strings", words.map(Self.expectation(of:)) ?? "a string"),
-      suggestion: { value in words.flatMap { Self.suggestion(for: value, among: $0) } },
-      decode: { $0.stringValue.flatMap { words?.contains($0) ?? true ? $0 : nil } }
-    )
+    list(
+      key, of: words.map { .word(of: $0) } ?? .string, "strings", default: fallback, meaning,
+      suggestion: { value in words.flatMap { Self.suggestion(for: value, among: $0) } })
   }
 
   /// A list of integers within bounds.
@@ -119,11 +90,7 @@ extension DocumentReader {
     _ key: String, in range: ClosedRange<Int> = 0...Int.max, default fallback: [Int]? = nil,
     _ meaning: String
   ) -> [Int] {
-    list(
-      key, items: IntegerBounds(range).schema, fallback: fallback, meaning,
-      encode: { .integer($0) }, expected: ("integers", IntegerBounds(range).expectation),
-      decode: IntegerBounds(range).decode
-    )
+    list(key, of: .integer(in: range), "integers", default: fallback, meaning)
   }
 
   /// A list of integers, or a text that stands for one in another notation.
@@ -158,66 +125,67 @@ extension DocumentReader {
     above: Double? = nil, below: Double? = nil, default fallback: [Double]? = nil,
     _ meaning: String
   ) -> [Double] {
-    let bounds = NumberBounds(closed: range, above: above, below: below)
-    return list(
-      key, items: bounds.schema, count: count, fallback: fallback, meaning,
-      encode: { .number($0) }, expected: ("numbers", bounds.expectation), decode: bounds.decode)
+    list(
+      key, of: .number(in: range, above: above, below: below), "numbers", count: count,
+      default: fallback, meaning)
   }
 
   // MARK: One declaration
 
   private func field<Value>(
-    _ key: String, schema: JSONObject, fallback: Value?, placeholder: Value, _ meaning: String,
-    encode: (Value) -> JSONValue, expected: String,
-    suggestion: (JSONValue) -> String? = { _ in nil }, decode: (JSONValue) -> Value?
+    _ key: String, _ kind: JSONKind<Value>, default fallback: Value?, placeholder: Value,
+    _ meaning: String, suggestion: (JSONValue) -> String? = { _ in nil }
   ) -> Value {
-    var schema = schema
-    if let fallback { schema["default"] = encode(fallback) }
+    var schema = kind.schema
+    if let fallback { schema["default"] = kind.encode(fallback) }
     declare(key, schema, meaning, required: fallback == nil)
     guard let value = object[key] else {
-      if fallback == nil { report(key, "is missing; expected \(expected) (\(meaning))") }
-      resolved[key] = encode(fallback ?? placeholder)
+      if fallback == nil { report(key, "is missing; expected \(kind.expected) (\(meaning))") }
+      resolved[key] = kind.encode(fallback ?? placeholder)
       return fallback ?? placeholder
     }
-    if let decoded = decode(value) {
-      resolved[key] = encode(decoded)
+    if let decoded = kind.decode(value) {
+      resolved[key] = kind.encode(decoded)
       return decoded
     }
-    report(key, "found \(value.kindDescription), expected \(expected)\(suggestion(value) ?? "")")
+    report(
+      key, "found \(value.kindDescription), expected \(kind.expected)\(suggestion(value) ?? "")")
     return fallback ?? placeholder
   }
 
   private func optional<Value>(
-    _ key: String, schema: JSONObject, _ meaning: String, expected: String,
-    decode: (JSONValue) -> Value?
+    _ key: String, _ kind: JSONKind<Value>, _ meaning: String
   ) -> Value? {
-    var schema = schema
+    var schema = kind.schema
     if let type = schema["type"] { schema["type"] = [type, "null"] }
     declare(key, schema, meaning, required: false)
     resolved[key] = object[key] ?? .null
-    guard let value = object[key], !value.isNull else { return nil }
-    if let decoded = decode(value) { return decoded }
-    report(key, "found \(value.kindDescription), expected \(expected)")
+    switch object.member(key, kind) {
+    case .value(let decoded): return decoded
+    case .missing: break
+    case .mistaken(let found):
+      report(key, "found \(found.kindDescription), expected \(kind.expected)")
+    }
     return nil
   }
 
   private func list<Element>(
-    _ key: String, items: JSONObject, count: Int? = nil, fallback: [Element]?, _ meaning: String,
-    encode: (Element) -> JSONValue, expected: (many: String, one: String),
-    suggestion: (JSONValue) -> String? = { _ in nil }, decode: (JSONValue) -> Element?
+    _ key: String, of kind: JSONKind<Element>, _ many: String, count: Int? = nil,
+    default fallback: [Element]?, _ meaning: String,
+    suggestion: (JSONValue) -> String? = { _ in nil }
   ) -> [Element] {
-    var schema: JSONObject = ["type": "array", "items": .object(items)]
+    var schema: JSONObject = ["type": "array", "items": .object(kind.schema)]
     if let count {
       schema["minItems"] = .integer(count)
       schema["maxItems"] = .integer(count)
     }
-    if let fallback { schema["default"] = .array(fallback.map(encode)) }
+    if let fallback { schema["default"] = .array(fallback.map(kind.encode)) }
     declare(key, schema, meaning, required: fallback == nil)
     let number = count.map { "\($0) " } ?? ""
-    let expectation = "an array of \(number)\(expected.many)"
+    let expectation = "an array of \(number)\(many)"
     guard let value = object[key] else {
       if fallback == nil { report(key, "is missing; expected \(expectation) (\(meaning))") }
-      resolved[key] = .array((fallback ?? []).map(encode))
+      resolved[key] = .array((fallback ?? []).map(kind.encode))
       return fallback ?? []
     }
     guard let elements = value.arrayValue, count == nil || elements.count == count else {
@@ -225,20 +193,16 @@ extension DocumentReader {
       return fallback ?? []
     }
     let decoded = elements.enumerated().compactMap { index, element in
-      let result = decode(element)
+      let result = kind.decode(element)
       if result == nil {
         let hint = suggestion(element) ?? ""
         report(
-          "\(key)[\(index)]", "found \(element.kindDescription), expected \(expected.one)\(hint)")
+          "\(key)[\(index)]", "found \(element.kindDescription), expected \(kind.expected)\(hint)")
       }
       return result
     }
-    resolved[key] = .array(decoded.map(encode))
+    resolved[key] = .array(decoded.map(kind.encode))
     return decoded.count == elements.count ? decoded : (fallback ?? [])
-  }
-
-  static func expectation(of words: [String]) -> String {
-    "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
   }
 
   static func suggestion(for value: JSONValue, among words: [String]) -> String? {

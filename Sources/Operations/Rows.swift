@@ -7,10 +7,8 @@ public func copiedRows(_ x: Tensor, _ range: Range<Int>) -> Tensor {
     "rows \(range) of \(x.shape)")
   let width = x.shape[1]
   var result = Tensor(uninitialized: [range.count, width])
-  result.withMutablePointer { result in
-    x.withPointer {
-      result.update(from: $0 + range.lowerBound * width, count: range.count * width)
-    }
+  withPointers(writing(&result), x) {
+    $0.update(from: $1 + range.lowerBound * width, count: range.count * width)
   }
   return result
 }
@@ -34,4 +32,25 @@ public func joinedRows(_ parts: [(rows: Range<Int>, tensor: Tensor)], rows: Int,
     }
   }
   return result
+}
+
+/// Puts rows into their places of `whole`, whose elements divide into rows as wide as those of `x`.
+///
+/// - Parameter rows: the places, one a row of `x`.
+public func scatterRows(_ x: Tensor, _ rows: [Int], into whole: inout Tensor) {
+  let width = rows.isEmpty ? 0 : x.count / rows.count
+  precondition(
+    rows.allSatisfy { $0 >= 0 && ($0 + 1) * width <= whole.count },
+    "rows \(rows.min() ?? 0) to \(rows.max() ?? 0) of \(width) in \(whole.shape)")
+  withPointers(writing(&whole), x) { whole, x in
+    for (position, row) in rows.enumerated() {
+      (whole + row * width).update(from: x + position * width, count: width)
+    }
+  }
+}
+
+/// The rows of a matrix as lists, for whoever prints them.
+public func listedRows(_ x: Tensor) -> [[Float]] {
+  let (elements, width) = (x.elements, x.shape[1])
+  return (0..<x.shape[0]).map { Array(elements[$0 * width..<($0 + 1) * width]) }
 }

@@ -83,24 +83,20 @@ struct ResultsReader {
   }
 
   /// `nil` for a missing member and for null.
-  private func optional<Value>(
-    _ key: String, _ expected: String, _ read: (JSONValue) -> Value?
-  ) throws -> Value? {
-    guard let value = object[key], !value.isNull else { return nil }
-    guard let result = read(value) else { throw error(key, expected) }
-    return result
+  private func optional<Value>(_ key: String, _ kind: JSONKind<Value>) throws -> Value? {
+    switch object.member(key, kind) {
+    case .value(let value): return value
+    case .missing: return nil
+    case .mistaken: throw error(key, kind.expected)
+    }
   }
 
-  private func required<Value>(
-    _ key: String, _ expected: String, _ read: (JSONValue) -> Value?
-  ) throws -> Value {
-    guard let result = try optional(key, expected, read) else { throw error(key, expected) }
-    return result
+  private func required<Value>(_ key: String, _ kind: JSONKind<Value>) throws -> Value {
+    guard let value = try optional(key, kind) else { throw error(key, kind.expected) }
+    return value
   }
 
-  func optionalNumber(_ key: String) throws -> Double? {
-    try optional(key, "a number", \.doubleValue)
-  }
+  func optionalNumber(_ key: String) throws -> Double? { try optional(key, .number()) }
 
   /// Null is what a number that is none was written as.
   func number(_ key: String) throws -> Double {
@@ -108,37 +104,29 @@ struct ResultsReader {
     return try optionalNumber(key) ?? .nan
   }
 
-  func optionalInteger(_ key: String) throws -> Int? {
-    try optional(key, "an integer", \.intValue)
-  }
+  func optionalInteger(_ key: String) throws -> Int? { try optional(key, .integer()) }
 
-  func integer(_ key: String) throws -> Int { try required(key, "an integer", \.intValue) }
+  func integer(_ key: String) throws -> Int { try required(key, .integer()) }
 
   /// Counts that other numbers are divided by or indexed with.
-  func count(_ key: String) throws -> Int {
-    try required(key, "an integer of at least 0") { value in
-      value.intValue.flatMap { $0 >= 0 ? $0 : nil }
-    }
-  }
+  func count(_ key: String) throws -> Int { try required(key, .integer(in: 0...Int.max)) }
 
-  func optionalText(_ key: String) throws -> String? {
-    try optional(key, "a string", \.stringValue)
-  }
+  func optionalText(_ key: String) throws -> String? { try optional(key, .string) }
 
-  func text(_ key: String) throws -> String { try required(key, "a string", \.stringValue) }
+  func text(_ key: String) throws -> String { try required(key, .string) }
 
   /// A case of an enumeration by its word.
   func word<Word: RawRepresentable & CaseIterable>(_ key: String) throws -> Word
   where Word.RawValue == String {
-    try required(key, Word.allCases.map(\.rawValue).joined(separator: " or ")) {
-      $0.stringValue.flatMap(Word.init)
-    }
+    let words = Word.allCases.map(\.rawValue)
+    let kind = JSONKind.word(of: words).described(as: words.joined(separator: " or "))
+    return Word(rawValue: try required(key, kind))!
   }
 
-  func flag(_ key: String) throws -> Bool { try required(key, "true or false", \.boolValue) }
+  func flag(_ key: String) throws -> Bool { try required(key, .boolean) }
 
   func optionalReader(_ key: String) throws -> ResultsReader? {
-    try optional(key, "an object", \.objectValue).map {
+    try optional(key, .object).map {
       ResultsReader(object: $0, file: file, place: "\(place).\(key)")
     }
   }
@@ -159,7 +147,7 @@ struct ResultsReader {
   /// Readers of an array's elements, all objects.
   func elements<Result>(_ key: String, _ read: (ResultsReader) throws -> Result) throws -> [Result]
   {
-    try required(key, "an array", \.arrayValue).enumerated().map { index, element in
+    try required(key, .array).enumerated().map { index, element in
       guard let object = element.objectValue else {
         throw ResultsError(
           file, "\(place).\(key)[\(index)]",
@@ -172,26 +160,26 @@ struct ResultsReader {
 
   /// Numbers, with nil for null.
   func numbers(_ key: String) throws -> [Double?] {
-    try required(key, "an array of numbers") { value in
-      guard let array = value.arrayValue else { return nil }
-      let numbers = array.map(\.doubleValue)
-      return zip(array, numbers).allSatisfy { $0.isNull || $1 != nil } ? numbers : nil
-    }
+    try list(key, of: .number(), "an array of numbers", allowsNull: true)
   }
 
   func counts(_ key: String) throws -> [Int] {
-    try required(key, "an array of integers of at least 0") { value in
-      guard let array = value.arrayValue else { return nil }
-      let integers = array.compactMap(\.intValue)
-      return integers.count == array.count && integers.allSatisfy { $0 >= 0 } ? integers : nil
-    }
+    try list(key, of: .integer(in: 0...Int.max), "an array of integers of at least 0")
+      .compactMap { $0 }
   }
 
   func texts(_ key: String) throws -> [String] {
-    try required(key, "an array of strings") { value in
-      guard let array = value.arrayValue else { return nil }
-      let texts = array.compactMap(\.stringValue)
-      return texts.count == array.count ? texts : nil
+    try list(key, of: .string, "an array of strings").compactMap { $0 }
+  }
+
+  /// - Parameter expected: what is said where an element is of another kind.
+  private func list<Element>(
+    _ key: String, of kind: JSONKind<Element>, _ expected: String, allowsNull: Bool = false
+  ) throws -> [Element?] {
+    try required(key, .array.described(as: expected)).map { element in
+      if allowsNull, element.isNull { return nil }
+      guard let value = kind.value(of: element) else { throw error(key, expected) }
+      return value
     }
   }
 }

@@ -81,6 +81,10 @@ public struct StoredTensor: @unchecked Sendable {
     tensor.withMutablePointer { widen(rows: 0..<rows, into: $0) }
     return tensor
   }
+
+  /// The elements in row-major order: of a tensor that is read as configuration, such as the
+  /// divisors of rotary frequencies, and takes part in no arithmetic.
+  public var numbers: [Float] { widened().elements }
 }
 
 extension StoredTensor {

@@ -1,48 +1,60 @@
-// Pointers of several tensors at once; nested closures past two read worse than what they guard.
+extension Tensor: PointerSource {
+  /// Row-major elements, to be read.
+  public var unsafePointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
 
-/// Calls `body` with the first elements of the tensors, which may be read until it returns.
-public func withPointers<Result>(
-  _ a: Tensor, _ b: Tensor,
-  _ body: (UnsafePointer<Float>, UnsafePointer<Float>) throws -> Result
-) rethrows -> Result {
-  try a.withPointer { a in try b.withPointer { b in try body(a, b) } }
-}
+  /// Calls `body` with the first of `count` contiguous elements, which may be read until it
+  /// returns.
+  public func withPointer<Result>(
+    _ body: (UnsafePointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withPointers(self, body: body)
+  }
 
-/// Calls `body` with the first elements of the tensors, which may be read until it returns.
-public func withPointers<Result>(
-  _ a: Tensor, _ b: Tensor, _ c: Tensor,
-  _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) throws -> Result
-) rethrows -> Result {
-  try withPointers(a, b) { a, b in try c.withPointer { c in try body(a, b, c) } }
-}
-
-/// Calls `body` with the first elements of the tensors, which may be read until it returns.
-public func withPointers<Result>(
-  _ a: Tensor, _ b: Tensor, _ c: Tensor, _ d: Tensor, _ e: Tensor,
-  _ body: (
-    UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>,
-    UnsafePointer<Float>
-  ) throws -> Result
-) rethrows -> Result {
-  try withPointers(a, b, c) { a, b, c in
-    try withPointers(d, e) { d, e in try body(a, b, c, d, e) }
+  /// Calls `body` with the first of `count` contiguous elements, which may be written until it
+  /// returns. Copies the storage first when another tensor shares it.
+  public mutating func withMutablePointer<Result>(
+    _ body: (UnsafeMutablePointer<Float>) throws -> Result
+  ) rethrows -> Result {
+    try withPointers(writing(&self), body: body)
   }
 }
 
-/// Calls `body` with the first elements of the tensors, which may be written until it returns.
-public func withMutablePointers<Result>(
-  _ a: inout Tensor, _ b: inout Tensor,
-  _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) throws -> Result
-) rethrows -> Result {
-  try a.withMutablePointer { a in try b.withMutablePointer { b in try body(a, b) } }
+extension Optional: PointerSource where Wrapped: PointerSource {
+  /// nil where there is nothing to point to.
+  public var unsafePointer: Wrapped.Pointer? { map(\.unsafePointer) }
 }
 
-/// Calls `body` with the first elements of the tensors, which may be written until it returns.
-public func withMutablePointers<Result>(
-  _ a: inout Tensor, _ b: inout Tensor, _ c: inout Tensor,
-  _ body: (
-    UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-  ) throws -> Result
-) rethrows -> Result {
-  try withMutablePointers(&a, &b) { a, b in try c.withMutablePointer { c in try body(a, b, c) } }
+extension Array: PointerSource where Element: PointerSource {
+  /// A pointer to each.
+  public var unsafePointer: [Element.Pointer] { map(\.unsafePointer) }
+}
+
+/// A tensor's storage, shared with no other tensor.
+public struct WritableTensor: PointerSource {
+  private let storage: TensorStorage
+
+  fileprivate init(_ storage: TensorStorage) { self.storage = storage }
+
+  /// Row-major elements, to be written.
+  public var unsafePointer: UnsafeMutablePointer<Float> { storage.pointer }
+}
+
+/// The tensor as one that `withPointers` may write. Copies its storage first when another tensor
+/// shares it.
+///
+/// - Precondition: the tensor is not used otherwise until `withPointers` returns.
+public func writing(_ tensor: inout Tensor) -> WritableTensor {
+  tensor.makeUnique()
+  return WritableTensor(tensor.storage)
+}
+
+/// The same for a tensor that may be absent.
+public func writing(_ tensor: inout Tensor?) -> WritableTensor? {
+  tensor?.makeUnique()
+  return tensor.map { WritableTensor($0.storage) }
+}
+
+/// The same for all of a list.
+public func writing(_ tensors: inout [Tensor]) -> [WritableTensor] {
+  tensors.indices.map { writing(&tensors[$0]) }
 }

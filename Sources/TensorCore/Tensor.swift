@@ -25,7 +25,7 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible, ExpressibleByA
 public struct Tensor: Sendable {
   /// Extents of the tensor, row-major.
   public private(set) var shape: Shape
-  private var storage: TensorStorage
+  private(set) var storage: TensorStorage
 
   /// Contents are undefined (NaN in debug builds): for outputs that are written in full.
   public init(uninitialized shape: Shape) {
@@ -67,28 +67,15 @@ public struct Tensor: Sendable {
     withPointer { Array(UnsafeBufferPointer(start: $0, count: count)) }
   }
 
-  /// Calls `body` with the first of `count` contiguous elements, which may be read until it
-  /// returns.
-  public func withPointer<Result>(
-    _ body: (UnsafePointer<Float>) throws -> Result
-  ) rethrows -> Result {
-    defer { withExtendedLifetime(storage) {} }
-    return try body(UnsafePointer(storage.pointer))
-  }
-
   /// Copies the storage first when another tensor shares it.
-  public mutating func withMutablePointer<Result>(
-    _ body: (UnsafeMutablePointer<Float>) throws -> Result
-  ) rethrows -> Result {
+  mutating func makeUnique() {
     if !isKnownUniquelyReferenced(&storage) { storage = storage.copy() }
-    defer { withExtendedLifetime(storage) {} }
-    return try body(storage.pointer)
   }
 }
 
-/// `@unchecked Sendable`: written only through `Tensor.withMutablePointer`, which makes the
-/// reference unique first; shared storage is read only.
-private final class TensorStorage: @unchecked Sendable {
+/// `@unchecked Sendable`: written only through `writing`, which makes the reference unique
+/// first; shared storage is read only.
+final class TensorStorage: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<Float>
   let count: Int
 

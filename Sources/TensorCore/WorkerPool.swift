@@ -124,6 +124,15 @@ public final class WorkerPool: @unchecked Sendable {
 }
 
 extension WorkerPool {
+  /// What `body` gives for every index below `count`, in the order of the indices.
+  public func parallelMap<Result>(_ count: Int, _ body: (Int) -> Result) -> [Result] {
+    [Result](unsafeUninitializedCapacity: count) { results, initialized in
+      let results = results
+      parallel(count) { results.initializeElement(at: $0, to: body($0)) }
+      initialized = count
+    }
+  }
+
   /// Splits `0..<count` into one contiguous range a worker (fewer when ranges would fall below
   /// `minimum`) and runs them in parallel.
   public func parallelRanges(_ count: Int, minimum: Int = 1, _ body: (Range<Int>) -> Void) {

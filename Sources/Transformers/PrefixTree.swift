@@ -106,7 +106,8 @@ extension Decoder {
     }.value
   }
 
-  /// The mixer level by level: a segment goes on from a copy of the memory that its parent left. Segments of a level are split over the workers.
+  /// The mixer level by level: a segment goes on from a copy of the memory that its parent left.
+  /// Segments of a level are split over the workers.
   private func mix(_ tree: PrefixTree, _ mixer: any TokenMixer, _ input: MixerInput) -> Variable {
     input.prepare(for: mixer)
     let segments = tree.segments
@@ -118,24 +119,18 @@ extension Decoder {
     var outputs = [Tensor?](repeating: nil, count: segments.count)
     for level in 0..<levels.count {
       let members = levels[level]!
-      var results = [(output: Tensor, memory: Memory?, shared: SharedValues)?](
-        repeating: nil, count: members.count)
-      results.withUnsafeMutableBufferPointer { results in
-        let results = results
-        let memories = memories
-        WorkerPool.shared.parallel(members.count) { index in
-          let segment = segments[members[index]]
-          var memory: Memory? = segment.parent.map { memories[$0]!.copied() } ?? mixer.makeMemory()
-          let part = input.rows(segment.rows, firstPosition: segment.position, for: mixer)
-          let output = mixer.forward(part, memory: &memory, on: Tape(isRecording: false)).value
-          let isParent = branching.contains(members[index])
-          results[index] = (output, isParent ? memory : nil, part.shared)
-        }
+      let results = WorkerPool.shared.parallelMap(members.count) { index in
+        let segment = segments[members[index]]
+        var memory: Memory? = segment.parent.map { memories[$0]!.copied() } ?? mixer.makeMemory()
+        let part = input.rows(segment.rows, firstPosition: segment.position, for: mixer)
+        let output = mixer.forward(part, memory: &memory, on: Tape(isRecording: false)).value
+        let isParent = branching.contains(members[index])
+        return (output: output, memory: isParent ? memory : nil, shared: part.shared)
       }
       for (member, result) in zip(members, results) {
-        outputs[member] = result!.output
-        memories[member] = result!.memory
-        shared[member] = result!.shared
+        outputs[member] = result.output
+        memories[member] = result.memory
+        shared[member] = result.shared
         segments[member].parent.map { memories[$0] = nil }
       }
     }

@@ -94,8 +94,8 @@ public struct Weight {
     case .stored(let tensor):
       part.frozen = .stored(tensor.selectingRows(rows))
     case .dense(let tensor):
-      let elements = tensor.elements
-      part.frozen = .dense(Tensor(rows.map { elements[Int($0)] }, [rows.count]))
+      let column = StoredTensor(tensor.reshaped([tensor.count, 1]))
+      part.frozen = .dense(column.selectingRows(rows).widened().reshaped([rows.count]))
     }
     return part
   }
@@ -122,14 +122,7 @@ extension WeightPlace {
     }
     var whole = tensors[tensor]!.widened()
     if isTransposed { whole = transposed(whole) }
-    let width = weight.count / rows.count
-    whole.withMutablePointer { whole in
-      weight.withPointer { weight in
-        for (position, row) in rows.enumerated() {
-          (whole + Int(row) * width).update(from: weight + position * width, count: width)
-        }
-      }
-    }
+    scatterRows(weight, rows.map(Int.init), into: &whole)
     tensors[tensor] = StoredTensor(isTransposed ? transposed(whole) : whole)
   }
 }

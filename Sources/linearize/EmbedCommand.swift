@@ -2,6 +2,7 @@ import ArgumentParser
 import Documents
 import Foundation
 import Models
+import Operations
 import Pipeline
 import Results
 
@@ -45,11 +46,8 @@ struct EmbedCommand: ParsableCommand {
     let embedder = try TextEmbedder(try options.open(), length: sequenceLength)
     let embeddings = try embedder.embed(linesOf: text)
     let width = embeddings.shape[1]
-    let elements = embeddings.elements
-    let lines = (0..<embeddings.shape[0]).map { row in
-      JSONValue.array(
-        elements[row * width..<(row + 1) * width].map { .number(Double($0)) }
-      ).compact + "\n"
+    let lines = listedRows(embeddings).map { row in
+      JSONValue.array(row.map { .number(Double($0)) }).compact + "\n"
     }
     if let output {
       try DocumentFile(output).replace(with: lines.joined())

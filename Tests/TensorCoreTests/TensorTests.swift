@@ -72,7 +72,7 @@ import Testing
     var left = Tensor([1, 2], [2])
     var right = left
     let third = left
-    withMutablePointers(&left, &right) { left, right in
+    withPointers(writing(&left), writing(&right)) { left, right in
       left[0] = 10
       right[1] = 20
     }
@@ -96,5 +96,40 @@ import Testing
     let expected = (0..<64).map { task in Float(44_850 + 300 * task) }
     #expect(sums == expected)
     #expect(shared.elements == (0..<300).map(Float.init))
+  }
+}
+
+@Suite struct TensorPointerTests {
+  @Test func `Pointers of any number of tensors are read and written in one closure`() {
+    let (left, right) = (Tensor([1, 2], [2]), Tensor([10, 20], [2]))
+    var sum = Tensor(zeros: [2])
+    let absent: Tensor? = nil
+    let first = withPointers(left, writing(&sum), right, absent) { left, sum, right, absent in
+      for index in 0..<2 { sum[index] = left[index] + right[index] + (absent?[index] ?? 0) }
+      return left[0]
+    }
+    #expect(first == 1)
+    #expect(sum.elements == [11, 22])
+  }
+
+  @Test func `A tensor that shares its storage is copied before it is written`() {
+    let original = Tensor([1, 2], [2])
+    var copy = original
+    var optional: Tensor? = original
+    withPointers(writing(&copy), writing(&optional)) { copy, optional in
+      copy[0] = 5
+      optional?[1] = 7
+    }
+    #expect(original.elements == [1, 2])
+    #expect(copy.elements == [5, 2])
+    #expect(optional?.elements == [1, 7])
+  }
+
+  @Test func `An optional tensor that nobody shares is written in place`() {
+    var optional: Tensor? = Tensor([1, 2], [2])
+    let before = withPointers(optional) { UInt(bitPattern: $0) }
+    withPointers(writing(&optional)) { $0?[0] = 3 }
+    #expect(withPointers(optional) { UInt(bitPattern: $0) } == before)
+    #expect(optional?.elements == [3, 2])
   }
 }

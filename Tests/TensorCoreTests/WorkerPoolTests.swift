@@ -145,3 +145,13 @@ private final class Calls: @unchecked Sendable {
     #expect(WorkerPool.shared.workers == max(1, requested ?? cpus))
   }
 }
+
+@Suite struct ParallelMapTests {
+  @Test func `Results stand in the order of their indices`() {
+    for workers in [1, 3] {
+      let pool = WorkerPool(workers: workers)
+      #expect(pool.parallelMap(100) { [$0, $0 * $0] } == (0..<100).map { [$0, $0 * $0] })
+      #expect(pool.parallelMap(0) { $0 } == [])
+    }
+  }
+}

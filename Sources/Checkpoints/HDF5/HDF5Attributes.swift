@@ -49,18 +49,11 @@ public struct HDF5Attributes: Sendable {
     get throws {
       try HDF5Library.locked {
         var names: [String] = []
-        try withUnsafeMutablePointer(to: &names) { names in
-          var position: hsize_t = 0
-          let status = H5Aiterate2(
-            location, H5_INDEX_NAME, H5_ITER_INC, &position,
-            { _, name, _, names in
-              if let name {
-                names?.assumingMemoryBound(to: [String].self).pointee.append(String(cString: name))
-              }
-              return 0
-            }, UnsafeMutableRawPointer(names))
-          try file.check(status, object, "list its attributes")
+        var position: hsize_t = 0
+        let status = withUnsafeMutablePointer(to: &names) {
+          H5Aiterate2(location, H5_INDEX_NAME, H5_ITER_INC, &position, appendName, $0)
         }
+        try file.check(status, object, "list its attributes")
         return names.sorted()
       }
     }
@@ -196,4 +189,15 @@ extension HDF5File {
       return HDF5Attributes(file: self, object: name, handle: handle)
     }
   }
+}
+
+/// Called by HDF5 with every attribute; `names` is the list to which its name is added.
+private func appendName(
+  _ object: hid_t, _ name: UnsafePointer<CChar>?, _ information: UnsafePointer<H5A_info_t>?,
+  _ names: UnsafeMutableRawPointer?
+) -> herr_t {
+  if let name {
+    names?.assumingMemoryBound(to: [String].self).pointee.append(String(cString: name))
+  }
+  return 0
 }

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// The upper half of a float, rounded to nearest, ties to even; NaN stays NaN.
 @inline(__always)
 func bfloat16Bits(_ value: Float) -> UInt16 {
@@ -35,4 +37,13 @@ func narrow(
   _ source: UnsafePointer<Float>, count: Int, toFloat16 output: UnsafeMutablePointer<UInt16>
 ) {
   for index in 0..<count { output[index] = float16Bits(source[index]) }
+}
+
+/// The first finite value that half precision makes infinite.
+public func firstBeyondFloat16(_ tensor: Tensor) -> Float? {
+  tensor.withPointer {
+    UnsafeBufferPointer(start: $0, count: tensor.count).first {
+      $0.isFinite && float16Bits($0) & 0x7FFF == 0x7C00
+    }
+  }
 }

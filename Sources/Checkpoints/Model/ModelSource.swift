@@ -104,12 +104,11 @@ public struct ModelSource: Sendable {
       for tensor in file.tensors {
         guard SafetensorsFile.weightType(tensor.type) != nil else {
           // Masks and counters are of other types in some checkpoints; weights never are.
-          if tensor.name.hasSuffix(".weight") {
-            problems.append(
-              .init(
-                "tensor \(tensor.name)", found: "elements of type \(tensor.type)",
-                expected: "weights of type F32, F16 or BF16"))
-          }
+          guard tensor.name.hasSuffix(".weight") else { continue }
+          problems.append(
+            .init(
+              "tensor \(tensor.name)", found: "elements of type \(tensor.type)",
+              expected: "weights of type F32, F16 or BF16"))
           continue
         }
         // Swift's strings are equal when they look the same; names of tensors must not.

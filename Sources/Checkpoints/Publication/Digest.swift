@@ -17,18 +17,23 @@ public enum Digest {
     hexadecimal(SHA256.hash(data: Data(text.utf8)))
   }
 
-  /// Of bytes in portions.
-  ///
-  /// - Parameter body: calls its argument with every portion, in order.
-  public static func sha256(
-    _ body: ((UnsafeRawBufferPointer) -> Void) throws -> Void
-  ) rethrows -> String {
-    var hash = SHA256()
-    try body { hash.update(bufferPointer: $0) }
-    return hexadecimal(hash.finalize())
-  }
-
   static func hexadecimal(_ digest: SHA256.Digest) -> String {
     digest.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
   }
+}
+
+/// SHA-256 of lists of numbers, of the bytes that they have in memory.
+public struct NumberDigest {
+  private var hash = SHA256()
+
+  /// Of nothing yet.
+  public init() {}
+
+  /// Goes on with these numbers.
+  public mutating func update(_ numbers: [some FixedWidthInteger & BitwiseCopyable]) {
+    numbers.withUnsafeBytes { hash.update(bufferPointer: $0) }
+  }
+
+  /// Of all numbers so far, in hexadecimal.
+  public var sha256: String { Digest.hexadecimal(hash.finalize()) }
 }

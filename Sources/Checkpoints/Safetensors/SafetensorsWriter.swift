@@ -163,7 +163,7 @@ public struct SafetensorsWriter: Sendable {
     }
     var text = Array(JSONValue.object(object).compact.utf8)
     text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
-    return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+    return UInt64(text.count).littleEndianBytes + text
   }
 
   private func append(

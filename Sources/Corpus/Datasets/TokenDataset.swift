@@ -103,11 +103,6 @@ public struct TokenDataset: Sendable {
         + " sequenceLength, or set lastRemainder to padded")
   }
 
-  /// The order of an epoch (from 0): a permutation that depends on seed and epoch alone.
-  public func shuffledOrder(seed: UInt64, epoch: Int) -> [Int] {
-    SequenceOrder.shuffled(count: sequences.count, seed: seed, epoch: epoch)
-  }
-
   /// The sequences at the given indices as one batch.
   public func batch(_ indices: some Sequence<Int>) -> PackedBatch {
     PackedBatch(indices.map { sequences[$0] })
@@ -115,7 +110,7 @@ public struct TokenDataset: Sendable {
 
   /// Indices of every batch of an epoch; the last one may be smaller.
   ///
-  /// - Parameter order: `shuffledOrder`, or `nil` for the order of the files.
+  /// - Parameter order: a `SequenceOrder`, or `nil` for the order of the files.
   public func batches(of rows: Int, order: [Int]? = nil) -> [[Int]] {
     precondition(rows > 0, "a batch has \(rows) rows, expected at least 1")
     let order = order ?? Array(sequences.indices)

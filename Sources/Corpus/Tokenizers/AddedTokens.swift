@@ -86,14 +86,7 @@ struct AddedTokenMatcher: Sendable {
             start > 0 && cursor.read(cursor.previous(start)).flags & ScalarClasses.word != 0
           if joinsLeft || cursor.read(end).flags & ScalarClasses.word != 0 { continue }
         }
-        if token.stripsLeft {
-          while start > covered {
-            let previous = cursor.previous(start)
-            if cursor.read(previous).flags & ScalarClasses.whitespace == 0 { break }
-            start = previous
-          }
-          start = max(start, covered)
-        }
+        if token.stripsLeft { start = Self.stripped(start, downTo: covered, cursor) }
         if token.stripsRight { end = cursor.run(of: ScalarClasses.whitespace, from: end) }
         if covered < start { segments.append(.text(covered..<start)) }
         segments.append(.token(token.id))
@@ -102,6 +95,17 @@ struct AddedTokenMatcher: Sendable {
     }
     if covered < text.count { segments.append(.text(covered..<text.count)) }
     return segments
+  }
+
+  /// The start of the white space that ends at `start`, not before `first`.
+  private static func stripped(_ start: Int, downTo first: Int, _ cursor: ScalarCursor) -> Int {
+    var start = start
+    while start > first {
+      let previous = cursor.previous(start)
+      if cursor.read(previous).flags & ScalarClasses.whitespace == 0 { break }
+      start = previous
+    }
+    return max(start, first)
   }
 
   private func longestMatch(in text: UnsafeBufferPointer<UInt8>, at start: Int)

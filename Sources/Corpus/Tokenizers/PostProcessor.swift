@@ -1,3 +1,5 @@
+import Documents
+
 /// Puts the special tokens of a single sequence around its ids.
 struct PostProcessor: Sendable {
   private(set) var before: [Int32] = []
@@ -47,17 +49,20 @@ struct PostProcessor: Sendable {
         guard let ids = specials?.value(name)?["ids"]?.arrayValue else {
           throw piece.failure("SpecialToken", "\"\(name)\" has no ids in special_tokens")
         }
-        for id in ids {
-          guard let id = id.intValue.flatMap(Int32.init(exactly:)), id >= 0 else {
-            throw piece.failure("SpecialToken", "found \(id.kindDescription), expected a token id")
-          }
-          if hasSequence { after.append(id) } else { before.append(id) }
-        }
+        let tokens = try ids.map { try Self.token($0, in: piece) }
+        if hasSequence { after += tokens } else { before += tokens }
       } else {
         throw piece.failure("expected {\"Sequence\": …} or {\"SpecialToken\": …}")
       }
     }
     if !hasSequence { throw component.failure("single", "has no place for the sequence") }
+  }
+
+  private static func token(_ id: JSONValue, in piece: TokenizerComponent) throws -> Int32 {
+    guard let token = id.intValue.flatMap(Int32.init(exactly:)), token >= 0 else {
+      throw piece.failure("SpecialToken", "found \(id.kindDescription), expected a token id")
+    }
+    return token
   }
 
   /// The id of a pair `["<s>", 0]`.

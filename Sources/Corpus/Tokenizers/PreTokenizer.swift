@@ -82,21 +82,11 @@ indirect enum PreTokenizer: Sendable {
       // pattern leaves are the same.
       if behaviour == .isolated || behaviour == .removed && invert {
         tokens.refine { cursor, piece, refined in
-          var position = piece.start
-          while position < piece.end {
-            let end = scanner.end(from: position, in: cursor)
-            refined.append(PreTokens.Piece(start: position, end: end))
-            position = end
-          }
+          scanner.split(piece, cursor, into: &refined) { .init(start: $0, end: $1) }
         }
       } else {
         tokens.split(behaviour, invert: invert) { cursor, piece, parts in
-          var position = piece.start
-          while position < piece.end {
-            let end = scanner.end(from: position, in: cursor)
-            parts.append(PreTokens.Part(start: position, end: end, isMatch: true))
-            position = end
-          }
+          scanner.split(piece, cursor, into: &parts) { .init(start: $0, end: $1, isMatch: true) }
         }
       }
     case .splitLiteral(let literal, let behaviour, let invert):
@@ -174,5 +164,21 @@ struct Metaspace: Sendable {
       }
     }
     if splits { tokens.split(atLiteral: replacement, .mergedWithNext) }
+  }
+}
+
+extension PatternScanner {
+  /// Adds a part for each of the matches that cover a piece, one after the other.
+  @inline(__always)
+  fileprivate func split<Part>(
+    _ piece: PreTokens.Piece, _ cursor: ScalarCursor, into parts: inout [Part],
+    _ part: (_ start: Int, _ end: Int) -> Part
+  ) {
+    var position = piece.start
+    while position < piece.end {
+      let end = end(from: position, in: cursor)
+      parts.append(part(position, end))
+      position = end
+    }
   }
 }

@@ -87,9 +87,7 @@ struct PreTokens {
       var position = piece.start
       while position + literal.count <= piece.end {
         if literal.indices.allSatisfy({ cursor.bytes[position + $0] == literal[$0] }) {
-          if unmatched < position {
-            parts.append(Part(start: unmatched, end: position, isMatch: false))
-          }
+          parts.appendUnmatched(unmatched, position)
           position += literal.count
           parts.append(Part(start: position - literal.count, end: position, isMatch: true))
           unmatched = position
@@ -97,9 +95,7 @@ struct PreTokens {
           position += 1
         }
       }
-      if unmatched < piece.end {
-        parts.append(Part(start: unmatched, end: piece.end, isMatch: false))
-      }
+      parts.appendUnmatched(unmatched, piece.end)
     }
   }
 
@@ -167,5 +163,12 @@ struct PreTokens {
         }
       }
     }
+  }
+}
+
+extension [PreTokens.Part] {
+  /// Adds what lies between two matches, unless that is nothing.
+  fileprivate mutating func appendUnmatched(_ start: Int, _ end: Int) {
+    if start < end { append(PreTokens.Part(start: start, end: end, isMatch: false)) }
   }
 }

@@ -113,14 +113,10 @@ public struct Tokenizer: Sendable {
         let segments = rawMatcher.segments(
           of: bytes, recognizeSpecialTokens: recognizeSpecialTokens)
         for segment in segments {
-          switch segment {
-          case .token(let id):
-            ids.append(id)
-          case .text(let range):
-            let text = Normalizer.Text(
-              bytes: Array(bytes[range]), isStart: range.lowerBound == 0)
-            encode(text, recognizeSpecialTokens, cache, into: &ids)
-          }
+          if case .token(let id) = segment { ids.append(id) }
+          guard case .text(let range) = segment else { continue }
+          let text = Normalizer.Text(bytes: Array(bytes[range]), isStart: range.lowerBound == 0)
+          encode(text, recognizeSpecialTokens, cache, into: &ids)
         }
       }
     }

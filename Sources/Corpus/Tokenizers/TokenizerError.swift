@@ -46,34 +46,23 @@ struct TokenizerComponent {
   }
 
   func string(_ key: String) throws -> String {
-    guard let string = try optionalString(key) else {
-      throw failure(key, "is missing; expected a string")
-    }
-    return string
+    try required(key, .string)
   }
 
   func optionalString(_ key: String) throws -> String? {
-    try optional(key, "a string") { $0.stringValue }
+    try optional(key, .string)
   }
 
   func boolean(_ key: String, default fallback: Bool) throws -> Bool {
-    try optional(key, "true or false") { $0.boolValue } ?? fallback
+    try optional(key, .boolean) ?? fallback
   }
 
   func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int {
-    let expected = "an integer from \(range.lowerBound) to \(range.upperBound)"
-    guard
-      let integer = try optional(
-        key, expected, { $0.intValue.flatMap { range.contains($0) ? $0 : nil } })
-    else { throw failure(key, "is missing; expected \(expected)") }
-    return integer
+    try required(key, .integer(in: range))
   }
 
   func array(_ key: String) throws -> [JSONValue] {
-    guard let array = try optional(key, "an array", { $0.arrayValue }) else {
-      throw failure(key, "is missing; expected an array")
-    }
-    return array
+    try required(key, .array)
   }
 
   func components(_ key: String) throws -> [TokenizerComponent] {
@@ -99,13 +88,12 @@ struct TokenizerComponent {
   func word<Word: RawRepresentable<String> & CaseIterable>(_ key: String, default fallback: Word?)
     throws -> Word
   {
+    let expected = JSONKind.word(of: Word.allCases.map(\.rawValue)).expected
     guard let spelling = try optionalString(key) ?? fallback?.rawValue else {
-      throw failure(key, "is missing; expected one of \(Self.list(Word.allCases.map(\.rawValue)))")
+      throw failure(key, "is missing; expected \(expected)")
     }
     guard let word = Word(rawValue: spelling) else {
-      throw failure(
-        key,
-        "found \"\(spelling)\", expected one of \(Self.list(Word.allCases.map(\.rawValue)))")
+      throw failure(key, "found \"\(spelling)\", expected \(expected)")
     }
     return word
   }
@@ -118,17 +106,19 @@ struct TokenizerComponent {
     )
   }
 
-  private static func list(_ words: [String]) -> String {
-    words.map { "\"\($0)\"" }.joined(separator: ", ")
+  private func optional<Value>(_ key: String, _ kind: JSONKind<Value>) throws -> Value? {
+    switch object.member(key, kind) {
+    case .value(let value): return value
+    case .missing: return nil
+    case .mistaken(let found):
+      throw failure(key, "found \(found.kindDescription), expected \(kind.expected)")
+    }
   }
 
-  private func optional<Value>(
-    _ key: String, _ expected: String, _ decode: (JSONValue) -> Value?
-  ) throws -> Value? {
-    guard let value = value(key) else { return nil }
-    guard let decoded = decode(value) else {
-      throw failure(key, "found \(value.kindDescription), expected \(expected)")
+  private func required<Value>(_ key: String, _ kind: JSONKind<Value>) throws -> Value {
+    guard let value = try optional(key, kind) else {
+      throw failure(key, "is missing; expected \(kind.expected)")
     }
-    return decoded
+    return value
   }
 }

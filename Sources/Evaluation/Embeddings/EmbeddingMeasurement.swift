@@ -28,7 +28,7 @@ public struct EmbeddingMeasurement {
     progress: (_ done: Int, _ tokens: Int) throws -> Void = { _, _ in }
   ) rethrows -> Tensor {
     let width = decoder.configuration.hiddenSize
-    var elements: [Float] = []
+    var parts: [(rows: Range<Int>, tensor: Tensor)] = []
     var start = 0
     while start < texts.count {
       var end = start
@@ -40,11 +40,16 @@ public struct EmbeddingMeasurement {
       let joined = EvaluationSequence.joined(texts[start..<end])
       let pooled = decoder.textEmbeddings(
         joined.tokens, layout: joined.layout, pooling, on: Tape(isRecording: false))
-      elements += (isNormalized ? normalizedRows(pooled.value) : pooled.value).elements
+      let first = parts.last?.rows.upperBound ?? 0
+      parts.append(
+        (
+          first..<first + pooled.value.shape[0],
+          isNormalized ? normalizedRows(pooled.value) : pooled.value
+        ))
       start = end
       try progress(end, rows)
     }
-    return Tensor(elements, [elements.count / width, width])
+    return joinedRows(parts, rows: parts.last?.rows.upperBound ?? 0, width: width)
   }
 
   /// Mean cosine of student and teacher over the texts, and Spearman's rank correlation between the
@@ -57,13 +62,8 @@ public struct EmbeddingMeasurement {
   public static func result(
     student: Tensor, teacher: Tensor, textHash: String?, seconds: Double
   ) -> TaskResult {
-    let (count, width) = (student.shape[0], student.shape[1])
-    let (own, other) = (student.elements, teacher.elements)
-    let cosines = (0..<count).map { text in
-      (text * width..<(text + 1) * width).reduce(0.0) {
-        $0 + Double(own[$1]) * Double(other[$1])
-      }
-    }
+    let count = student.shape[0]
+    let cosines = rowProducts(student, teacher)
     let mean = cosines.reduce(0, +) / Double(count)
     let squares = cosines.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     var metrics = [
@@ -73,15 +73,9 @@ public struct EmbeddingMeasurement {
           ? (squares / Double(count - 1) / Double(count)).squareRoot() : nil,
         higherIsBetter: true)
     ]
-    let pairs = [student, teacher].map(pairSimilarities)
-    if mean.isFinite,
-      let correlation = pairs[0].withUnsafeBufferPointer({ left in
-        pairs[1].withUnsafeBufferPointer { right -> Double? in
-          guard let left = left.baseAddress, let right = right.baseAddress else { return nil }
-          var ranks = RankCorrelation()
-          return ranks.correlation(left, right, count: pairs[0].count)
-        }
-      })
+    // Cosines of all pairs of different texts.
+    if count > 1, mean.isFinite,
+      let correlation = rankCorrelation(pairProducts(student), pairProducts(teacher))
     {
       metrics.append(
         TaskResult.Metric(
@@ -91,12 +85,5 @@ public struct EmbeddingMeasurement {
     return TaskResult(
       name: EvaluationReport.embeddingTaskName, metrics: metrics, samples: count,
       availableSamples: count, samplesHash: textHash ?? "", seconds: seconds)
-  }
-
-  /// Cosines of all pairs of different texts, each pair once.
-  private static func pairSimilarities(_ embeddings: Tensor) -> [Float] {
-    let count = embeddings.shape[0]
-    let products = matrixProduct(embeddings, embeddings, rightTransposed: true).elements
-    return (0..<count).flatMap { row in products[row * count + row + 1..<(row + 1) * count] }
   }
 }

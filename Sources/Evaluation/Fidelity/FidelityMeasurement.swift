@@ -47,8 +47,9 @@ public struct FidelityMeasurement {
     let predicted = teacher.configuration.isEncoder ? [] : sequences
     let passes = excerpts.count + predicted.count
     let heads = teacher.configuration.attention.queryHeads
-    var sums = [[HeadSums]](
-      repeating: [HeadSums](repeating: HeadSums(), count: heads), count: converted.count)
+    var sums = [[AttentionHeadSums]](
+      repeating: [AttentionHeadSums](repeating: AttentionHeadSums(), count: heads),
+      count: converted.count)
     var maps: [FidelityResult.AttentionMap] = []
     for (done, excerpt) in excerpts.enumerated() {
       measureHeads(excerpt, converted, sums: &sums, maps: &maps)
@@ -80,7 +81,7 @@ public struct FidelityMeasurement {
 
   /// One pass of the teacher, with the student's converted layers beside it.
   private func measureHeads(
-    _ excerpt: FidelityExcerpt, _ converted: [Int], sums: inout [[HeadSums]],
+    _ excerpt: FidelityExcerpt, _ converted: [Int], sums: inout [[AttentionHeadSums]],
     maps: inout [FidelityResult.AttentionMap]
   ) {
     let count = excerpt.tokens.count

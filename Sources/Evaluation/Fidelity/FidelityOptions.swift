@@ -1,3 +1,5 @@
+import Operations
+
 /// How much of the sequences a fidelity measurement reads.
 ///
 /// Attention rows are quadratic in the length, so they and the heads' outputs are measured on the

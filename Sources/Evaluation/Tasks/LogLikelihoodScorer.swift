@@ -89,7 +89,8 @@ public struct LogLikelihoodScorer {
     }
     let tape = Tape(isRecording: false)
     let hidden = decoder.hiddenStates(tree)
-    let normed = decoder.finalNorm(tape.constant(hidden.gathered(rows)), on: tape)
+    let scored = embedding(rows.map(Int32.init), table: StoredTensor(hidden))
+    let normed = decoder.finalNorm(tape.constant(scored), on: tape)
     let (losses, isArgmax, _) = linearCrossEntropy(
       normed.value, head: decoder.head, targets: targets, gradientScale: nil)
     var next = 0
@@ -101,21 +102,5 @@ public struct LogLikelihoodScorer {
       next = scored.upperBound
     }
     return hidden.shape[0]
-  }
-}
-
-extension Tensor {
-  /// Rows of a matrix in the order of `rows`, which may name one more than once.
-  fileprivate func gathered(_ rows: [Int]) -> Tensor {
-    let width = shape[1]
-    var result = Tensor(uninitialized: [rows.count, width])
-    result.withMutablePointer { result in
-      withPointer {
-        for (position, row) in rows.enumerated() {
-          (result + position * width).update(from: $0 + row * width, count: width)
-        }
-      }
-    }
-    return result
   }
 }

@@ -1,5 +1,4 @@
-import Dispatch
-import Foundation
+import Operations
 
 /// Means of samples and how far they are to be trusted, as lm-eval has them.
 enum SampleStatistics {
@@ -23,50 +22,9 @@ enum SampleStatistics {
 
   /// Standard deviation of `exp(−mean)` over resamples with replacement; `nil` for fewer than two
   /// values.
-  ///
-  /// As lm-eval's `bootstrap_stderr`: chunk `i` of 1,000 resamples draws from `random.Random(i)`,
-  /// each value by `choices`, that is `values[floor(random() × n)]`.
   static func perplexityStandardError(_ values: [Double], resamples: Int = 100_000) -> Double? {
     if values.count < 2 { return nil }
-    let chunk = min(1000, resamples)
-    var perplexities = [Double](repeating: 0, count: resamples / chunk * chunk)
-    perplexities.withUnsafeMutableBufferPointer { perplexities in
-      // Each call writes its own chunk, and the buffer outlives them all.
-      nonisolated(unsafe) let output = perplexities
-      DispatchQueue.concurrentPerform(iterations: output.count / chunk) { index in
-        resample(
-          values, seed: UInt32(index),
-          into: UnsafeMutableBufferPointer(rebasing: output[index * chunk..<(index + 1) * chunk]))
-      }
-    }
-    return standardDeviation(perplexities)
-  }
-
-  private static func resample(
-    _ values: [Double], seed: UInt32, into output: UnsafeMutableBufferPointer<Double>
-  ) {
-    var generator = MersenneTwister(seed: seed)
-    let block = MersenneTwister.blockLength / 2
-    let count = Double(values.count)
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: block) { draws in
-      values.withUnsafeBufferPointer { values in
-        var next = block
-        for index in 0..<output.count {
-          var sum = 0.0
-          var missing = values.count
-          while missing > 0 {
-            if next == block {
-              generator.fill(draws)
-              next = 0
-            }
-            let end = next + min(missing, block - next)
-            for position in next..<end { sum += values[Int(draws[position] * count)] }
-            missing -= end - next
-            next = end
-          }
-          output[index] = exp(-(sum / count))
-        }
-      }
-    }
+    return standardDeviation(
+      bootstrapPerplexities(values, resamples: resamples, chunk: min(1000, resamples)))
   }
 }

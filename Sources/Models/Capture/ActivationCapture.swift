@@ -113,7 +113,7 @@ public struct ActivationCapture {
         try create("attentions/\($0)", [heads, length, length], "query head, query, key")
       } : []
     let append = { (tensor: Tensor, dataset: HDF5Dataset, row: Int) in
-      try tensor.withPointer { try dataset.writeRows(start: row, count: 1, from: $0) }
+      try dataset.writeRows(start: row, tensor)
     }
     try progress(0, count, length)
     for (row, tokens) in sequences.enumerated() {

@@ -96,11 +96,9 @@ public struct EnvironmentReport: Sendable {
   }
 
   private static var kernel: String {
-    var name = utsname()
-    guard uname(&name) == 0 else { return "unknown" }
-    return withUnsafeBytes(of: name.release) { bytes in
-      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    let release = text(of: "/proc/sys/kernel/osrelease").trimmingCharacters(
+      in: .whitespacesAndNewlines)
+    return release.isEmpty ? "unknown" : release
   }
 
   /// A file that this system does not have is reported as null, not as an error.

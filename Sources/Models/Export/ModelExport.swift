@@ -77,8 +77,7 @@ public struct ModelExport {
   /// Beyond 65504 a value would silently become infinite.
   private func requireFloat16(_ tensor: SafetensorsWriter.NamedTensor) throws {
     if tensor.tensor.elementType == .float16 { return }
-    let values = tensor.tensor.widened().elements
-    if let value = values.first(where: { $0.isFinite && !Float16($0).isFinite }) {
+    if let value = firstBeyondFloat16(tensor.tensor.widened()) {
       throw ExportError.overflow(tensor: tensor.name, value: value)
     }
   }

@@ -1,4 +1,4 @@
-import Documents
+import Operations
 
 /// How the next token is chosen: greedily, unless a temperature is given.
 public struct SamplingOptions: Sendable, Equatable {

@@ -1,6 +1,8 @@
 import Corpus
 import Documents
 import Foundation
+import Operations
+import TensorCore
 import Transformers
 
 /// Continues a text: reads the prompt at once, then token after token with the model's recurrent
@@ -79,7 +81,7 @@ public struct TextGenerator {
     var text = StreamingDecoder(tokenizer, skipSpecialTokens: true)
     var result = GenerationResult(promptTokens: prompt.count)
     let start = clock()
-    var logits = maximumTokens > 0 ? session.logits(after: prompt).elements : []
+    var logits = maximumTokens > 0 ? session.logits(after: prompt) : Tensor(zeros: [0])
     result.prefillSeconds = clock() - start
     result.prefillStateBytes = session.stateBytes
     let decodeStart = clock()
@@ -98,7 +100,7 @@ public struct TextGenerator {
         result.ending = .lastPosition
         break
       }
-      logits = session.logits(after: [token]).elements
+      logits = session.logits(after: [token])
       result.decodedTokens += 1
     }
     let rest = text.finish()
@@ -132,8 +134,8 @@ public struct TextGenerator {
     }
   }
 
-  private func requireFinite(_ logits: [Float], position: Int) throws {
-    guard let maximum = logits.max(), maximum.isFinite, !logits.contains(where: \.isNaN) else {
+  private func requireFinite(_ logits: Tensor, position: Int) throws {
+    guard holdsLogits(logits) else {
       throw GenerationError.notFinite(location: location, position: position)
     }
   }

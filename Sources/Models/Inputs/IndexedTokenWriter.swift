@@ -31,7 +31,7 @@ public enum IndexedTokenWriter {
           let ids = tokens[start..<min(tokens.count, start + idsAtATime)]
           try append(
             width == .uint16
-              ? ids.flatMap { bytes(of: UInt16($0)) } : ids.flatMap { bytes(of: $0) })
+              ? ids.flatMap { UInt16($0).littleEndianBytes } : ids.flatMap(\.littleEndianBytes))
         }
       })
     try AtomicFile.publish(
@@ -40,17 +40,13 @@ public enum IndexedTokenWriter {
         // One document; of more sequences than one only where a size would not fit its 32 bits.
         let starts = Array(stride(from: 0, to: max(1, tokens.count), by: Int(Int32.max)))
         try append(
-          IndexedTokenFile.magic + bytes(of: UInt64(1)) + [width.rawValue]
-            + bytes(of: UInt64(starts.count)) + bytes(of: UInt64(2)))
+          IndexedTokenFile.magic + UInt64(1).littleEndianBytes + [width.rawValue]
+            + UInt64(starts.count).littleEndianBytes + UInt64(2).littleEndianBytes)
         try append(
-          starts.flatMap { bytes(of: Int32(min(tokens.count - $0, Int(Int32.max)))) })
-        try append(starts.flatMap { bytes(of: Int64($0 * width.bytes)) })
-        try append(bytes(of: Int64(0)) + bytes(of: Int64(starts.count)))
+          starts.flatMap { Int32(min(tokens.count - $0, Int(Int32.max))).littleEndianBytes })
+        try append(starts.flatMap { Int64($0 * width.bytes).littleEndianBytes })
+        try append(Int64(0).littleEndianBytes + Int64(starts.count).littleEndianBytes)
       })
     _ = try IndexedTokenFile(path)
-  }
-
-  private static func bytes(of value: some FixedWidthInteger) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian) { Array($0) }
   }
 }

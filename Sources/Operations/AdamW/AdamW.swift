@@ -18,14 +18,13 @@ public func adamWStep(
   let count = value.count
   let correction1 = Float(1 - pow(betas.0, Double(step)))
   let correction2 = Float(1 - pow(betas.1, Double(step)))
-  withMutablePointers(&value, &firstMoment, &secondMoment) { value, first, second in
-    gradient.withPointer { gradient in
-      WorkerPool.shared.parallelRanges(count, minimum: 1 << 14) {
-        let start = $0.lowerBound
-        vk_adamw(
-          value + start, gradient + start, first + start, second + start, $0.count, learningRate,
-          Float(betas.0), Float(betas.1), epsilon, weightDecay, correction1, correction2)
-      }
+  withPointers(writing(&value), writing(&firstMoment), writing(&secondMoment), gradient) {
+    value, first, second, gradient in
+    WorkerPool.shared.parallelRanges(count, minimum: 1 << 14) {
+      let start = $0.lowerBound
+      vk_adamw(
+        value + start, gradient + start, first + start, second + start, $0.count, learningRate,
+        Float(betas.0), Float(betas.1), epsilon, weightDecay, correction1, correction2)
     }
   }
 }

@@ -50,29 +50,26 @@ public func mergedBranches(
     window: Tensor(uninitialized: window.denominators.shape),
     memory: Tensor(uninitialized: window.denominators.shape))
   let ratios = logRatios.elements
-  withMutablePointers(&weights.window, &weights.memory) { windowWeights, memoryWeights in
-    withPointers(
-      window.denominators, memory.denominators, window.logScales, memory.logScales, memory.logScales
-    ) { windowSums, memorySums, windowScales, memoryScales, _ in
-      for slot in 0..<slots {
-        (windowWeights[slot], memoryWeights[slot]) = mergeWeights(
-          window: (windowSums[slot], units == .absolute ? windowScales[slot] : 0),
-          memory: (memorySums[slot], units == .absolute ? memoryScales[slot] : 0),
-          logRatio: ratios[slot % heads], isRelative: units == .absolute)
-      }
+  withPointers(
+    writing(&weights.window), writing(&weights.memory), window.denominators, memory.denominators,
+    window.logScales, memory.logScales
+  ) { windowWeights, memoryWeights, windowSums, memorySums, windowScales, memoryScales in
+    for slot in 0..<slots {
+      (windowWeights[slot], memoryWeights[slot]) = mergeWeights(
+        window: (windowSums[slot], units == .absolute ? windowScales[slot] : 0),
+        memory: (memorySums[slot], units == .absolute ? memoryScales[slot] : 0),
+        logRatio: ratios[slot % heads], isRelative: units == .absolute)
     }
   }
   var output = Tensor(uninitialized: window.numerators.shape)
-  output.withMutablePointer { output in
-    withPointers(
-      window.numerators, memory.numerators, weights.window, weights.memory, weights.memory
-    ) { windowSums, memorySums, windowWeights, memoryWeights, _ in
-      WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
-        for slot in range {
-          let line = output + slot * d
-          vk_scale(windowSums + slot * d, line, windowWeights[slot], d)
-          vk_add_scaled(line, memorySums + slot * d, memoryWeights[slot], d)
-        }
+  withPointers(
+    writing(&output), window.numerators, memory.numerators, weights.window, weights.memory
+  ) { output, windowSums, memorySums, windowWeights, memoryWeights in
+    WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
+      for slot in range {
+        let line = output + slot * d
+        vk_scale(windowSums + slot * d, line, windowWeights[slot], d)
+        vk_add_scaled(line, memorySums + slot * d, memoryWeights[slot], d)
       }
     }
   }
@@ -121,22 +118,19 @@ public func mergedBranchesGradients(
     numerators: scaledHeads(gradient, by: weights.memory, heads: perHead[-1]),
     denominators: Tensor(uninitialized: perHead))
   var ratios = Tensor(uninitialized: perHead)
-  withMutablePointers(&window.denominators, &memoryGradients.denominators, &ratios) {
-    dWindow, dMemory, dRatio in
-    withPointers(gradient, output, memory.numerators, memory.denominators, weights.window) {
-      dY, y, numerators, denominators, windowWeights in
-      weights.memory.withPointer { memoryWeights in
-        WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
-          for slot in range {
-            let offset = slot * d
-            let share = vk_dot(dY + offset, y + offset, d)
-            dWindow[slot] = -windowWeights[slot] * share
-            dMemory[slot] = -memoryWeights[slot] * share
-            dRatio[slot] =
-              memoryWeights[slot]
-              * (vk_dot(dY + offset, numerators + offset, d) - share * denominators[slot])
-          }
-        }
+  withPointers(
+    writing(&window.denominators), writing(&memoryGradients.denominators), writing(&ratios),
+    gradient, output, memory.numerators, memory.denominators, weights.window, weights.memory
+  ) { dWindow, dMemory, dRatio, dY, y, numerators, denominators, windowWeights, memoryWeights in
+    WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
+      for slot in range {
+        let offset = slot * d
+        let share = vk_dot(dY + offset, y + offset, d)
+        dWindow[slot] = -windowWeights[slot] * share
+        dMemory[slot] = -memoryWeights[slot] * share
+        dRatio[slot] =
+          memoryWeights[slot]
+          * (vk_dot(dY + offset, numerators + offset, d) - share * denominators[slot])
       }
     }
   }

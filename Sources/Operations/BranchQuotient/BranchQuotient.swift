@@ -14,12 +14,10 @@ private let epsilon: Float = 1e-12
 public func branchQuotient(numerators: Tensor, denominators: Tensor) -> Tensor {
   let (slots, d) = (denominators.count, valueDim(numerators, denominators))
   var output = Tensor(uninitialized: numerators.shape)
-  output.withMutablePointer { output in
-    withPointers(numerators, denominators) { numerators, denominators in
-      WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
-        for slot in range {
-          vk_scale(numerators + slot * d, output + slot * d, 1 / (denominators[slot] + epsilon), d)
-        }
+  withPointers(writing(&output), numerators, denominators) { output, numerators, denominators in
+    WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
+      for slot in range {
+        vk_scale(numerators + slot * d, output + slot * d, 1 / (denominators[slot] + epsilon), d)
       }
     }
   }
@@ -34,14 +32,14 @@ public func branchQuotientGradients(_ gradient: Tensor, output: Tensor, denomina
   precondition(gradient.shape == output.shape, "\(gradient.shape) for \(output.shape)")
   var numeratorGradient = Tensor(uninitialized: output.shape)
   var denominatorGradient = Tensor(uninitialized: denominators.shape)
-  withMutablePointers(&numeratorGradient, &denominatorGradient) { dN, dD in
-    withPointers(gradient, output, denominators) { dY, y, denominators in
-      WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
-        for slot in range {
-          let line = dN + slot * d
-          vk_scale(dY + slot * d, line, 1 / (denominators[slot] + epsilon), d)
-          dD[slot] = -vk_dot(line, y + slot * d, d)
-        }
+  withPointers(
+    writing(&numeratorGradient), writing(&denominatorGradient), gradient, output, denominators
+  ) { dN, dD, dY, y, denominators in
+    WorkerPool.shared.parallelRanges(slots, minimum: 256) { range in
+      for slot in range {
+        let line = dN + slot * d
+        vk_scale(dY + slot * d, line, 1 / (denominators[slot] + epsilon), d)
+        dD[slot] = -vk_dot(line, y + slot * d, d)
       }
     }
   }

@@ -35,27 +35,24 @@ struct AttentionWeightLoss {
     var corrections = Tensor(uninitialized: [count])
     var scratch = Tensor(uninitialized: [2 * tileRows * tileKeys])
     var needsCorrection = false
-    corrections.withMutablePointer { corrections in
-      scratch.withMutablePointer { products in
-        for start in stride(from: 0, to: count, by: tileRows) {
-          let queries = start..<min(start + tileRows, count)
-          var rows = queries.map { row(of: $0) }
-          let weights = products + tileRows * tileKeys
-          let tiles = tiles(of: rows)
-          normalize(queries, tiles, &rows, &features, products: products, scratch: weights)
-          for (index, keys) in tiles.enumerated().reversed() {
-            // The last tile's products are those that the first sweep left behind.
-            if index < tiles.count - 1 { multiply(queries, keys, into: products) }
-            addGradients(queries, keys, &rows, products: products, weights: weights, to: &sums)
-          }
-          for (line, query) in queries.enumerated() {
-            let row = rows[line]
-            let correction = -factor * row.reciprocal * row.deficit
-            corrections[query] = correction
-            if correction != 0 { needsCorrection = true }
-            sums.gamma += correction * row.softmaxTotal
-            sums.lambda += correction * row.linearTotal
-          }
+    withPointers(writing(&corrections), writing(&scratch)) { corrections, products in
+      for start in stride(from: 0, to: count, by: tileRows) {
+        let queries = start..<min(start + tileRows, count)
+        var rows = queries.map { row(of: $0) }
+        let weights = products + tileRows * tileKeys
+        let tiles = tiles(of: rows)
+        normalize(queries, tiles, &rows, &features, products: products, scratch: weights)
+        for (index, keys) in tiles.enumerated().reversed() {
+          // The last tile's products are those that the first sweep left behind.
+          if index < tiles.count - 1 { multiply(queries, keys, into: products) }
+          addGradients(queries, keys, &rows, products: products, weights: weights, to: &sums)
+        }
+        for (row, query) in zip(rows, queries) {
+          let correction = -factor * row.reciprocal * row.deficit
+          corrections[query] = correction
+          needsCorrection = needsCorrection || correction != 0
+          sums.gamma += correction * row.softmaxTotal
+          sums.lambda += correction * row.linearTotal
         }
       }
       if needsCorrection { correct(corrections, lambda: lambda) }

@@ -89,8 +89,9 @@ public func attentionWeightCrossEntropy(
     uniqueKeysWithValues: layout.segments.enumerated().map { ($1.start, $0) })
   losses.withUnsafeMutableBufferPointer { losses in
     let losses = losses
-    withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
-      dPhiQ, dPhiK, dFactors in
+    withPointers(
+      writing(&queryFeatureGradient), writing(&keyFeatureGradient), writing(&factorParts)
+    ) { dPhiQ, dPhiK, dFactors in
       operands.withHeads(shape: shape, layout: layout, windowFactors: windowFactors) {
         head, slot in
         let offset = head.segment.start * shape.featureWidth + slot * shape.featureDim

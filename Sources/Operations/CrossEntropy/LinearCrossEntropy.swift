@@ -68,32 +68,20 @@ private func crossEntropyTiles(
   var isArgmax = [Bool](repeating: false, count: targets.count)
   for start in stride(from: 0, to: counted.count, by: tileTokens) {
     let tokens = Array(counted[start..<min(start + tileTokens, counted.count)])
-    let hidden = gatherRows(x, tokens)
+    let hidden = embedding(tokens.map(Int32.init), table: StoredTensor(x))
     var logits = head.logits(hidden)
-    var tileLosses = [Float](repeating: 0, count: tokens.count)
-    var tileArgmax = [Bool](repeating: false, count: tokens.count)
-    logits.withMutablePointer { logits in
-      tileLosses.withUnsafeMutableBufferPointer { tileLosses in
-        tileArgmax.withUnsafeMutableBufferPointer { tileArgmax in
-          let tileLosses = tileLosses
-          let tileArgmax = tileArgmax
-          WorkerPool.shared.parallel(tokens.count) { row in
-            let line = logits + row * vocabulary
-            let result = head.transform.withGradient(
-              inPlaceOf: line, vocabulary, isWritten: gradientScale != nil
-            ) {
-              crossEntropy(
-                line, vocabulary, target: Int(targets[tokens[row]]), gradientScale: gradientScale)
-            }
-            (tileLosses[row], tileArgmax[row]) = result
-          }
+    let results = logits.withMutablePointer { logits in
+      WorkerPool.shared.parallelMap(tokens.count) { row in
+        let line = logits + row * vocabulary
+        return head.transform.withGradient(
+          inPlaceOf: line, vocabulary, isWritten: gradientScale != nil
+        ) {
+          crossEntropy(
+            line, vocabulary, target: Int(targets[tokens[row]]), gradientScale: gradientScale)
         }
       }
     }
-    for (row, token) in tokens.enumerated() {
-      losses[token] = tileLosses[row]
-      isArgmax[token] = tileArgmax[row]
-    }
+    for (token, result) in zip(tokens, results) { (losses[token], isArgmax[token]) = result }
     if gradientScale != nil { visit(tokens, hidden, logits) }
   }
   return (losses, isArgmax)
@@ -111,28 +99,4 @@ private func crossEntropy(
     line[target] -= gradientScale
   }
   return (logarithm(total) + maximum - logit, logit == maximum)
-}
-
-private func gatherRows(_ x: Tensor, _ rows: [Int]) -> Tensor {
-  let width = x.shape[1]
-  var result = Tensor(uninitialized: [rows.count, width])
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      for (position, row) in rows.enumerated() {
-        (result + position * width).update(from: x + row * width, count: width)
-      }
-    }
-  }
-  return result
-}
-
-private func scatterRows(_ x: Tensor, _ rows: [Int], into result: inout Tensor) {
-  let width = x.shape[1]
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      for (position, row) in rows.enumerated() {
-        (result + row * width).update(from: x + position * width, count: width)
-      }
-    }
-  }
 }

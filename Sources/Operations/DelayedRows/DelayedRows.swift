@@ -22,16 +22,14 @@ public func delayedRows(
     "\(before?.shape.description ?? "nothing") before \(layout.segments.count) segments")
   var result = Tensor(zeros: x.shape)
   let past = before ?? Tensor(zeros: [0])
-  result.withMutablePointer { result in
-    withPointers(x, past) { x, past in
-      for segment in layout.segments {
-        for row in 0..<segment.count where position + row - delay >= skipped {
-          let target = result + (segment.start + row) * width
-          if row >= delay {
-            target.update(from: x + (segment.start + row - delay) * width, count: width)
-          } else if before != nil {
-            target.update(from: past + row * width, count: width)
-          }
+  withPointers(writing(&result), x, past) { result, x, past in
+    for segment in layout.segments {
+      for row in 0..<segment.count where position + row - delay >= skipped {
+        let target = result + (segment.start + row) * width
+        if row >= delay {
+          target.update(from: x + (segment.start + row - delay) * width, count: width)
+        } else if before != nil {
+          target.update(from: past + row * width, count: width)
         }
       }
     }
@@ -45,13 +43,11 @@ public func delayedRowsGradient(
 ) -> Tensor {
   let width = gradient.shape[-1]
   var result = Tensor(zeros: gradient.shape)
-  result.withMutablePointer { result in
-    gradient.withPointer { gradient in
-      for segment in layout.segments where segment.count - delay > skipped {
-        (result + (segment.start + skipped) * width).update(
-          from: gradient + (segment.start + skipped + delay) * width,
-          count: (segment.count - delay - skipped) * width)
-      }
+  withPointers(writing(&result), gradient) { result, gradient in
+    for segment in layout.segments where segment.count - delay > skipped {
+      (result + (segment.start + skipped) * width).update(
+        from: gradient + (segment.start + skipped + delay) * width,
+        count: (segment.count - delay - skipped) * width)
     }
   }
   return result
@@ -68,12 +64,10 @@ public func lastRows(_ before: Tensor, then x: Tensor) -> Tensor {
   let tokens = x.shape[0]
   let new = min(count, tokens)
   var result = Tensor(uninitialized: before.shape)
-  result.withMutablePointer { result in
-    withPointers(before, x) { before, x in
-      result.update(from: before + new * width, count: (count - new) * width)
-      (result + (count - new) * width).update(
-        from: x + (tokens - new) * width, count: new * width)
-    }
+  withPointers(writing(&result), before, x) { result, before, x in
+    result.update(from: before + new * width, count: (count - new) * width)
+    (result + (count - new) * width).update(
+      from: x + (tokens - new) * width, count: new * width)
   }
   return result
 }

@@ -41,22 +41,21 @@ public func deltaRuleGradients(
   if let operand = decay.operand { results.append(Tensor(zeros: operand.shape)) }
   let decayDim = decay.operand.map { $0.shape[1] / shape.queryHeads }
   let offsets = operands.stateOffsets
-  withMutablePointers(of: &results) { results in
-    withPointers(output, saved.readings, saved.states) { output, readings, states in
-      operands.withHeads { head, place, segment in
-        DeltaRuleBackward(
-          head: head, gradient: place.rows(output, dim: shape.valueDim),
-          readings: place.rows(readings, dim: shape.valueDim),
-          states: states + (offsets[segment] * shape.queryHeads + place.head) * shape.stateCount,
-          later: results[5] + place.slot * shape.stateCount,
-          queries: place.rows(results[0], dim: shape.keyDim),
-          keys: place.rows(results[1], dim: shape.keyDim),
-          values: place.rows(results[2], dim: shape.valueDim),
-          removals: place.rows(results[3], dim: shape.keyDim),
-          writes: place.rows(results[4], dim: shape.keyDim),
-          logDecays: decayDim.map { place.rows(results[6], dim: $0) }
-        ).run()
-      }
+  withPointers(writing(&results), output, saved.readings, saved.states) {
+    results, output, readings, states in
+    operands.withHeads { head, place, segment in
+      DeltaRuleBackward(
+        head: head, gradient: place.rows(output, dim: shape.valueDim),
+        readings: place.rows(readings, dim: shape.valueDim),
+        states: states + (offsets[segment] * shape.queryHeads + place.head) * shape.stateCount,
+        later: results[5] + place.slot * shape.stateCount,
+        queries: place.rows(results[0], dim: shape.keyDim),
+        keys: place.rows(results[1], dim: shape.keyDim),
+        values: place.rows(results[2], dim: shape.valueDim),
+        removals: place.rows(results[3], dim: shape.keyDim),
+        writes: place.rows(results[4], dim: shape.keyDim),
+        logDecays: decayDim.map { place.rows(results[6], dim: $0) }
+      ).run()
     }
   }
   let summed = { (x: Tensor, heads: Int, dim: Int) in
@@ -101,15 +100,24 @@ private struct DeltaRuleBackward {
         for first in stride(from: 0, to: chunks.count, by: interval).reversed() {
           let indices = first..<min(chunks.count, first + interval)
           kept.update(from: states + first / interval * head.heads * size, count: size)
-          for index in indices.dropLast() {
-            let state = kept + (index - first) * size
-            chunk(index).advance(state, into: state + size)
-          }
-          for index in indices.reversed() {
-            chunkGradients(chunk(index), state: kept + (index - first) * size, scratch: scratch)
-          }
+          sweep(indices, chunk, kept: kept, scratch: scratch)
         }
       }
+    }
+  }
+
+  /// Forward over the chunks from the state that `kept` begins with, then back.
+  private func sweep(
+    _ indices: Range<Int>, _ chunk: (Int) -> DeltaRuleChunk, kept: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    let size = head.stateCount
+    let state = { (index: Int) in kept + (index - indices.lowerBound) * size }
+    for index in indices.dropLast() {
+      chunk(index).advance(state(index), into: state(index + 1))
+    }
+    for index in indices.reversed() {
+      chunkGradients(chunk(index), state: state(index), scratch: scratch)
     }
   }
 
@@ -233,10 +241,9 @@ private struct DeltaRuleBackward {
         for column in [0, n] {
           let query = (n + t) * 2 * n + column
           vk_multiply_add(blocks + query, chunk.products + query, columns, t)
-          if t + 1 < n {
-            let removal = (t + 1) * 2 * n + column
-            vk_multiply_add(blocks + removal, chunk.products + removal, columns, t)
-          }
+          guard t + 1 < n else { continue }
+          let removal = (t + 1) * 2 * n + column
+          vk_multiply_add(blocks + removal, chunk.products + removal, columns, t)
         }
         logDecays[first + t][0] += vk_sum(columns, t)
       }

@@ -62,7 +62,7 @@ public func deltaRule(
       Tensor(uninitialized: Shape([offsets.last!] + state)),
     ]
   }
-  withMutablePointers(of: &results) { results in
+  withPointers(writing(&results)) { results in
     zeroPadding(layout, results[0], width: shape.outputWidth)
     if savesForGradients { zeroPadding(layout, results[2], width: shape.outputWidth) }
     operands.withHeads { head, place, segment in
@@ -129,7 +129,7 @@ struct DeltaRuleOperands {
     let initialIndex = tensors.count
     if let initial { tensors.append(initial.sums) }
     let (shape, heads) = (shape, shape.queryHeads)
-    withPointers(of: tensors) { pointers in
+    withPointers(tensors) { pointers in
       WorkerPool.shared.parallel(layout.segments.count * heads) { task in
         let segment = layout.segments[task / heads]
         let place = HeadPlace(

@@ -119,30 +119,28 @@ private func distillationTiles(
     let hidden = copiedRows(x, tile)
     var logits = head.logits(hidden)
     let reference = TileReference(teacher, tile)
-    divergences.withUnsafeMutableBufferPointer { divergences in
-      crossEntropies.withUnsafeMutableBufferPointer { crossEntropies in
-        let (divergences, crossEntropies) = (divergences, crossEntropies)
-        logits.withMutablePointer { logits in
-          WorkerPool.shared.parallel(tile.count) { row in
-            let place = tile.lowerBound + row
-            let line = DistillationRow(logits + row * vocabulary, vocabulary)
-            let target = targets[place]
-            if target != ignoredTarget { crossEntropies[place] = line.crossEntropy(Int(target)) }
-            var shares = RowShares()
-            if counted[place] { shares.divergence = scales?.divergence ?? 0 }
-            if target != ignoredTarget { shares.crossEntropy = scales?.crossEntropy ?? 0 }
-            let own = shares
-            let divergence = head.transform.withGradient(
-              inPlaceOf: line.logits, vocabulary, isWritten: scales != nil
-            ) {
-              reference.compare(
-                line, row: row, isCounted: counted[place], shares: own, target: Int(target),
-                writesGradient: scales != nil)
-            }
-            divergences[place] = divergence
-          }
+    let tileLosses = logits.withMutablePointer { logits in
+      WorkerPool.shared.parallelMap(tile.count) { row in
+        let place = tile.lowerBound + row
+        let line = DistillationRow(logits + row * vocabulary, vocabulary)
+        let target = targets[place]
+        let crossEntropy = target == ignoredTarget ? 0 : line.crossEntropy(Int(target))
+        var shares = RowShares()
+        if counted[place] { shares.divergence = scales?.divergence ?? 0 }
+        if target != ignoredTarget { shares.crossEntropy = scales?.crossEntropy ?? 0 }
+        let own = shares
+        let divergence = head.transform.withGradient(
+          inPlaceOf: line.logits, vocabulary, isWritten: scales != nil
+        ) {
+          reference.compare(
+            line, row: row, isCounted: counted[place], shares: own, target: Int(target),
+            writesGradient: scales != nil)
         }
+        return (divergence, crossEntropy)
       }
+    }
+    for (place, loss) in zip(tile, tileLosses) {
+      (divergences[place], crossEntropies[place]) = loss
     }
     if scales != nil { visit(tile, hidden, logits) }
   }

@@ -46,32 +46,29 @@ public func linearTopTokens(
 ) -> TruncatedDistributions {
   let (rows, vocabulary) = (x.shape[0], head.shape[0])
   precondition((1...vocabulary).contains(count), "\(count) of \(vocabulary) tokens")
-  var ids = [Int32](repeating: 0, count: rows * count)
+  var ids: [Int32] = []
+  ids.reserveCapacity(rows * count)
   var logProbabilities = Tensor(zeros: [rows, count])
   var remainingMass = Tensor(zeros: [rows, 1])
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
     let logits = head.logits(copiedRows(x, tile))
-    ids.withUnsafeMutableBufferPointer { ids in
-      let ids = ids
-      withMutablePointers(&logProbabilities, &remainingMass) { logProbabilities, remainingMass in
-        logits.withPointer { logits in
-          WorkerPool.shared.parallel(tile.count) { row in
-            let line = logits + row * vocabulary
-            let place = tile.lowerBound + row
-            let kept = largest(count, of: line, vocabulary)
-            let mass = masses(kept, line, vocabulary)
-            let total = log(mass.kept + mass.others)
-            remainingMass[place] = Float(mass.others / (mass.kept + mass.others))
-            for (rank, id) in kept.enumerated() {
-              ids[place * count + rank] = id
-              let logit = Double(line[Int(id)] - line[Int(kept[0])])
-              logProbabilities[place * count + rank] = Float(logit - total)
-            }
-          }
+    ids += withPointers(writing(&logProbabilities), writing(&remainingMass), logits) {
+      logProbabilities, remainingMass, logits in
+      WorkerPool.shared.parallelMap(tile.count) { row in
+        let line = logits + row * vocabulary
+        let place = tile.lowerBound + row
+        let kept = largest(count, of: line, vocabulary)
+        let mass = masses(kept, line, vocabulary)
+        let total = log(mass.kept + mass.others)
+        remainingMass[place] = Float(mass.others / (mass.kept + mass.others))
+        for (rank, id) in kept.enumerated() {
+          let logit = Double(line[Int(id)] - line[Int(kept[0])])
+          logProbabilities[place * count + rank] = Float(logit - total)
         }
+        return kept
       }
-    }
+    }.joined()
   }
   return TruncatedDistributions(
     count: count, ids: ids, logProbabilities: logProbabilities, remainingMass: remainingMass)

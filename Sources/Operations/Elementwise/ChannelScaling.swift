@@ -14,11 +14,9 @@ public func scaledChannels(_ x: Tensor, by factors: Tensor, plus bias: Tensor? =
     "\(x.shape) by \(factors.shape), bias \(bias?.shape.description ?? "none")")
   let rows = x.count / width
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    withPointers(x, factors) { x, factors in
-      WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
-        for row in range { vk_multiply(x + row * width, factors, result + row * width, width) }
-      }
+  withPointers(writing(&result), x, factors) { result, x, factors in
+    WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
+      for row in range { vk_multiply(x + row * width, factors, result + row * width, width) }
     }
   }
   if let bias { addBias(bias, to: &result) }

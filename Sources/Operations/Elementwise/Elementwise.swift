@@ -16,12 +16,10 @@ public func sum(_ left: Tensor, _ right: Tensor) -> Tensor {
 public func accumulate(_ addend: Tensor, scaledBy factor: Float = 1, into total: inout Tensor) {
   precondition(total.count == addend.count, "cannot add \(addend.shape) to \(total.shape)")
   let count = total.count
-  total.withMutablePointer { total in
-    addend.withPointer { addend in
-      WorkerPool.shared.parallelRanges(count, minimum: grain) { range in
-        vk_add_scaled(
-          total + range.lowerBound, addend + range.lowerBound, factor, range.count)
-      }
+  withPointers(writing(&total), addend) { total, addend in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) { range in
+      vk_add_scaled(
+        total + range.lowerBound, addend + range.lowerBound, factor, range.count)
     }
   }
 }
@@ -39,11 +37,9 @@ public func scaled(_ x: Tensor, by factor: Float) -> Tensor {
 public func affine(_ x: Tensor, scale: Float, offset: Float) -> Tensor {
   let count = x.count
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(count, minimum: grain) {
-        for index in $0 { result[index] = scale * x[index] + offset }
-      }
+  withPointers(writing(&result), x) { result, x in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) {
+      for index in $0 { result[index] = scale * x[index] + offset }
     }
   }
   return result
@@ -53,11 +49,9 @@ public func affine(_ x: Tensor, scale: Float, offset: Float) -> Tensor {
 public func addBias(_ bias: Tensor, to x: inout Tensor) {
   let width = bias.count
   let rows = x.count / width
-  x.withMutablePointer { x in
-    bias.withPointer { bias in
-      WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
-        for row in range { vk_add_scaled(x + row * width, bias, 1, width) }
-      }
+  withPointers(writing(&x), bias) { x, bias in
+    WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
+      for row in range { vk_add_scaled(x + row * width, bias, 1, width) }
     }
   }
 }
@@ -66,10 +60,8 @@ public func addBias(_ bias: Tensor, to x: inout Tensor) {
 public func columnSums(_ x: Tensor, width: Int) -> Tensor {
   let rows = x.count / width
   var sums = Tensor(zeros: [width])
-  sums.withMutablePointer { sums in
-    x.withPointer { x in
-      for row in 0..<rows { vk_add_scaled(sums, x + row * width, 1, width) }
-    }
+  withPointers(writing(&sums), x) { sums, x in
+    for row in 0..<rows { vk_add_scaled(sums, x + row * width, 1, width) }
   }
   return sums
 }
@@ -123,11 +115,9 @@ public enum Activation: String, Sendable, CaseIterable {
 /// The activation of every element.
 public func activated(_ x: Tensor, _ activation: Activation) -> Tensor {
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    x.withPointer { input in
-      WorkerPool.shared.parallelRanges(x.count, minimum: grain) {
-        activation(input + $0.lowerBound, result + $0.lowerBound, $0.count)
-      }
+  withPointers(writing(&result), x) { result, input in
+    WorkerPool.shared.parallelRanges(x.count, minimum: grain) {
+      activation(input + $0.lowerBound, result + $0.lowerBound, $0.count)
     }
   }
   return result
@@ -136,14 +126,10 @@ public func activated(_ x: Tensor, _ activation: Activation) -> Tensor {
 /// The gradient of `activated` for its input `x`.
 public func activationGradient(_ gradient: Tensor, x: Tensor, _ activation: Activation) -> Tensor {
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    x.withPointer { input in
-      gradient.withPointer { gradient in
-        WorkerPool.shared.parallelRanges(x.count, minimum: grain) {
-          activation.backward(
-            input + $0.lowerBound, gradient + $0.lowerBound, result + $0.lowerBound, $0.count)
-        }
-      }
+  withPointers(writing(&result), x, gradient) { result, input, gradient in
+    WorkerPool.shared.parallelRanges(x.count, minimum: grain) {
+      activation.backward(
+        input + $0.lowerBound, gradient + $0.lowerBound, result + $0.lowerBound, $0.count)
     }
   }
   return result
@@ -154,14 +140,10 @@ public func siluMultiply(gate: Tensor, up: Tensor) -> Tensor {
   precondition(gate.shape == up.shape, "gate \(gate.shape) and up \(up.shape) differ")
   let count = gate.count
   var result = Tensor(uninitialized: gate.shape)
-  result.withMutablePointer { result in
-    gate.withPointer { gate in
-      up.withPointer { up in
-        WorkerPool.shared.parallelRanges(count, minimum: grain) {
-          vk_silu_multiply(
-            gate + $0.lowerBound, up + $0.lowerBound, result + $0.lowerBound, $0.count)
-        }
-      }
+  withPointers(writing(&result), gate, up) { result, gate, up in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) {
+      vk_silu_multiply(
+        gate + $0.lowerBound, up + $0.lowerBound, result + $0.lowerBound, $0.count)
     }
   }
   return result
@@ -174,20 +156,13 @@ public func siluMultiplyGradients(_ gradient: Tensor, gate: Tensor, up: Tensor) 
   let count = gate.count
   var gateGradient = Tensor(uninitialized: gate.shape)
   var upGradient = Tensor(uninitialized: gate.shape)
-  gateGradient.withMutablePointer { gateGradient in
-    upGradient.withMutablePointer { upGradient in
-      gradient.withPointer { gradient in
-        gate.withPointer { gate in
-          up.withPointer { up in
-            WorkerPool.shared.parallelRanges(count, minimum: grain) {
-              let start = $0.lowerBound
-              vk_silu_multiply_backward(
-                gate + start, up + start, gradient + start, gateGradient + start,
-                upGradient + start, $0.count)
-            }
-          }
-        }
-      }
+  withPointers(writing(&gateGradient), writing(&upGradient), gradient, gate, up) {
+    gateGradient, upGradient, gradient, gate, up in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) {
+      let start = $0.lowerBound
+      vk_silu_multiply_backward(
+        gate + start, up + start, gradient + start, gateGradient + start,
+        upGradient + start, $0.count)
     }
   }
   return (gateGradient, upGradient)
@@ -198,12 +173,10 @@ public func product(_ left: Tensor, _ right: Tensor) -> Tensor {
   precondition(left.count == right.count, "cannot multiply \(left.shape) by \(right.shape)")
   let count = left.count
   var result = Tensor(uninitialized: left.shape)
-  result.withMutablePointer { result in
-    withPointers(left, right) { left, right in
-      WorkerPool.shared.parallelRanges(count, minimum: grain) {
-        vk_multiply(
-          left + $0.lowerBound, right + $0.lowerBound, result + $0.lowerBound, $0.count)
-      }
+  withPointers(writing(&result), left, right) { result, left, right in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) {
+      vk_multiply(
+        left + $0.lowerBound, right + $0.lowerBound, result + $0.lowerBound, $0.count)
     }
   }
   return result

@@ -12,14 +12,12 @@ public func normalizedHeads(_ x: Tensor, headDim: Int) -> Tensor {
   precondition(x.shape[-1] % headDim == 0, "\(x.shape) in heads of \(headDim)")
   let heads = x.count / headDim
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(heads, minimum: 128) { range in
-        for head in range {
-          let input = x + head * headDim
-          let length = vk_dot(input, input, headDim).squareRoot()
-          vk_scale(input, result + head * headDim, 1 / (length + epsilon), headDim)
-        }
+  withPointers(writing(&result), x) { result, x in
+    WorkerPool.shared.parallelRanges(heads, minimum: 128) { range in
+      for head in range {
+        let input = x + head * headDim
+        let length = vk_dot(input, input, headDim).squareRoot()
+        vk_scale(input, result + head * headDim, 1 / (length + epsilon), headDim)
       }
     }
   }
@@ -32,20 +30,18 @@ public func normalizedHeadsGradient(_ gradient: Tensor, x: Tensor, headDim: Int)
   precondition(gradient.shape == x.shape, "\(gradient.shape) for \(x.shape)")
   var result = gradient
   let heads = x.count / headDim
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(heads, minimum: 128) { range in
-        for head in range {
-          let input = x + head * headDim
-          let line = result + head * headDim
-          let length = vk_dot(input, input, headDim).squareRoot()
-          let reciprocal = 1 / (length + epsilon)
-          if length > 0 {
-            let product = vk_dot(input, line, headDim) * reciprocal
-            vk_add_scaled(line, input, -product / length, headDim)
-          }
-          vk_scale(line, line, reciprocal, headDim)
+  withPointers(writing(&result), x) { result, x in
+    WorkerPool.shared.parallelRanges(heads, minimum: 128) { range in
+      for head in range {
+        let input = x + head * headDim
+        let line = result + head * headDim
+        let length = vk_dot(input, input, headDim).squareRoot()
+        let reciprocal = 1 / (length + epsilon)
+        if length > 0 {
+          let product = vk_dot(input, line, headDim) * reciprocal
+          vk_add_scaled(line, input, -product / length, headDim)
         }
+        vk_scale(line, line, reciprocal, headDim)
       }
     }
   }

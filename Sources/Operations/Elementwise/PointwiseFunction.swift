@@ -67,11 +67,9 @@ private let grain = 1 << 14
 public func pointwise(_ x: Tensor, _ function: PointwiseFunction) -> Tensor {
   let count = x.count
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(count, minimum: grain) {
-        function(x + $0.lowerBound, result + $0.lowerBound, $0.count)
-      }
+  withPointers(writing(&result), x) { result, x in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) {
+      function(x + $0.lowerBound, result + $0.lowerBound, $0.count)
     }
   }
   return result
@@ -83,12 +81,10 @@ public func pointwiseGradient(
 ) -> Tensor {
   let count = output.count
   var result = Tensor(uninitialized: output.shape)
-  result.withMutablePointer { result in
-    withPointers(gradient, output) { gradient, output in
-      WorkerPool.shared.parallelRanges(count, minimum: grain) {
-        let start = $0.lowerBound
-        function.backward(output + start, gradient + start, result + start, $0.count)
-      }
+  withPointers(writing(&result), gradient, output) { result, gradient, output in
+    WorkerPool.shared.parallelRanges(count, minimum: grain) {
+      let start = $0.lowerBound
+      function.backward(output + start, gradient + start, result + start, $0.count)
     }
   }
   return result

@@ -12,12 +12,10 @@ public func embeddingGradient(_ gradient: Tensor, ids: [Int32], rows: Int) -> Te
   precondition(
     gradient.shape[0] == ids.count, "\(gradient.shape) for \(ids.count) rows of a table")
   var tableGradient = Tensor(zeros: [rows, width])
-  tableGradient.withMutablePointer { tableGradient in
-    gradient.withPointer { gradient in
-      for (position, id) in ids.enumerated() {
-        vk_add_scaled(
-          tableGradient + Int(id) * width, gradient + position * width, 1, width)
-      }
+  withPointers(writing(&tableGradient), gradient) { tableGradient, gradient in
+    for (position, id) in ids.enumerated() {
+      vk_add_scaled(
+        tableGradient + Int(id) * width, gradient + position * width, 1, width)
     }
   }
   return tableGradient

@@ -73,13 +73,11 @@ public func embeddingDistance(
         matrixProduct(difference, own), scaledBy: 4 * weight / Float(pairs), into: &gradient)
     }
   }
-  gradient.withMutablePointer { gradient in
-    own.withPointer { own in
-      for text in 0..<count {
-        let (row, direction) = (gradient + text * width, own + text * width)
-        vk_add_scaled(row, direction, -vk_dot(row, direction, width), width)
-        vk_scale(row, row, 1 / norms[text], width)
-      }
+  withPointers(writing(&gradient), own) { gradient, own in
+    for text in 0..<count {
+      let (row, direction) = (gradient + text * width, own + text * width)
+      vk_add_scaled(row, direction, -vk_dot(row, direction, width), width)
+      vk_scale(row, row, 1 / norms[text], width)
     }
   }
   return (distance, gradient)
@@ -89,13 +87,11 @@ private func withNorms(_ x: Tensor) -> (rows: Tensor, norms: [Float]) {
   let (count, width) = (x.shape[0], x.shape[1])
   var rows = Tensor(uninitialized: x.shape)
   var norms = [Float](repeating: 0, count: count)
-  rows.withMutablePointer { rows in
-    x.withPointer { x in
-      for row in 0..<count {
-        let source = x + row * width
-        norms[row] = max(smallestNorm, vk_dot(source, source, width).squareRoot())
-        vk_scale(source, rows + row * width, 1 / norms[row], width)
-      }
+  withPointers(writing(&rows), x) { rows, x in
+    for row in 0..<count {
+      let source = x + row * width
+      norms[row] = max(smallestNorm, vk_dot(source, source, width).squareRoot())
+      vk_scale(source, rows + row * width, 1 / norms[row], width)
     }
   }
   return (rows, norms)

@@ -48,11 +48,9 @@ public func featureActivation(_ u: Tensor, _ activation: FeatureActivation, f: I
   let rows = u.count / f
   let width = f * activation.expansion
   var features = Tensor(uninitialized: [u.shape[0], u.count / u.shape[0] * activation.expansion])
-  features.withMutablePointer { features in
-    u.withPointer { u in
-      WorkerPool.shared.parallelRanges(rows, minimum: 64) { range in
-        for row in range { activation.forward(u + row &* f, features + row &* width, f) }
-      }
+  withPointers(writing(&features), u) { features, u in
+    WorkerPool.shared.parallelRanges(rows, minimum: 64) { range in
+      for row in range { activation.forward(u + row &* f, features + row &* width, f) }
     }
   }
   return features
@@ -72,14 +70,12 @@ public func featureActivationGradient(
   // A map that does not read its input is given its features in the input's place.
   let input = u ?? features
   let inputStride = u == nil ? width : f
-  result.withMutablePointer { result in
-    withPointers(gradient, input, features) { gradient, input, features in
-      WorkerPool.shared.parallelRanges(rows, minimum: 64) { range in
-        for row in range {
-          activation.backward(
-            u: input + row * inputStride, features: features + row * width,
-            gradient + row * width, into: result + row * f, f)
-        }
+  withPointers(writing(&result), gradient, input, features) { result, gradient, input, features in
+    WorkerPool.shared.parallelRanges(rows, minimum: 64) { range in
+      for row in range {
+        activation.backward(
+          u: input + row * inputStride, features: features + row * width,
+          gradient + row * width, into: result + row * f, f)
       }
     }
   }

@@ -8,20 +8,16 @@ extension Naive {
     let (d, f) = (shape.headDim, shape.projectionDim)
     let tokens = x.count / shape.inputWidth
     var u = [T](repeating: 0, count: tokens * shape.outputWidth)
-    for token in 0..<tokens {
-      for head in 0..<shape.queryHeads {
-        let input = token * shape.inputWidth + head / shape.group * d
-        for feature in 0..<f {
-          var total: T = shape.skipConnection ? x[input + feature] : 0
-          if let bias {
-            total += bias.count == shape.queryHeads ? bias[head] : bias[head * f + feature]
-          }
-          for index in 0..<d {
-            total += x[input + index] * weight[(head * d + index) * f + feature]
-          }
-          u[token * shape.outputWidth + head * f + feature] = total
-        }
+    for position in u.indices {
+      let (token, column) = (position / shape.outputWidth, position % shape.outputWidth)
+      let (head, feature) = (column / f, column % f)
+      let input = token * shape.inputWidth + head / shape.group * d
+      var total: T = shape.skipConnection ? x[input + feature] : 0
+      if let bias { total += bias.count == shape.queryHeads ? bias[head] : bias[column] }
+      for index in 0..<d {
+        total += x[input + index] * weight[(head * d + index) * f + feature]
       }
+      u[position] = total
     }
     return u
   }

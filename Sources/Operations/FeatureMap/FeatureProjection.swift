@@ -49,27 +49,21 @@ public func featureProjection(
   precondition(weight.shape == [shape.queryHeads, d, f], "\(weight.shape) for \(shape)")
   let biasWidth = bias.map { $0.count / shape.queryHeads } ?? 0
   var u = Tensor(uninitialized: [tokens, shape.outputWidth])
-  u.withMutablePointer { u in
-    x.withPointer { x in
-      weight.withPointer { weight in
-        WorkerPool.shared.parallel(shape.queryHeads) { head in
-          let input = x + head / shape.group * d
-          BLAS.multiply(
-            m: tokens, n: f, k: d, Matrix(input, stride: shape.inputWidth),
-            Matrix(weight + head * d * f, stride: f), into: u + head * f, stride: shape.outputWidth)
-          guard biasWidth > 0 || shape.skipConnection else { return }
-          for token in 0..<tokens {
-            let row = u + token * shape.outputWidth + head * f
-            bias?.withPointer { bias in
-              for index in 0..<f {
-                row[index] += bias[head * biasWidth + (biasWidth == 1 ? 0 : index)]
-              }
-            }
-            if shape.skipConnection {
-              vk_add_scaled(row, input + token * shape.inputWidth, 1, f)
-            }
-          }
+  withPointers(writing(&u), x, weight, bias) { u, x, weight, bias in
+    WorkerPool.shared.parallel(shape.queryHeads) { head in
+      let input = x + head / shape.group * d
+      BLAS.multiply(
+        m: tokens, n: f, k: d, Matrix(input, stride: shape.inputWidth),
+        Matrix(weight + head * d * f, stride: f), into: u + head * f, stride: shape.outputWidth)
+      guard biasWidth > 0 || shape.skipConnection else { return }
+      for token in 0..<tokens {
+        let row = u + token * shape.outputWidth + head * f
+        if biasWidth == 1 {
+          for index in 0..<f { row[index] += bias![head] }
+        } else if let bias {
+          for index in 0..<f { row[index] += bias[head * biasWidth + index] }
         }
+        if shape.skipConnection { vk_add_scaled(row, input + token * shape.inputWidth, 1, f) }
       }
     }
   }
@@ -85,17 +79,14 @@ public func featureProjectionGradients(
   let (d, f) = (shape.headDim, shape.projectionDim)
   let tokens = x.shape[0]
   var weightGradient = needsWeight ? Tensor(uninitialized: weight.shape) : nil
-  weightGradient?.withMutablePointer { weightGradient in
-    x.withPointer { x in
-      gradient.withPointer { gradient in
-        WorkerPool.shared.parallel(shape.queryHeads) { head in
-          BLAS.multiply(
-            m: d, n: f, k: tokens,
-            Matrix(x + head / shape.group * d, stride: shape.inputWidth).transposed,
-            Matrix(gradient + head * f, stride: shape.outputWidth),
-            into: weightGradient + head * d * f, stride: f)
-        }
-      }
+  withPointers(writing(&weightGradient), x, gradient) { weightGradient, x, gradient in
+    guard let weightGradient else { return }
+    WorkerPool.shared.parallel(shape.queryHeads) { head in
+      BLAS.multiply(
+        m: d, n: f, k: tokens,
+        Matrix(x + head / shape.group * d, stride: shape.inputWidth).transposed,
+        Matrix(gradient + head * f, stride: shape.outputWidth),
+        into: weightGradient + head * d * f, stride: f)
     }
   }
   var biasGradient: Tensor?
@@ -104,10 +95,8 @@ public func featureProjectionGradients(
     biasGradient = sums
     if bias.count == shape.queryHeads {
       var total = Tensor(uninitialized: bias.shape)
-      total.withMutablePointer { total in
-        sums.withPointer { sums in
-          for head in 0..<shape.queryHeads { total[head] = vk_sum(sums + head * f, f) }
-        }
+      withPointers(writing(&total), sums) { total, sums in
+        for head in 0..<shape.queryHeads { total[head] = vk_sum(sums + head * f, f) }
       }
       biasGradient = total
     } else {
@@ -116,22 +105,18 @@ public func featureProjectionGradients(
   }
   guard needsInput else { return (nil, weightGradient, biasGradient) }
   var perHead = Tensor(uninitialized: [tokens, shape.queryHeads * d])
-  perHead.withMutablePointer { perHead in
-    weight.withPointer { weight in
-      gradient.withPointer { gradient in
-        WorkerPool.shared.parallel(shape.queryHeads) { head in
-          let width = shape.queryHeads * d
-          BLAS.multiply(
-            m: tokens, n: d, k: f, Matrix(gradient + head * f, stride: shape.outputWidth),
-            Matrix(weight + head * d * f, stride: f).transposed, into: perHead + head * d,
-            stride: width)
-          if shape.skipConnection {
-            for token in 0..<tokens {
-              vk_add_scaled(
-                perHead + token * width + head * d,
-                gradient + token * shape.outputWidth + head * f, 1, d)
-            }
-          }
+  withPointers(writing(&perHead), weight, gradient) { perHead, weight, gradient in
+    WorkerPool.shared.parallel(shape.queryHeads) { head in
+      let width = shape.queryHeads * d
+      BLAS.multiply(
+        m: tokens, n: d, k: f, Matrix(gradient + head * f, stride: shape.outputWidth),
+        Matrix(weight + head * d * f, stride: f).transposed, into: perHead + head * d,
+        stride: width)
+      if shape.skipConnection {
+        for token in 0..<tokens {
+          vk_add_scaled(
+            perHead + token * width + head * d,
+            gradient + token * shape.outputWidth + head * f, 1, d)
         }
       }
     }

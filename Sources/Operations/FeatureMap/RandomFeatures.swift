@@ -114,22 +114,20 @@ public func randomFeaturesGradient(
   // Of the exponents, dE = g m^{−1/2} exp(e − c); a query's shift takes their sum from the largest.
   var exponents = map.exponents(of: u, ofQueries: ofQueries)
   var sums = Tensor(uninitialized: [rows])
-  withMutablePointers(&exponents, &sums) { exponents, sums in
-    gradient.withPointer { gradient in
-      WorkerPool.shared.parallelRanges(rows, minimum: 16) { range in
-        for row in range {
-          let line = exponents + row * map.count
-          var largest = 0
-          for index in 0..<map.count where line[index] > line[largest] { largest = index }
-          _ = vk_exp_sum(line, line, map.count, 1, 0)
-          var sum: Float = 0
-          for index in 0..<map.count {
-            line[index] *= factor * gradient[row * map.count + index]
-            sum += line[index]
-          }
-          if ofQueries { line[largest] -= sum }
-          sums[row] = sum
+  withPointers(writing(&exponents), writing(&sums), gradient) { exponents, sums, gradient in
+    WorkerPool.shared.parallelRanges(rows, minimum: 16) { range in
+      for row in range {
+        let line = exponents + row * map.count
+        var largest = 0
+        for index in 0..<map.count where line[index] > line[largest] { largest = index }
+        _ = vk_exp_sum(line, line, map.count, 1, 0)
+        var sum: Float = 0
+        for index in 0..<map.count {
+          line[index] *= factor * gradient[row * map.count + index]
+          sum += line[index]
         }
+        if ofQueries { line[largest] -= sum }
+        sums[row] = sum
       }
     }
   }
@@ -138,12 +136,10 @@ public func randomFeaturesGradient(
   ).reshaped(u.shape)
   // A query's |x|²/2 is part of its shift as well, and cancels.
   if !ofQueries {
-    result.withMutablePointer { result in
-      withPointers(u, sums) { u, sums in
-        for row in 0..<rows {
-          let start = row * map.dim
-          vk_add_scaled(result + start, u + start, -map.scale * sums[row], map.dim)
-        }
+    withPointers(writing(&result), u, sums) { result, u, sums in
+      for row in 0..<rows {
+        let start = row * map.dim
+        vk_add_scaled(result + start, u + start, -map.scale * sums[row], map.dim)
       }
     }
   }
@@ -158,17 +154,15 @@ extension RandomFeatures {
     let root = scale.squareRoot()
     var exponents = matrixProduct(
       u.reshaped([rows, dim]), directions, rightTransposed: true)
-    exponents.withMutablePointer { exponents in
-      u.withPointer { u in
-        WorkerPool.shared.parallelRanges(rows, minimum: 16) { range in
-          for row in range {
-            let line = exponents + row * count
-            let x = u + row * dim
-            let shift =
-              ofQueries
-              ? root * vk_max(line, count) : 0.5 * scale * vk_dot(x, x, dim) + keyShift
-            for index in 0..<count { line[index] = root * line[index] - shift }
-          }
+    withPointers(writing(&exponents), u) { exponents, u in
+      WorkerPool.shared.parallelRanges(rows, minimum: 16) { range in
+        for row in range {
+          let line = exponents + row * count
+          let x = u + row * dim
+          let shift =
+            ofQueries
+            ? root * vk_max(line, count) : 0.5 * scale * vk_dot(x, x, dim) + keyShift
+          for index in 0..<count { line[index] = root * line[index] - shift }
         }
       }
     }

@@ -8,14 +8,12 @@ public func repeatedOverGroups(_ x: Tensor, _ shape: AttentionShape) -> Tensor {
   let width = shape.headDim
   precondition(x.shape == [tokens, shape.keyWidth], "\(x.shape) for \(shape)")
   var result = Tensor(uninitialized: [tokens, shape.queryWidth])
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(tokens, minimum: 32) { range in
-        for token in range {
-          for head in 0..<shape.queryHeads {
-            (result + token * shape.queryWidth + head * width).update(
-              from: x + token * shape.keyWidth + head / shape.group * width, count: width)
-          }
+  withPointers(writing(&result), x) { result, x in
+    WorkerPool.shared.parallelRanges(tokens, minimum: 32) { range in
+      for token in range {
+        for head in 0..<shape.queryHeads {
+          (result + token * shape.queryWidth + head * width).update(
+            from: x + token * shape.keyWidth + head / shape.group * width, count: width)
         }
       }
     }

@@ -30,14 +30,12 @@ public func rowFeatures(
   precondition(u.shape[1] == heads * dim && positions.count == tokens, "\(u.shape) for \(map)")
   let width = map.featureDim(of: dim)
   var features = Tensor(uninitialized: [tokens, heads * width])
-  features.withMutablePointer { features in
-    u.withPointer { u in
-      WorkerPool.shared.parallelRanges(tokens * heads, minimum: 64) { range in
-        for row in range {
-          map.map(
-            u + row * dim, dim: dim, position: positions[row / heads],
-            into: features + row * width)
-        }
+  withPointers(writing(&features), u) { features, u in
+    WorkerPool.shared.parallelRanges(tokens * heads, minimum: 64) { range in
+      for row in range {
+        map.map(
+          u + row * dim, dim: dim, position: positions[row / heads],
+          into: features + row * width)
       }
     }
   }
@@ -52,14 +50,12 @@ public func rowFeaturesGradient(
   let width = map.featureDim(of: dim)
   precondition(gradient.shape == [u.shape[0], heads * width], "\(gradient.shape) for \(u.shape)")
   var result = Tensor(uninitialized: u.shape)
-  result.withMutablePointer { result in
-    withPointers(gradient, u) { gradient, u in
-      WorkerPool.shared.parallelRanges(positions.count * heads, minimum: 64) { range in
-        for row in range {
-          map.mapGradient(
-            gradient + row * width, u: u + row * dim, dim: dim, position: positions[row / heads],
-            into: result + row * dim)
-        }
+  withPointers(writing(&result), gradient, u) { result, gradient, u in
+    WorkerPool.shared.parallelRanges(positions.count * heads, minimum: 64) { range in
+      for row in range {
+        map.mapGradient(
+          gradient + row * width, u: u + row * dim, dim: dim, position: positions[row / heads],
+          into: result + row * dim)
       }
     }
   }

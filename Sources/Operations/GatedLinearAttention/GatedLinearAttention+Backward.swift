@@ -46,7 +46,7 @@ public func gatedLinearAttentionGradients(
     (final?.normalizer ?? nil) ?? zeros.normalizer ?? Tensor(zeros: [0]),
   ]
   if let operand = decay.operand { results.append(Tensor(uninitialized: operand.shape)) }
-  withMutablePointers(of: &results) { results in
+  withPointers(writing(&results)) { results in
     zeroPadding(layout, results[0], width: shape.queryWidth)
     zeroPadding(layout, results[1], width: shape.queryWidth)
     zeroPadding(layout, results[2], width: shape.outputWidth)

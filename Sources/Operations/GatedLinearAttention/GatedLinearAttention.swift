@@ -49,7 +49,7 @@ public func gatedLinearAttention(
       Tensor(uninitialized: [segments, heads, shape.keyDim]),
     ]
   }
-  withMutablePointers(of: &results) { results in
+  withPointers(writing(&results)) { results in
     zeroPadding(layout, results[0], width: shape.outputWidth)
     if isNormalized { zeroPadding(layout, results[2], width: shape.queryHeads) }
     operands.withHeads { head, place in
@@ -99,7 +99,7 @@ struct GatedOperands {
     let initialIndex = tensors.count
     if let initial { tensors += [initial.sums] + (initial.normalizer.map { [$0] } ?? []) }
     let (shape, heads) = (shape, shape.queryHeads)
-    withPointers(of: tensors) { pointers in
+    withPointers(tensors) { pointers in
       WorkerPool.shared.parallel(layout.segments.count * heads) { task in
         let segment = layout.segments[task / heads]
         let place = HeadPlace(

@@ -17,19 +17,17 @@ public func groupNorm(
   let groups = x.count / headDim
   var output = Tensor(uninitialized: x.shape)
   var statistics = Tensor(uninitialized: [groups, 2])
-  withMutablePointers(&output, &statistics) { output, statistics in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(groups, minimum: 128) { range in
-        for group in range {
-          let input = x + group * headDim
-          let line = output + group * headDim
-          let mean = vk_sum(input, headDim) / Float(headDim)
-          for index in 0..<headDim { line[index] = input[index] - mean }
-          let r = 1 / (vk_dot(line, line, headDim) / Float(headDim) + epsilon).squareRoot()
-          vk_scale(line, line, r, headDim)
-          statistics[2 * group] = mean
-          statistics[2 * group + 1] = r
-        }
+  withPointers(writing(&output), writing(&statistics), x) { output, statistics, x in
+    WorkerPool.shared.parallelRanges(groups, minimum: 128) { range in
+      for group in range {
+        let input = x + group * headDim
+        let line = output + group * headDim
+        let mean = vk_sum(input, headDim) / Float(headDim)
+        for index in 0..<headDim { line[index] = input[index] - mean }
+        let r = 1 / (vk_dot(line, line, headDim) / Float(headDim) + epsilon).squareRoot()
+        vk_scale(line, line, r, headDim)
+        statistics[2 * group] = mean
+        statistics[2 * group + 1] = r
       }
     }
   }
@@ -50,20 +48,19 @@ public func groupNormGradients(
   let groups = x.count / headDim
   var normalized = Tensor(uninitialized: x.shape)
   var inputGradient = weight.map { scaledChannels(gradient, by: $0) } ?? gradient
-  withMutablePointers(&normalized, &inputGradient) { normalized, inputGradient in
-    withPointers(x, statistics) { x, statistics in
-      WorkerPool.shared.parallelRanges(groups, minimum: 128) { range in
-        for group in range {
-          let (mean, r) = (statistics[2 * group], statistics[2 * group + 1])
-          let offset = group * headDim
-          let line = normalized + offset
-          let out = inputGradient + offset
-          for index in 0..<headDim { line[index] = (x[offset + index] - mean) * r }
-          let meanGradient = vk_sum(out, headDim) / Float(headDim)
-          let projection = vk_dot(out, line, headDim) / Float(headDim)
-          for index in 0..<headDim {
-            out[index] = r * (out[index] - meanGradient - line[index] * projection)
-          }
+  withPointers(writing(&normalized), writing(&inputGradient), x, statistics) {
+    normalized, inputGradient, x, statistics in
+    WorkerPool.shared.parallelRanges(groups, minimum: 128) { range in
+      for group in range {
+        let (mean, r) = (statistics[2 * group], statistics[2 * group + 1])
+        let offset = group * headDim
+        let line = normalized + offset
+        let out = inputGradient + offset
+        for index in 0..<headDim { line[index] = (x[offset + index] - mean) * r }
+        let meanGradient = vk_sum(out, headDim) / Float(headDim)
+        let projection = vk_dot(out, line, headDim) / Float(headDim)
+        for index in 0..<headDim {
+          out[index] = r * (out[index] - meanGradient - line[index] * projection)
         }
       }
     }

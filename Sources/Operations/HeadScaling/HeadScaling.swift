@@ -10,13 +10,11 @@ import TensorCore
 public func scaledHeads(_ x: Tensor, by factors: Tensor, heads: Int) -> Tensor {
   let shape = HeadScaling(x, factors, heads)
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
-    withPointers(x, factors) { x, factors in
-      WorkerPool.shared.parallelRanges(shape.slots, minimum: 256) { range in
-        for slot in range {
-          let offset = slot * shape.width
-          vk_scale(x + offset, result + offset, factors[shape.factor(slot)], shape.width)
-        }
+  withPointers(writing(&result), x, factors) { result, x, factors in
+    WorkerPool.shared.parallelRanges(shape.slots, minimum: 256) { range in
+      for slot in range {
+        let offset = slot * shape.width
+        vk_scale(x + offset, result + offset, factors[shape.factor(slot)], shape.width)
       }
     }
   }
@@ -31,13 +29,11 @@ public func scaledHeadsFactorGradient(_ gradient: Tensor, x: Tensor, factors: Te
   let shape = HeadScaling(x, factors, heads)
   precondition(gradient.shape == x.shape, "\(gradient.shape) for \(x.shape)")
   var products = Tensor(uninitialized: [shape.slots / heads, heads])
-  products.withMutablePointer { products in
-    withPointers(gradient, x) { gradient, x in
-      WorkerPool.shared.parallelRanges(shape.slots, minimum: 256) { range in
-        for slot in range {
-          let offset = slot * shape.width
-          products[slot] = vk_dot(gradient + offset, x + offset, shape.width)
-        }
+  withPointers(writing(&products), gradient, x) { products, gradient, x in
+    WorkerPool.shared.parallelRanges(shape.slots, minimum: 256) { range in
+      for slot in range {
+        let offset = slot * shape.width
+        products[slot] = vk_dot(gradient + offset, x + offset, shape.width)
       }
     }
   }

@@ -33,25 +33,19 @@ public func linearKLDivergence(
       && reference.shape[1] == referenceHead.shape[1] && approximationHead.shape[0] == vocabulary,
     "\(reference.shape) and \(approximation.shape) with heads of \(referenceHead.shape) and \(approximationHead.shape)"
   )
-  var divergences = [Double](repeating: 0, count: rows)
-  var agrees = [Bool](repeating: false, count: rows)
+  var divergences: [Double] = []
+  var agrees: [Bool] = []
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
     let p = referenceHead.logits(copiedRows(reference, tile))
     let q = approximationHead.logits(copiedRows(approximation, tile))
-    divergences.withUnsafeMutableBufferPointer { divergences in
-      agrees.withUnsafeMutableBufferPointer { agrees in
-        let (divergences, agrees) = (divergences, agrees)
-        withPointers(p, q) { p, q in
-          WorkerPool.shared.parallel(tile.count) { row in
-            let result = divergence(
-              p + row * vocabulary, q + row * vocabulary, vocabulary: vocabulary)
-            divergences[tile.lowerBound + row] = result.value
-            agrees[tile.lowerBound + row] = result.agrees
-          }
-        }
+    let results = withPointers(p, q) { p, q in
+      WorkerPool.shared.parallelMap(tile.count) { row in
+        divergence(p + row * vocabulary, q + row * vocabulary, vocabulary: vocabulary)
       }
     }
+    divergences += results.map(\.value)
+    agrees += results.map(\.agrees)
   }
   return (divergences, agrees)
 }

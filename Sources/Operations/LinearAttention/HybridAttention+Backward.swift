@@ -17,10 +17,11 @@ public struct HybridAttentionGradients: Sendable {
   public var windowFactors: Tensor
 }
 
-/// Gradients of `hybridAttention`, chunk by chunk: those that need the state of earlier keys from the
-/// first, the others from the last, with the gradient of the state carried backwards. With `dN = dY / D` and `dD = −rowsum(dY ⊙ Y) / D` every weight has the
-/// gradient `dN·v + dD`; `c_i` is a function of the products too, so the gradient of a row's
-/// softmax weights, summed, is taken from its largest product.
+/// Gradients of `hybridAttention`, chunk by chunk: those that need the state of earlier keys from
+/// the first, the others from the last, with the gradient of the state carried backwards. With
+/// `dN = dY / D` and `dD = −rowsum(dY ⊙ Y) / D` every weight has the gradient `dN·v + dD`; `c_i` is a
+/// function of the products too, so the gradient of a row's softmax weights, summed, is taken from
+/// its largest product.
 ///
 /// - Parameter projections: whether gradients for queries, keys and values are wanted.
 public func hybridAttentionGradients(
@@ -46,11 +47,12 @@ enum HybridSeed {
   /// Gradients of numerators, denominators and, where they count, log scales.
   case branch(numerators: Tensor, denominators: Tensor, logScales: Tensor?)
 
-  var tensors: (Tensor, Tensor, Tensor) {
+  /// Those of the case, in its order.
+  var tensors: [Tensor] {
     switch self {
-    case .quotient(let gradient, let output, let normalizers): (gradient, output, normalizers)
+    case .quotient(let gradient, let output, let normalizers): [gradient, output, normalizers]
     case .branch(let numerators, let denominators, let logScales):
-      (numerators, denominators, logScales ?? Tensor(zeros: [0]))
+      [numerators, denominators] + (logScales.map { [$0] } ?? [])
     }
   }
 }
@@ -75,27 +77,23 @@ extension HybridOperands {
     var factorParts = Tensor(zeros: [layout.segments.count, heads])
     let segmentIndex = Dictionary(
       uniqueKeysWithValues: layout.segments.enumerated().map { ($1.start, $0) })
-    let (first, second, third) = seed.tensors
-    withMutablePointers(&queryGradient, &keyGradient, &valueGradient) { dQ, dK, dV in
-      withMutablePointers(&queryFeatureGradient, &keyFeatureGradient, &factorParts) {
-        dPhiQ, dPhiK, dFactors in
-        withPointers(first, second, third, maxima, maxima) { first, second, third, maxima, _ in
-          withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
-            let start = head.segment.start
-            let queryOffset = start * shape.attention.queryWidth + slot * shape.attention.headDim
-            let featureOffset = start * shape.featureWidth + slot * shape.featureDim
-            let rowOffset = start * heads + slot
-            let backward = HybridBackward(
-              head: head,
-              seed: HybridSeedRows(
-                seed, first + queryOffset, second, third, queryOffset: queryOffset,
-                rowOffset: rowOffset),
-              maxima: maxima + rowOffset, dQ: products ? dQ + queryOffset : nil,
-              dK: products ? dK + queryOffset : nil, dV: wantsValues ? dV + queryOffset : nil,
-              dPhiQ: dPhiQ + featureOffset, dPhiK: dPhiK + featureOffset)
-            dFactors[segmentIndex[start]! * heads + slot] = backward.run()
-          }
-        }
+    withPointers(
+      writing(&queryGradient), writing(&keyGradient), writing(&valueGradient),
+      writing(&queryFeatureGradient), writing(&keyFeatureGradient), writing(&factorParts),
+      seed.tensors, maxima
+    ) { dQ, dK, dV, dPhiQ, dPhiK, dFactors, seeds, maxima in
+      withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
+        let start = head.segment.start
+        let queryOffset = start * shape.attention.queryWidth + slot * shape.attention.headDim
+        let featureOffset = start * shape.featureWidth + slot * shape.featureDim
+        let rowOffset = start * heads + slot
+        let backward = HybridBackward(
+          head: head,
+          seed: HybridSeedRows(seed, seeds, queryOffset: queryOffset, rowOffset: rowOffset),
+          maxima: maxima + rowOffset, dQ: products ? dQ + queryOffset : nil,
+          dK: products ? dK + queryOffset : nil, dV: wantsValues ? dV + queryOffset : nil,
+          dPhiQ: dPhiQ + featureOffset, dPhiK: dPhiK + featureOffset)
+        dFactors[segmentIndex[start]! * heads + slot] = backward.run()
       }
     }
     return HybridAttentionGradients(
@@ -124,15 +122,17 @@ private enum HybridSeedRows {
     dN: UnsafePointer<Float>, dD: UnsafePointer<Float>, logScales: UnsafePointer<Float>?)
 
   init(
-    _ seed: HybridSeed, _ first: UnsafePointer<Float>, _ second: UnsafePointer<Float>,
-    _ third: UnsafePointer<Float>, queryOffset: Int, rowOffset: Int
+    _ seed: HybridSeed, _ tensors: [UnsafePointer<Float>], queryOffset: Int, rowOffset: Int
   ) {
     switch seed {
     case .quotient:
-      self = .quotient(dY: first, y: second + queryOffset, normalizers: third + rowOffset)
+      self = .quotient(
+        dY: tensors[0] + queryOffset, y: tensors[1] + queryOffset,
+        normalizers: tensors[2] + rowOffset)
     case .branch(_, _, let logScales):
       self = .branch(
-        dN: first, dD: second + rowOffset, logScales: logScales == nil ? nil : third + rowOffset)
+        dN: tensors[0] + queryOffset, dD: tensors[1] + rowOffset,
+        logScales: logScales == nil ? nil : tensors[2] + rowOffset)
     }
   }
 
@@ -221,7 +221,7 @@ private struct HybridBackward {
       ])
     let isCapped = head.shape.hasWindow && head.shape.attention.softCap != nil
     var capped = Tensor(uninitialized: [isCapped ? count * columns : 0])
-    withMutablePointers(&scratch, &capped) { weights, scores in
+    withPointers(writing(&scratch), writing(&capped)) { weights, scores in
       let dWeights = weights + count * columns
       let dN = dWeights + count * columns
       let dD = dN + count * d
@@ -258,10 +258,10 @@ private struct HybridBackward {
           vk_scale(
             line + ends.sinks, linear + ends.sinks - chunk.sinkColumns, lambda,
             ends.window - ends.sinks)
-          if head.shape.isAffine {
-            lambdaGradient +=
-              vk_dot(line + ends.sinks, weight + ends.sinks, ends.window - ends.sinks) / lambda
-          }
+          let windowed = ends.window - ends.sinks
+          lambdaGradient +=
+            head.shape.isAffine
+            ? vk_dot(line + ends.sinks, weight + ends.sinks, windowed) / lambda : 0
         }
         clear(line, ends.sinks..<ends.window)
         clear(line, ends.visible..<columns)

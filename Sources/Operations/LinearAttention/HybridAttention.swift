@@ -100,7 +100,8 @@ public func hybridAttention(
   let operands = HybridOperands(
     queries: queries, keys: keys, values: values, queryFeatures: queryFeatures,
     keyFeatures: keyFeatures)
-  withMutablePointers(&output, &maxima, &normalizers) { output, maxima, normalizers in
+  withPointers(writing(&output), writing(&maxima), writing(&normalizers)) {
+    output, maxima, normalizers in
     zeroPadding(layout, output, width: attention.queryWidth)
     operands.withHeads(shape: shape, layout: layout, windowFactors: windowFactors) { head, slot in
       head.forward(

@@ -106,8 +106,9 @@ private struct HybridAttentionState {
     let (shape, factors) = (shape, windowFactors.elements)
     let heads = shape.attention.queryHeads
     var result = AttentionBranch(tokens: tokens, heads: heads, valueDim: shape.attention.headDim)
-    withMutablePointers(&result.numerators, &result.denominators, &result.logScales) {
-      output, normalizers, maxima in
+    withPointers(
+      writing(&result.numerators), writing(&result.denominators), writing(&result.logScales)
+    ) { output, normalizers, maxima in
       withPointers(
         operands.queries, operands.keys, operands.values, operands.queryFeatures,
         operands.keyFeatures
@@ -161,26 +162,24 @@ private struct HybridAttentionState {
     let chunk = HybridChunk(position..<end, of: end, shape)
     let (d, f) = (shape.attention.headDim, shape.featureDim)
     let kept = (keys.buffer, values.buffer, features.buffer, sinkKeys.buffer, sinkValues.buffer)
-    withMutablePointers(&sums, &normalizers) { sums, normalizers in
-      withPointers(kept.0, kept.1, kept.2, kept.3, kept.4) {
-        keys, values, features, sinkKeys, sinkValues in
-        WorkerPool.shared.parallel(shape.attention.queryHeads) { slot in
-          let keyOffset = slot / shape.attention.group * d
-          let head = HybridHead(
-            shape: shape, logit: shape.window == .none ? 0 : factors[slot],
-            segment: .init(start: 0, count: count), firstQuery: position,
-            queries: new.queries + slot * d, queryFeatures: new.queryFeatures + slot * f,
-            near: HybridKeys(
-              firstPosition: firstKept, keys: keys + keyOffset, values: values + keyOffset,
-              features: features + slot * f),
-            sinkKeys: sinkKeys + keyOffset, sinkValues: sinkValues + keyOffset)
-          var state = HybridState(
-            sums: sums + slot * f * d, normalizer: normalizers + slot * f, absorbed: firstKept)
-          head.forward(
-            chunk, state: state, output: output + slot * d, maxima: maxima + slot,
-            normalizers: totals + slot, divides: divides)
-          head.absorb(firstKept..<nextKept, into: &state)
-        }
+    withPointers(writing(&sums), writing(&normalizers), kept.0, kept.1, kept.2, kept.3, kept.4) {
+      sums, normalizers, keys, values, features, sinkKeys, sinkValues in
+      WorkerPool.shared.parallel(shape.attention.queryHeads) { slot in
+        let keyOffset = slot / shape.attention.group * d
+        let head = HybridHead(
+          shape: shape, logit: shape.window == .none ? 0 : factors[slot],
+          segment: .init(start: 0, count: count), firstQuery: position,
+          queries: new.queries + slot * d, queryFeatures: new.queryFeatures + slot * f,
+          near: HybridKeys(
+            firstPosition: firstKept, keys: keys + keyOffset, values: values + keyOffset,
+            features: features + slot * f),
+          sinkKeys: sinkKeys + keyOffset, sinkValues: sinkValues + keyOffset)
+        var state = HybridState(
+          sums: sums + slot * f * d, normalizer: normalizers + slot * f, absorbed: firstKept)
+        head.forward(
+          chunk, state: state, output: output + slot * d, maxima: maxima + slot,
+          normalizers: totals + slot, divides: divides)
+        head.absorb(firstKept..<nextKept, into: &state)
       }
     }
   }

@@ -18,20 +18,18 @@ public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
   let waves = max(
     1, (outputs + forwardBlockRows * pool.workers - 1) / (forwardBlockRows * pool.workers))
   let blocks = min(outputs, waves * pool.workers)
-  y.withMutablePointer { y in
-    x.withPointer { x in
-      pool.parallel(blocks) { block in
-        let rows = outputs * block / blocks..<outputs * (block + 1) / blocks
-        withWidenedRows(of: weight, rows) { weights in
-          if tokens == 1 {
-            BLAS.multiply(
-              m: rows.count, n: inputs, weights, stride: inputs, x, into: y + rows.lowerBound)
-          } else {
-            BLAS.multiply(
-              m: tokens, n: rows.count, k: inputs, Matrix(x, stride: inputs),
-              Matrix(weights, stride: inputs).transposed, into: y + rows.lowerBound, stride: outputs
-            )
-          }
+  withPointers(writing(&y), x) { y, x in
+    pool.parallel(blocks) { block in
+      let rows = outputs * block / blocks..<outputs * (block + 1) / blocks
+      withWidenedRows(of: weight, rows) { weights in
+        if tokens == 1 {
+          BLAS.multiply(
+            m: rows.count, n: inputs, weights, stride: inputs, x, into: y + rows.lowerBound)
+        } else {
+          BLAS.multiply(
+            m: tokens, n: rows.count, k: inputs, Matrix(x, stride: inputs),
+            Matrix(weights, stride: inputs).transposed, into: y + rows.lowerBound, stride: outputs
+          )
         }
       }
     }
@@ -48,24 +46,21 @@ public func frozenLinearInputGradient(_ gradient: Tensor, _ weight: StoredTensor
   var inputGradient = Tensor(uninitialized: [tokens, inputs])
   let blockRows = min(outputs, max(1, backwardBlockElements / inputs))
   var scratch = Tensor(uninitialized: [blockRows, inputs])
-  inputGradient.withMutablePointer { inputGradient in
-    gradient.withPointer { gradient in
-      scratch.withMutablePointer { scratch in
-        for start in stride(from: 0, to: outputs, by: blockRows) {
-          let rows = start..<min(outputs, start + blockRows)
-          WorkerPool.shared.parallelRanges(rows.count, minimum: 8) { part in
-            weight.widen(
-              rows: rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound,
-              into: scratch + part.lowerBound * inputs)
-          }
-          WorkerPool.shared.parallelRanges(tokens, minimum: 16) { tokens in
-            BLAS.multiply(
-              m: tokens.count, n: inputs, k: rows.count,
-              Matrix(gradient + tokens.lowerBound * outputs + rows.lowerBound, stride: outputs),
-              Matrix(scratch, stride: inputs), beta: start == 0 ? 0 : 1,
-              into: inputGradient + tokens.lowerBound * inputs, stride: inputs)
-          }
-        }
+  withPointers(writing(&inputGradient), gradient, writing(&scratch)) {
+    inputGradient, gradient, scratch in
+    for start in stride(from: 0, to: outputs, by: blockRows) {
+      let rows = start..<min(outputs, start + blockRows)
+      WorkerPool.shared.parallelRanges(rows.count, minimum: 8) { part in
+        weight.widen(
+          rows: rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound,
+          into: scratch + part.lowerBound * inputs)
+      }
+      WorkerPool.shared.parallelRanges(tokens, minimum: 16) { tokens in
+        BLAS.multiply(
+          m: tokens.count, n: inputs, k: rows.count,
+          Matrix(gradient + tokens.lowerBound * outputs + rows.lowerBound, stride: outputs),
+          Matrix(scratch, stride: inputs), beta: start == 0 ? 0 : 1,
+          into: inputGradient + tokens.lowerBound * inputs, stride: inputs)
       }
     }
   }

@@ -10,15 +10,13 @@ import TensorCore
 public func groupProduct(_ x: Tensor, _ matrices: Tensor, group: Int) -> Tensor {
   let shape = GroupShape(x, matrices, group)
   var result = Tensor(uninitialized: [shape.tokens, shape.outputs])
-  result.withMutablePointer { result in
-    withPointers(x, matrices) { x, matrices in
-      WorkerPool.shared.parallelRanges(shape.tokens, minimum: 64) { rows in
-        BLAS.multiply(
-          m: rows.count, n: shape.outputs, k: shape.inner,
-          Matrix(x + rows.lowerBound * shape.width + group * shape.inner, stride: shape.width),
-          Matrix(matrices + group * shape.matrix, stride: shape.outputs),
-          into: result + rows.lowerBound * shape.outputs, stride: shape.outputs)
-      }
+  withPointers(writing(&result), x, matrices) { result, x, matrices in
+    WorkerPool.shared.parallelRanges(shape.tokens, minimum: 64) { rows in
+      BLAS.multiply(
+        m: rows.count, n: shape.outputs, k: shape.inner,
+        Matrix(x + rows.lowerBound * shape.width + group * shape.inner, stride: shape.width),
+        Matrix(matrices + group * shape.matrix, stride: shape.outputs),
+        into: result + rows.lowerBound * shape.outputs, stride: shape.outputs)
     }
   }
   return result
@@ -30,19 +28,18 @@ public func groupProductGradients(
 ) -> (x: Tensor, matrices: Tensor) {
   let shape = GroupShape(x, matrices, group)
   var (inputs, weights) = (Tensor(zeros: x.shape), Tensor(zeros: matrices.shape))
-  withMutablePointers(&inputs, &weights) { inputs, weights in
-    withPointers(x, matrices, gradient) { x, matrices, gradient in
-      let offset = group * shape.inner
-      let dy = Matrix(gradient, stride: shape.outputs)
-      BLAS.multiply(
-        m: shape.tokens, n: shape.inner, k: shape.outputs, dy,
-        Matrix(matrices + group * shape.matrix, stride: shape.outputs, transposed: true),
-        into: inputs + offset, stride: shape.width)
-      BLAS.multiply(
-        m: shape.inner, n: shape.outputs, k: shape.tokens,
-        Matrix(x + offset, stride: shape.width, transposed: true), dy,
-        into: weights + group * shape.matrix, stride: shape.outputs)
-    }
+  withPointers(writing(&inputs), writing(&weights), x, matrices, gradient) {
+    inputs, weights, x, matrices, gradient in
+    let offset = group * shape.inner
+    let dy = Matrix(gradient, stride: shape.outputs)
+    BLAS.multiply(
+      m: shape.tokens, n: shape.inner, k: shape.outputs, dy,
+      Matrix(matrices + group * shape.matrix, stride: shape.outputs, transposed: true),
+      into: inputs + offset, stride: shape.width)
+    BLAS.multiply(
+      m: shape.inner, n: shape.outputs, k: shape.tokens,
+      Matrix(x + offset, stride: shape.width, transposed: true), dy,
+      into: weights + group * shape.matrix, stride: shape.outputs)
   }
   return (inputs, weights)
 }

@@ -33,19 +33,15 @@ private func multiply(
     "cannot multiply \(left.shape) by \(right.shape)")
   let leftStride = left.shape[1]
   let rightStride = right.shape[1]
-  product.withMutablePointer { product in
-    left.withPointer { left in
-      right.withPointer { right in
-        WorkerPool.shared.parallelRanges(m, minimum: 16) { rows in
-          BLAS.multiply(
-            m: rows.count, n: n, k: k,
-            Matrix(
-              left + (leftTransposed ? rows.lowerBound : rows.lowerBound * leftStride),
-              stride: leftStride, transposed: leftTransposed),
-            Matrix(right, stride: rightStride, transposed: rightTransposed), beta: beta,
-            into: product + rows.lowerBound * n, stride: n)
-        }
-      }
+  withPointers(writing(&product), left, right) { product, left, right in
+    WorkerPool.shared.parallelRanges(m, minimum: 16) { rows in
+      BLAS.multiply(
+        m: rows.count, n: n, k: k,
+        Matrix(
+          left + (leftTransposed ? rows.lowerBound : rows.lowerBound * leftStride),
+          stride: leftStride, transposed: leftTransposed),
+        Matrix(right, stride: rightStride, transposed: rightTransposed), beta: beta,
+        into: product + rows.lowerBound * n, stride: n)
     }
   }
 }

@@ -15,20 +15,18 @@ public func meanSquaredError(
   let blocks = layout.blocks()
   let elements = layout.segments.reduce(0) { $0 + $1.count } * width
   var gradient = Tensor(uninitialized: prediction.shape)
-  var partial = Tensor(zeros: [blocks.count])
   let factor = 2 * weight / Float(max(1, elements))
-  withMutablePointers(&gradient, &partial) { gradient, partial in
+  let partial = withPointers(writing(&gradient), prediction, target) {
+    gradient, prediction, target in
     zeroPadding(layout, gradient, width: width)
-    withPointers(prediction, target) { prediction, target in
-      WorkerPool.shared.parallel(blocks.count) { block in
-        let offset = blocks[block].lowerBound * width
-        let count = blocks[block].count * width
-        partial[block] = vk_squared_distance(prediction + offset, target + offset, count)
-        vk_scale(prediction + offset, gradient + offset, factor, count)
-        vk_add_scaled(gradient + offset, target + offset, -factor, count)
-      }
+    return WorkerPool.shared.parallelMap(blocks.count) { block in
+      let offset = blocks[block].lowerBound * width
+      let count = blocks[block].count * width
+      vk_scale(prediction + offset, gradient + offset, factor, count)
+      vk_add_scaled(gradient + offset, target + offset, -factor, count)
+      return vk_squared_distance(prediction + offset, target + offset, count)
     }
   }
-  let total = partial.elements.reduce(0) { $0 + Double($1) }
+  let total = partial.reduce(0) { $0 + Double($1) }
   return (total / Double(max(1, elements)), gradient)
 }

@@ -18,12 +18,10 @@ public func pooledSegments(_ x: Tensor, layout: SequenceLayout, _ pooling: Segme
   let width = x.shape[1]
   precondition(x.shape[0] == layout.rows, "\(x.shape) for \(layout.rows) rows")
   var pooled = Tensor(zeros: [layout.segments.count, width])
-  pooled.withMutablePointer { pooled in
-    x.withPointer { x in
-      for (index, segment) in layout.segments.enumerated() {
-        let (rows, factor) = pooling.rows(of: segment)
-        for row in rows { vk_add_scaled(pooled + index * width, x + row * width, factor, width) }
-      }
+  withPointers(writing(&pooled), x) { pooled, x in
+    for (index, segment) in layout.segments.enumerated() {
+      let (rows, factor) = pooling.rows(of: segment)
+      for row in rows { vk_add_scaled(pooled + index * width, x + row * width, factor, width) }
     }
   }
   return pooled
@@ -38,13 +36,11 @@ public func pooledSegmentsGradient(
   let width = gradient.shape[1]
   precondition(gradient.shape[0] == layout.segments.count, "\(gradient.shape) for \(layout)")
   var result = Tensor(zeros: [layout.rows, width])
-  result.withMutablePointer { result in
-    gradient.withPointer { gradient in
-      for (index, segment) in layout.segments.enumerated() {
-        let (rows, factor) = pooling.rows(of: segment)
-        for row in rows {
-          vk_scale(gradient + index * width, result + row * width, factor, width)
-        }
+  withPointers(writing(&result), gradient) { result, gradient in
+    for (index, segment) in layout.segments.enumerated() {
+      let (rows, factor) = pooling.rows(of: segment)
+      for row in rows {
+        vk_scale(gradient + index * width, result + row * width, factor, width)
       }
     }
   }

@@ -15,17 +15,12 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float) -> (
   let rows = x.count / width
   var output = Tensor(uninitialized: x.shape)
   var reciprocals = Tensor(uninitialized: [rows])
-  output.withMutablePointer { output in
-    reciprocals.withMutablePointer { reciprocals in
-      x.withPointer { x in
-        weight.withPointer { weight in
-          WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
-            for row in range {
-              reciprocals[row] = vk_rms_norm(
-                x + row * width, weight, output + row * width, width, epsilon)
-            }
-          }
-        }
+  withPointers(writing(&output), writing(&reciprocals), x, weight) {
+    output, reciprocals, x, weight in
+    WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
+      for row in range {
+        reciprocals[row] = vk_rms_norm(
+          x + row * width, weight, output + row * width, width, epsilon)
       }
     }
   }
@@ -39,42 +34,28 @@ public func rmsNormGradients(
   let width = weight.count
   let rows = x.count / width
   var inputGradient = Tensor(uninitialized: x.shape)
-  inputGradient.withMutablePointer { inputGradient in
-    gradient.withPointer { gradient in
-      x.withPointer { x in
-        weight.withPointer { weight in
-          reciprocals.withPointer { reciprocals in
-            WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
-              for row in range {
-                let r = reciprocals[row]
-                let out = inputGradient + row * width
-                vk_multiply(gradient + row * width, weight, out, width)
-                let projection = vk_dot(out, x + row * width, width)
-                vk_scale(out, out, r, width)
-                vk_add_scaled(
-                  out, x + row * width, -r * r * r * projection / Float(width), width)
-              }
-            }
-          }
-        }
+  withPointers(writing(&inputGradient), gradient, x, weight, reciprocals) {
+    inputGradient, gradient, x, weight, reciprocals in
+    WorkerPool.shared.parallelRanges(rows, minimum: 32) { range in
+      for row in range {
+        let r = reciprocals[row]
+        let out = inputGradient + row * width
+        vk_multiply(gradient + row * width, weight, out, width)
+        let projection = vk_dot(out, x + row * width, width)
+        vk_scale(out, out, r, width)
+        vk_add_scaled(
+          out, x + row * width, -r * r * r * projection / Float(width), width)
       }
     }
   }
   guard weightGradient else { return (inputGradient, nil) }
   var total = Tensor(zeros: weight.shape)
   var product = Tensor(uninitialized: weight.shape)
-  total.withMutablePointer { total in
-    product.withMutablePointer { product in
-      gradient.withPointer { gradient in
-        x.withPointer { x in
-          reciprocals.withPointer { reciprocals in
-            for row in 0..<rows {
-              vk_multiply(gradient + row * width, x + row * width, product, width)
-              vk_add_scaled(total, product, reciprocals[row], width)
-            }
-          }
-        }
-      }
+  withPointers(writing(&total), writing(&product), gradient, x, reciprocals) {
+    total, product, gradient, x, reciprocals in
+    for row in 0..<rows {
+      vk_multiply(gradient + row * width, x + row * width, product, width)
+      vk_add_scaled(total, product, reciprocals[row], width)
     }
   }
   return (inputGradient, total)

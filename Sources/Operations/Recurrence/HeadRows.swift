@@ -132,27 +132,3 @@ func chunkRanges(_ count: Int, of length: Int, firstPosition: Int) -> [Range<Int
   }
   return ranges
 }
-
-/// Runs `body` on the elements of all tensors.
-func withPointers<Result>(
-  of tensors: [Tensor], _ body: ([UnsafePointer<Float>]) -> Result
-) -> Result {
-  func reach(_ pointers: [UnsafePointer<Float>]) -> Result {
-    if pointers.count == tensors.count { return body(pointers) }
-    return tensors[pointers.count].withPointer { reach(pointers + [$0]) }
-  }
-  return reach([])
-}
-
-/// Runs `body` on the elements of all tensors, to be written.
-func withMutablePointers<Result>(
-  of tensors: inout [Tensor], _ body: ([UnsafeMutablePointer<Float>]) -> Result
-) -> Result {
-  tensors.withUnsafeMutableBufferPointer { tensors in
-    func reach(_ pointers: [UnsafeMutablePointer<Float>]) -> Result {
-      if pointers.count == tensors.count { return body(pointers) }
-      return tensors[pointers.count].withMutablePointer { reach(pointers + [$0]) }
-    }
-    return reach([])
-  }
-}

@@ -107,51 +107,45 @@ public struct RotaryEmbedding: Sendable, Equatable {
     let heads = width / headDim
     let half = rotaryDim / 2
     let (cosines, sines) = tables(positions, isLong: isLong, inverse: inverse)
-    x.withMutablePointer { x in
-      cosines.withUnsafeBufferPointer { cosines in
-        sines.withUnsafeBufferPointer { sines in
-          WorkerPool.shared.parallelRanges(positions.count, minimum: 32) { tokens in
-            for token in tokens {
-              let cosine = cosines.baseAddress! + (token &* half)
-              let sine = sines.baseAddress! + (token &* half)
-              for head in 0..<heads {
-                let low = x + (token &* width &+ head &* headDim)
-                let high = low + half
-                for pair in 0..<half {
-                  let (a, b) = (low[pair], high[pair])
-                  low[pair] = a * cosine[pair] - b * sine[pair]
-                  high[pair] = b * cosine[pair] + a * sine[pair]
-                }
-              }
-            }
-          }
+    withPointers(writing(&x), cosines, sines) { x, cosines, sines in
+      WorkerPool.shared.parallelRanges(positions.count * heads, minimum: 32 * heads) { range in
+        for index in range {
+          let (token, head) = (index / heads, index % heads)
+          let (cosine, sine) = (cosines + token &* half, sines + token &* half)
+          let low = x + (token &* width &+ head &* headDim)
+          Self.rotate(half, low, low + half, cosine, sine)
         }
       }
     }
   }
 
+  private static func rotate(
+    _ pairs: Int, _ low: UnsafeMutablePointer<Float>, _ high: UnsafeMutablePointer<Float>,
+    _ cosine: UnsafePointer<Float>, _ sine: UnsafePointer<Float>
+  ) {
+    for pair in 0..<pairs {
+      let (a, b) = (low[pair], high[pair])
+      low[pair] = a * cosine[pair] - b * sine[pair]
+      high[pair] = b * cosine[pair] + a * sine[pair]
+    }
+  }
+
   /// Cosines and sines, `[tokens, rotaryDim / 2]` each. Consecutive tokens mostly have consecutive
   /// positions, but documents and decoding restart them, so each token carries its own row.
-  private func tables(_ positions: [Int32], isLong: [Bool], inverse: Bool) -> ([Float], [Float]) {
+  private func tables(_ positions: [Int32], isLong: [Bool], inverse: Bool) -> (Tensor, Tensor) {
     let half = frequencies.count
     let amplitude = Float(amplitude)
-    var cosines = [Float](repeating: 0, count: positions.count * half)
-    var sines = cosines
-    cosines.withUnsafeMutableBufferPointer { cosines in
-      sines.withUnsafeMutableBufferPointer { sines in
-        let cosines = cosines
-        let sines = sines
-        WorkerPool.shared.parallelRanges(positions.count, minimum: 64) { tokens in
-          for token in tokens {
-            let frequencies =
-              isLong.isEmpty || !isLong[token] ? frequencies : longFrequencies ?? frequencies
-            for pair in 0..<half {
-              let angle = Float(positions[token]) * Float(frequencies[pair])
-              cosines[token * half + pair] = Float(cos(Double(angle))) * amplitude
-              sines[token * half + pair] =
-                Float(sin(Double(angle))) * (inverse ? -amplitude : amplitude)
-            }
-          }
+    var cosines = Tensor(uninitialized: [positions.count, half])
+    var sines = Tensor(uninitialized: [positions.count, half])
+    withPointers(writing(&cosines), writing(&sines)) { cosines, sines in
+      WorkerPool.shared.parallelRanges(positions.count * half, minimum: 64 * half) { range in
+        for index in range {
+          let token = index / half
+          let frequencies =
+            isLong.isEmpty || !isLong[token] ? frequencies : longFrequencies ?? frequencies
+          let angle = Float(positions[token]) * Float(frequencies[index % half])
+          cosines[index] = Float(cos(Double(angle))) * amplitude
+          sines[index] = Float(sin(Double(angle))) * (inverse ? -amplitude : amplitude)
         }
       }
     }

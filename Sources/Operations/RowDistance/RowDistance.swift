@@ -18,26 +18,22 @@ public func rowDistance(
   let rows = layout.segments.reduce(0) { $0 + $1.count }
   let scale = 1 / (Double(max(1, rows)) * Double(width).squareRoot())
   var gradient = Tensor(uninitialized: prediction.shape)
-  var partial = [Double](repeating: 0, count: blocks.count)
-  gradient.withMutablePointer { gradient in
+  let partial = withPointers(writing(&gradient), prediction, target) {
+    gradient, prediction, target in
     zeroPadding(layout, gradient, width: width)
-    partial.withUnsafeMutableBufferPointer { partial in
-      let partial = partial
-      withPointers(prediction, target) { prediction, target in
-        WorkerPool.shared.parallel(blocks.count) { block in
-          for row in blocks[block] {
-            let offset = row * width
-            let norm = vk_squared_distance(prediction + offset, target + offset, width)
-              .squareRoot()
-            partial[block] += Double(norm)
-            let factor = norm > 0 ? weight * Float(scale) / norm : 0
-            // The difference first: scaled apart, rows that nearly meet would lose its digits.
-            for index in offset..<offset + width {
-              gradient[index] = factor * (prediction[index] - target[index])
-            }
-          }
+    return WorkerPool.shared.parallelMap(blocks.count) { block in
+      var sum = 0.0
+      for row in blocks[block] {
+        let offset = row * width
+        let norm = vk_squared_distance(prediction + offset, target + offset, width).squareRoot()
+        sum += Double(norm)
+        let factor = norm > 0 ? weight * Float(scale) / norm : 0
+        // The difference first: scaled apart, rows that nearly meet would lose its digits.
+        for index in offset..<offset + width {
+          gradient[index] = factor * (prediction[index] - target[index])
         }
       }
+      return sum
     }
   }
   return (partial.reduce(0, +) * scale, gradient)

@@ -94,16 +94,14 @@ func summedOverGroups(_ x: Tensor, _ shape: AttentionShape) -> Tensor {
   if shape.group == 1 { return x }
   let tokens = x.shape[0]
   var result = Tensor(zeros: [tokens, shape.keyWidth])
-  result.withMutablePointer { result in
-    x.withPointer { x in
-      WorkerPool.shared.parallelRanges(tokens, minimum: 32) { range in
-        for token in range {
-          for head in 0..<shape.queryHeads {
-            let source = x + (token * shape.queryWidth + head * shape.headDim)
-            let target =
-              result + (token * shape.keyWidth + head / shape.group * shape.headDim)
-            for index in 0..<shape.headDim { target[index] += source[index] }
-          }
+  withPointers(writing(&result), x) { result, x in
+    WorkerPool.shared.parallelRanges(tokens, minimum: 32) { range in
+      for token in range {
+        for head in 0..<shape.queryHeads {
+          let source = x + (token * shape.queryWidth + head * shape.headDim)
+          let target =
+            result + (token * shape.keyWidth + head / shape.group * shape.headDim)
+          for index in 0..<shape.headDim { target[index] += source[index] }
         }
       }
     }

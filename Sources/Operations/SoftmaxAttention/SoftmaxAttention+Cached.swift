@@ -59,37 +59,35 @@ private func cachedSoftmaxAttention(
   precondition(before >= 0, "\(tokens) queries for \(cached) cached keys")
   let tiles = stride(from: 0, to: tokens, by: 64).map { $0..<min($0 + 64, tokens) }
   var output = Tensor(uninitialized: [tokens, shape.queryWidth])
-  output.withMutablePointer { output in
-    queries.withPointer { queries in
-      WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
-        let (rows, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
-        let keyOffset = head / shape.group * d
-        let first = window.map { max(0, before + rows.lowerBound - $0 + 1) } ?? 0
-        let columns = before + rows.upperBound - first
-        let offset = rows.lowerBound * shape.queryWidth + head * d
-        var scratch = Tensor(uninitialized: [rows.count, columns])
-        scratch.withMutablePointer { scores in
-          BLAS.multiply(
-            m: rows.count, n: columns, k: d, Matrix(queries + offset, stride: shape.queryWidth),
-            Matrix(keys + first * shape.keyWidth + keyOffset, stride: shape.keyWidth).transposed,
-            into: scores, stride: columns)
-          shape.transformScores(scores, rows.count * columns)
-          for (line, row) in rows.enumerated() {
-            let score = scores + line * columns
-            let visible = before + row + 1 - first
-            let hidden = window.map { max(0, visible - $0) } ?? 0
-            let maximum = shape.scoreFactor * vk_max(score + hidden, visible - hidden)
-            let total = vk_exp_sum(
-              score + hidden, score + hidden, visible - hidden, shape.scoreFactor, maximum)
-            vk_scale(score + hidden, score + hidden, 1 / total, visible - hidden)
-            clear(score, 0..<hidden)
-            clear(score, visible..<columns)
-          }
-          BLAS.multiply(
-            m: rows.count, n: d, k: columns, Matrix(scores, stride: columns),
-            Matrix(values + first * shape.keyWidth + keyOffset, stride: shape.keyWidth),
-            into: output + offset, stride: shape.queryWidth)
+  withPointers(writing(&output), queries) { output, queries in
+    WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
+      let (rows, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
+      let keyOffset = head / shape.group * d
+      let first = window.map { max(0, before + rows.lowerBound - $0 + 1) } ?? 0
+      let columns = before + rows.upperBound - first
+      let offset = rows.lowerBound * shape.queryWidth + head * d
+      var scratch = Tensor(uninitialized: [rows.count, columns])
+      scratch.withMutablePointer { scores in
+        BLAS.multiply(
+          m: rows.count, n: columns, k: d, Matrix(queries + offset, stride: shape.queryWidth),
+          Matrix(keys + first * shape.keyWidth + keyOffset, stride: shape.keyWidth).transposed,
+          into: scores, stride: columns)
+        shape.transformScores(scores, rows.count * columns)
+        for (line, row) in rows.enumerated() {
+          let score = scores + line * columns
+          let visible = before + row + 1 - first
+          let hidden = window.map { max(0, visible - $0) } ?? 0
+          let maximum = shape.scoreFactor * vk_max(score + hidden, visible - hidden)
+          let total = vk_exp_sum(
+            score + hidden, score + hidden, visible - hidden, shape.scoreFactor, maximum)
+          vk_scale(score + hidden, score + hidden, 1 / total, visible - hidden)
+          clear(score, 0..<hidden)
+          clear(score, visible..<columns)
         }
+        BLAS.multiply(
+          m: rows.count, n: d, k: columns, Matrix(scores, stride: columns),
+          Matrix(values + first * shape.keyWidth + keyOffset, stride: shape.keyWidth),
+          into: output + offset, stride: shape.queryWidth)
       }
     }
   }

@@ -21,45 +21,38 @@ public func softmaxAttention(
   var output = Tensor(uninitialized: [layout.rows, shape.queryWidth])
   var logNormalizers = Tensor(uninitialized: [layout.rows, shape.queryHeads])
   let tiles = attentionTiles(layout, isCausal: shape.isCausal)
-  output.withMutablePointer { output in
-    logNormalizers.withMutablePointer { logNormalizers in
-      queries.withPointer { queries in
-        keys.withPointer { keys in
-          values.withPointer { values in
-            zeroPadding(layout, output, width: shape.queryWidth)
-            zeroPadding(layout, logNormalizers, width: shape.queryHeads)
-            WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
-              let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
-              let keyHead = head / shape.group
-              withScores(
-                tile, queries + head * d, keys + keyHead * d, shape, window: window
-              ) { scores, firstKey, stride in
-                for row in 0..<tile.rows.count {
-                  let line = scores + row * stride
-                  let visible = visibleKeys(tile, row, firstKey, window)
-                  let maximum =
-                    shape.scoreFactor * vk_max(line + visible.lowerBound, visible.count)
-                  let total = vk_exp_sum(
-                    line + visible.lowerBound, line + visible.lowerBound, visible.count,
-                    shape.scoreFactor, maximum)
-                  vk_scale(
-                    line + visible.lowerBound, line + visible.lowerBound, 1 / total, visible.count)
-                  clear(line, 0..<visible.lowerBound)
-                  clear(line, visible.upperBound..<stride)
-                  logNormalizers[(tile.rows.lowerBound + row) * shape.queryHeads + head] =
-                    maximum + logarithm(total)
-                }
-                BLAS.multiply(
-                  m: tile.rows.count, n: d, k: stride, Matrix(scores, stride: stride),
-                  Matrix(
-                    values + (tile.segmentStart + firstKey) * shape.keyWidth + keyHead * d,
-                    stride: shape.keyWidth),
-                  into: output + tile.rows.lowerBound * shape.queryWidth + head * d,
-                  stride: shape.queryWidth)
-              }
-            }
-          }
+  withPointers(writing(&output), writing(&logNormalizers), queries, keys, values) {
+    output, logNormalizers, queries, keys, values in
+    zeroPadding(layout, output, width: shape.queryWidth)
+    zeroPadding(layout, logNormalizers, width: shape.queryHeads)
+    WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
+      let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
+      let keyHead = head / shape.group
+      withScores(
+        tile, queries + head * d, keys + keyHead * d, shape, window: window
+      ) { scores, firstKey, stride in
+        for row in 0..<tile.rows.count {
+          let line = scores + row * stride
+          let visible = visibleKeys(tile, row, firstKey, window)
+          let maximum =
+            shape.scoreFactor * vk_max(line + visible.lowerBound, visible.count)
+          let total = vk_exp_sum(
+            line + visible.lowerBound, line + visible.lowerBound, visible.count,
+            shape.scoreFactor, maximum)
+          vk_scale(
+            line + visible.lowerBound, line + visible.lowerBound, 1 / total, visible.count)
+          clear(line, 0..<visible.lowerBound)
+          clear(line, visible.upperBound..<stride)
+          logNormalizers[(tile.rows.lowerBound + row) * shape.queryHeads + head] =
+            maximum + logarithm(total)
         }
+        BLAS.multiply(
+          m: tile.rows.count, n: d, k: stride, Matrix(scores, stride: stride),
+          Matrix(
+            values + (tile.segmentStart + firstKey) * shape.keyWidth + keyHead * d,
+            stride: shape.keyWidth),
+          into: output + tile.rows.lowerBound * shape.queryWidth + head * d,
+          stride: shape.queryWidth)
       }
     }
   }
@@ -81,80 +74,46 @@ public func softmaxAttentionGradients(
   var keyGradient = Tensor(zeros: [layout.rows, width])
   var valueGradient = Tensor(zeros: [layout.rows, width])
   let tiles = attentionTiles(layout, isCausal: shape.isCausal)
-  queryGradient.withMutablePointer { queryGradient in
-    keyGradient.withMutablePointer { keyGradient in
-      valueGradient.withMutablePointer { valueGradient in
-        gradient.withPointer { gradient in
-          queries.withPointer { queries in
-            keys.withPointer { keys in
-              values.withPointer { values in
-                output.withPointer { output in
-                  logNormalizers.withPointer { logNormalizers in
-                    WorkerPool.shared.parallel(shape.queryHeads) { head in
-                      let keyHead = head / shape.group
-                      for tile in tiles {
-                        withScores(
-                          tile, queries + head * d, keys + keyHead * d, shape, window: window
-                        ) { weights, firstKey, stride in
-                          let rows = tile.rows.count
-                          let capped = shape.cappedScores(weights, rows * stride)
-                          let start = tile.rows.lowerBound * width + head * d
-                          let keyRow = tile.segmentStart + firstKey
-                          for row in 0..<rows {
-                            let line = weights + row * stride
-                            let visible = visibleKeys(tile, row, firstKey, window)
-                            _ = vk_exp_sum(
-                              line + visible.lowerBound, line + visible.lowerBound, visible.count,
-                              shape.scoreFactor,
-                              logNormalizers[
-                                (tile.rows.lowerBound + row) * shape.queryHeads + head])
-                            clear(line, 0..<visible.lowerBound)
-                            clear(line, visible.upperBound..<stride)
-                          }
-                          BLAS.multiply(
-                            m: stride, n: d, k: rows, Matrix(weights, stride: stride).transposed,
-                            Matrix(gradient + start, stride: width), beta: 1,
-                            into: valueGradient + keyRow * width + head * d, stride: width)
-                          var scratch = Tensor(uninitialized: [rows, stride])
-                          scratch.withMutablePointer { scores in
-                            BLAS.multiply(
-                              m: rows, n: stride, k: d, Matrix(gradient + start, stride: width),
-                              Matrix(
-                                values + keyRow * shape.keyWidth + keyHead * d,
-                                stride: shape.keyWidth
-                              ).transposed, into: scores, stride: stride)
-                            for row in 0..<rows {
-                              let offset = start + row * width
-                              let projection = vk_dot(gradient + offset, output + offset, d)
-                              let line = scores + row * stride
-                              let weightLine = weights + row * stride
-                              for key in 0..<stride {
-                                line[key] = weightLine[key] * (line[key] - projection)
-                              }
-                            }
-                            capped?.withPointer {
-                              shape.backwardScores(scores, scores: $0, rows * stride)
-                            }
-                            BLAS.multiply(
-                              m: rows, n: d, k: stride, alpha: shape.productFactor,
-                              Matrix(scores, stride: stride),
-                              Matrix(
-                                keys + keyRow * shape.keyWidth + keyHead * d, stride: shape.keyWidth
-                              ), into: queryGradient + start, stride: width)
-                            BLAS.multiply(
-                              m: stride, n: d, k: rows, alpha: shape.productFactor,
-                              Matrix(scores, stride: stride).transposed,
-                              Matrix(queries + start, stride: width), beta: 1,
-                              into: keyGradient + keyRow * width + head * d, stride: width)
-                          }
-                        }
-                      }
-                    }
-                  }
-                }
-              }
-            }
-          }
+  withPointers(
+    writing(&queryGradient), writing(&keyGradient), writing(&valueGradient), gradient, queries,
+    keys, values, output, logNormalizers
+  ) {
+    queryGradient, keyGradient, valueGradient, gradient, queries, keys, values, output,
+    logNormalizers in
+    WorkerPool.shared.parallel(shape.queryHeads) { head in
+      let keyHead = head / shape.group
+      for tile in tiles {
+        withScores(
+          tile, queries + head * d, keys + keyHead * d, shape, window: window, buffers: 2
+        ) { weights, firstKey, stride in
+          let rows = tile.rows.count
+          let capped = shape.cappedScores(weights, rows * stride)
+          let start = tile.rows.lowerBound * width + head * d
+          let keyRow = tile.segmentStart + firstKey
+          normalize(
+            weights, stride, tile, firstKey, window, scale: shape.scoreFactor,
+            logNormalizers: logNormalizers + tile.rows.lowerBound * shape.queryHeads + head,
+            heads: shape.queryHeads)
+          BLAS.multiply(
+            m: stride, n: d, k: rows, Matrix(weights, stride: stride).transposed,
+            Matrix(gradient + start, stride: width), beta: 1,
+            into: valueGradient + keyRow * width + head * d, stride: width)
+          let scores = weights + rows * stride
+          BLAS.multiply(
+            m: rows, n: stride, k: d, Matrix(gradient + start, stride: width),
+            Matrix(values + keyRow * shape.keyWidth + keyHead * d, stride: shape.keyWidth)
+              .transposed, into: scores, stride: stride)
+          projectAndWeigh(
+            scores, weights, rows, stride, gradient + start, output + start, width, d)
+          capped?.withPointer { shape.backwardScores(scores, scores: $0, rows * stride) }
+          BLAS.multiply(
+            m: rows, n: d, k: stride, alpha: shape.productFactor, Matrix(scores, stride: stride),
+            Matrix(keys + keyRow * shape.keyWidth + keyHead * d, stride: shape.keyWidth),
+            into: queryGradient + start, stride: width)
+          BLAS.multiply(
+            m: stride, n: d, k: rows, alpha: shape.productFactor,
+            Matrix(scores, stride: stride).transposed, Matrix(queries + start, stride: width),
+            beta: 1, into: keyGradient + keyRow * width + head * d, stride: width)
         }
       }
     }
@@ -162,6 +121,36 @@ public func softmaxAttentionGradients(
   return (
     queryGradient, summedOverGroups(keyGradient, shape), summedOverGroups(valueGradient, shape)
   )
+}
+
+/// Weights in the place of the tile's scores; 0 for keys that a query does not see.
+private func normalize(
+  _ scores: UnsafeMutablePointer<Float>, _ stride: Int, _ tile: AttentionTile, _ firstKey: Int,
+  _ window: Int?, scale: Float, logNormalizers: UnsafePointer<Float>, heads: Int
+) {
+  for row in 0..<tile.rows.count {
+    let line = scores + row * stride
+    let visible = visibleKeys(tile, row, firstKey, window)
+    _ = vk_exp_sum(
+      line + visible.lowerBound, line + visible.lowerBound, visible.count, scale,
+      logNormalizers[row * heads])
+    clear(line, 0..<visible.lowerBound)
+    clear(line, visible.upperBound..<stride)
+  }
+}
+
+/// `P ⊙ (dP − rowsum(dY ⊙ Y))` in the place of `dP`, `[rows, stride]`; rows of `dY` and `Y` are
+/// `width` apart.
+private func projectAndWeigh(
+  _ scores: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ rows: Int,
+  _ stride: Int, _ gradient: UnsafePointer<Float>, _ output: UnsafePointer<Float>, _ width: Int,
+  _ d: Int
+) {
+  for row in 0..<rows {
+    let projection = vk_dot(gradient + row * width, output + row * width, d)
+    let (line, weightLine) = (scores + row * stride, weights + row * stride)
+    for key in 0..<stride { line[key] = weightLine[key] * (line[key] - projection) }
+  }
 }
 
 /// Rows of attention weights in full, `[queryHeads, count, count]` of one segment: for inspection,
@@ -175,24 +164,20 @@ public func softmaxAttentionWeights(
   var weights = Tensor(zeros: [shape.queryHeads, count, count])
   let layout = SequenceLayout(rows: segment.start + count, segments: [segment])
   let tiles = attentionTiles(layout, isCausal: shape.isCausal)
-  weights.withMutablePointer { weights in
-    queries.withPointer { queries in
-      keys.withPointer { keys in
-        WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
-          let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
-          withScores(
-            tile, queries + head * d, keys + head / shape.group * d, shape, window: window
-          ) { scores, firstKey, stride in
-            for row in 0..<tile.rows.count {
-              let visible = visibleKeys(tile, row, firstKey, window)
-              let line = scores + row * stride + visible.lowerBound
-              let query = tile.rows.lowerBound - segment.start + row
-              let target = weights + (head * count + query) * count + firstKey + visible.lowerBound
-              let maximum = shape.scoreFactor * vk_max(line, visible.count)
-              let total = vk_exp_sum(line, target, visible.count, shape.scoreFactor, maximum)
-              vk_scale(target, target, 1 / total, visible.count)
-            }
-          }
+  withPointers(writing(&weights), queries, keys) { weights, queries, keys in
+    WorkerPool.shared.parallel(tiles.count * shape.queryHeads) { task in
+      let (tile, head) = (tiles[task / shape.queryHeads], task % shape.queryHeads)
+      withScores(
+        tile, queries + head * d, keys + head / shape.group * d, shape, window: window
+      ) { scores, firstKey, stride in
+        for row in 0..<tile.rows.count {
+          let visible = visibleKeys(tile, row, firstKey, window)
+          let line = scores + row * stride + visible.lowerBound
+          let query = tile.rows.lowerBound - segment.start + row
+          let target = weights + (head * count + query) * count + firstKey + visible.lowerBound
+          let maximum = shape.scoreFactor * vk_max(line, visible.count)
+          let total = vk_exp_sum(line, target, visible.count, shape.scoreFactor, maximum)
+          vk_scale(target, target, 1 / total, visible.count)
         }
       }
     }
@@ -234,15 +219,15 @@ extension AttentionShape {
 }
 
 /// Scores of a tile against every key that any of its rows sees, but for the shape's `scoreFactor`:
-/// `[rows, stride]`.
+/// `[rows, stride]`, with more buffers of that size behind it where the body needs them.
 private func withScores(
   _ tile: AttentionTile, _ queries: UnsafePointer<Float>, _ keys: UnsafePointer<Float>,
-  _ shape: AttentionShape, window: Int?,
+  _ shape: AttentionShape, window: Int?, buffers: Int = 1,
   _ body: (_ scores: UnsafeMutablePointer<Float>, _ firstKey: Int, _ stride: Int) -> Void
 ) {
   let firstKey = window.map { max(0, tile.local.lowerBound - $0 + 1) } ?? 0
   let stride = tile.reach - firstKey
-  var scratch = Tensor(uninitialized: [tile.rows.count, stride])
+  var scratch = Tensor(uninitialized: [buffers, tile.rows.count, stride])
   scratch.withMutablePointer { scores in
     BLAS.multiply(
       m: tile.rows.count, n: stride, k: shape.headDim,

@@ -17,17 +17,15 @@ public func tokenShiftDifference(_ x: Tensor, layout: SequenceLayout, before: Te
     "\(x.shape) of \(layout.rows) rows, before them \(before?.shape.description ?? "nothing")")
   let first = before ?? Tensor(zeros: [layout.segments.count, width])
   var result = Tensor(uninitialized: x.shape)
-  result.withMutablePointer { result in
+  withPointers(writing(&result), x, first) { result, x, first in
     zeroPadding(layout, result, width: width)
-    withPointers(x, first) { x, first in
-      for (index, segment) in layout.segments.enumerated() {
-        WorkerPool.shared.parallelRanges(segment.count, minimum: 32) { range in
-          for row in range {
-            let current = x + (segment.start + row) * width
-            let previous = row == 0 ? first + index * width : current - width
-            let line = result + (segment.start + row) * width
-            for column in 0..<width { line[column] = previous[column] - current[column] }
-          }
+    for (index, segment) in layout.segments.enumerated() {
+      WorkerPool.shared.parallelRanges(segment.count, minimum: 32) { range in
+        for row in range {
+          let current = x + (segment.start + row) * width
+          let previous = row == 0 ? first + index * width : current - width
+          let line = result + (segment.start + row) * width
+          for column in 0..<width { line[column] = previous[column] - current[column] }
         }
       }
     }
@@ -39,26 +37,32 @@ public func tokenShiftDifference(_ x: Tensor, layout: SequenceLayout, before: Te
 public func tokenShiftDifferenceGradient(_ gradient: Tensor, layout: SequenceLayout) -> Tensor {
   let width = gradient.shape[-1]
   var result = Tensor(uninitialized: gradient.shape)
-  result.withMutablePointer { result in
+  withPointers(writing(&result), gradient) { result, gradient in
     zeroPadding(layout, result, width: width)
-    gradient.withPointer { gradient in
-      for segment in layout.segments {
-        WorkerPool.shared.parallelRanges(segment.count, minimum: 32) { range in
-          for row in range {
-            let current = gradient + (segment.start + row) * width
-            let line = result + (segment.start + row) * width
-            if row + 1 == segment.count {
-              for column in 0..<width { line[column] = -current[column] }
-            } else {
-              let next = current + width
-              for column in 0..<width { line[column] = next[column] - current[column] }
-            }
-          }
+    for segment in layout.segments {
+      WorkerPool.shared.parallelRanges(segment.count, minimum: 32) { range in
+        for row in range {
+          let current = gradient + (segment.start + row) * width
+          let line = result + (segment.start + row) * width
+          let isLast = row + 1 == segment.count
+          subtract(current, from: isLast ? nil : current + width, into: line, width)
         }
       }
     }
   }
   return result
+}
+
+/// `from − x`, or `−x` where there is nothing to subtract from.
+private func subtract(
+  _ x: UnsafePointer<Float>, from: UnsafePointer<Float>?, into line: UnsafeMutablePointer<Float>,
+  _ width: Int
+) {
+  if let from {
+    for column in 0..<width { line[column] = from[column] - x[column] }
+  } else {
+    for column in 0..<width { line[column] = -x[column] }
+  }
 }
 
 extension Naive {

@@ -6,8 +6,12 @@ import Transformers
 
 /// What the stages of one run share.
 public final class StageContext {
-  /// The recipe that is carried out.
-  public let recipe: Recipe
+  /// What the run and its report are called.
+  let name: String
+  /// The recipe's seed, which every draw is keyed by.
+  public let seed: UInt64
+  /// Every stage of the run, in order.
+  let stages: [RecipeStage]
   /// The recipe with every default spelled.
   let resolved: JSONValue
   /// The run's folder.
@@ -47,13 +51,16 @@ public final class StageContext {
   var code = ExitCode.success
 
   init(
-    recipe: LoadedRecipe, run: RunDirectory, teacher: LoadedModel, teacherDigest: String,
-    student: Decoder, data: RecipeData, metrics: LineLog, timings: LineLog, scalars: ScalarLog,
-    interruption: Interruption, progress: ProgressReporter, clock: @escaping () -> Double,
+    name: String, seed: UInt64, stages: [RecipeStage], resolved: JSONValue, run: RunDirectory,
+    teacher: LoadedModel, teacherDigest: String, student: Decoder, data: RecipeData,
+    metrics: LineLog, timings: LineLog, scalars: ScalarLog, interruption: Interruption,
+    progress: ProgressReporter, clock: @escaping () -> Double,
     wallClock: @escaping () -> Double, environment: JSONValue
   ) {
-    self.recipe = recipe.recipe
-    resolved = recipe.resolved
+    self.name = name
+    self.seed = seed
+    self.stages = stages
+    self.resolved = resolved
     self.run = run
     self.teacher = teacher
     self.teacherDigest = teacherDigest
@@ -69,8 +76,8 @@ public final class StageContext {
     self.environment = environment
   }
 
-  /// The recipe's seed, which every draw is keyed by.
-  public var seed: UInt64 { UInt64(recipe.seed) }
+  /// Whether the recipe replaces attention; a pretraining may keep the softmax.
+  var hasStudent: Bool { resolved["student"] ?? .null != .null }
 
   /// The data in sequences as long as the stage wants them.
   ///

@@ -34,3 +34,9 @@ public struct StageMistake: ExitCoded, Equatable, CustomStringConvertible {
   public var exitCode: ExitCode { .recipe }
   public var description: String { "the stage \"\(stage)\", \(field): \(problem)" }
 }
+
+/// A key below a stage, and what is wrong there, as the end of a sentence that begins with the key.
+struct StageField: Equatable {
+  let key: String
+  let problem: String
+}

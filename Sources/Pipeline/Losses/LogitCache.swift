@@ -67,21 +67,17 @@ struct LogitCache {
   /// Rows of the sequences in these slots, one after the other.
   func read(_ slots: [Int]) throws -> TruncatedDistributions {
     let rows = slots.count * sequenceLength
-    var ids = [Int32](repeating: 0, count: rows * topK)
+    var ids: [Int32] = []
+    ids.reserveCapacity(rows * topK)
     var logProbabilities = Tensor(zeros: [rows, topK])
     var remaining = Tensor(zeros: [rows, 1])
     for (position, slot) in slots.enumerated() {
       let (start, count) = (slot * sequenceLength, sequenceLength)
       let row = position * sequenceLength
-      try ids.withUnsafeMutableBufferPointer {
-        try datasets.ids.readRows(start: start, count: count, into: $0.baseAddress! + row * topK)
-      }
-      try logProbabilities.withMutablePointer {
-        try datasets.logProbabilities.readRows(start: start, count: count, into: $0 + row * topK)
-      }
-      try remaining.withMutablePointer {
-        try datasets.remaining.readRows(start: start, count: count, into: $0 + row)
-      }
+      ids += try datasets.ids.int32Rows(start: start, count: count)
+      try datasets.logProbabilities.readRows(
+        start: start, count: count, into: &logProbabilities, at: row)
+      try datasets.remaining.readRows(start: start, count: count, into: &remaining, at: row)
     }
     if let id = ids.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
       throw InputError(
@@ -95,13 +91,13 @@ struct LogitCache {
 
   /// Of everything that the teacher sees: tokens, and where documents begin and end.
   private static func digest(of sequences: StageSequences) -> String {
-    Digest.sha256 { update in
-      for slot in sequences.slots {
-        let sequence = sequences[slot]
-        sequence.tokens.withUnsafeBytes(update)
-        sequence.segments.flatMap { [Int64($0.start), Int64($0.count)] }.withUnsafeBytes(update)
-      }
+    var digest = NumberDigest()
+    for slot in sequences.slots {
+      let sequence = sequences[slot]
+      digest.update(sequence.tokens)
+      digest.update(sequence.segments.flatMap { [Int64($0.start), Int64($0.count)] })
     }
+    return digest.sha256
   }
 
   private static func write(
@@ -132,15 +128,9 @@ struct LogitCache {
             batch.tokens, layout: batch.layout, on: Tape(isRecording: false))
           let top = linearTopTokens(hidden.value, head: teacher.head, count: k)
           let start = slot * length
-          try top.ids.withUnsafeBufferPointer {
-            try ids.writeRows(start: start, count: length, from: $0.baseAddress!)
-          }
-          try top.logProbabilities.withPointer {
-            try probabilities.writeRows(start: start, count: length, from: $0)
-          }
-          try top.remainingMass.withPointer {
-            try remaining.writeRows(start: start, count: length, from: $0)
-          }
+          try ids.writeRows(start: start, top.ids)
+          try probabilities.writeRows(start: start, top.logProbabilities)
+          try remaining.writeRows(start: start, top.remainingMass)
           context.progress.update(step: slot + 1, tokens: length)
         }
         try file.close()
@@ -202,24 +192,5 @@ struct LogitCacheHeader: Equatable {
         "other sequences (SHA-256 \(data))",
         "those that this text, order and number of steps give (SHA-256 \(expected.data))")
     }
-  }
-}
-
-extension CachedLogitsSpecification {
-  /// Looks whether a file that is there can be the teacher's.
-  func check(sequenceLength: Int, teacherDigest: () throws -> String) throws {
-    guard FileManager.default.fileExists(atPath: path) else {
-      let folder = FilePath.folder(of: path)
-      if !FilePath.isFolder(folder) {
-        throw InputError(
-          path, nil, "cannot be written: \(folder) is no folder; make it, or name another file")
-      }
-      return
-    }
-    let header = try LogitCacheHeader.read(path)
-    try header.require(
-      LogitCacheHeader(
-        teacher: try teacherDigest(), data: header.data, sequenceLength: sequenceLength,
-        topK: topK), path: path)
   }
 }

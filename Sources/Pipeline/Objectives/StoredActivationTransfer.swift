@@ -24,12 +24,14 @@ import Transformers
 struct StoredActivationTransfer {
   /// Of the stage in its recipe.
   let id: String
-  let stage: any TransferStage
+  let training: TrainingSpecification
+  let losses: LayerLosses
+  /// Whether weight decay acts on biases, norms and factors too.
+  let decaysVectors: Bool
   let activations: StoredActivationsSpecification
   let context: StageContext
 
   func run() throws {
-    let training = stage.training!
     let totalSteps = training.steps(on: context.data)
     // Groups may name what one block alone has, so they are held against all of them here.
     try TrainingLoop.check(
@@ -130,16 +132,12 @@ struct StoredActivationTransfer {
             try source.map { try read($0, slot: slot, length: length, width: width) }
               ?? context.teacher.decoder.embed(batch.tokens, layout: layout))
           let x = try context.teacher.decoder.forEachLayer(first, pass, in: block.layers) { visit in
-            try visit.normed.value.withPointer {
-              try inputs[visit.layer.index - block.layers[0].index].writeRows(
-                start: slot * length, count: length, from: $0)
-            }
+            try inputs[visit.layer.index - block.layers[0].index].writeRows(
+              start: slot * length, visit.normed.value)
             return visit.finish(
               attention: visit.layer.teacherMixer.forward(visit.input, on: pass.tape))
           }
-          try x.value.withPointer {
-            try output.writeRows(start: slot * length, count: length, from: $0)
-          }
+          try output.writeRows(start: slot * length, x.value)
           context.progress.update(step: slot + 1, tokens: length)
         }
         try file.close()
@@ -157,9 +155,7 @@ struct StoredActivationTransfer {
 
   private func read(_ dataset: HDF5Dataset, slot: Int, length: Int, width: Int) throws -> Tensor {
     var rows = Tensor(uninitialized: [length, width])
-    try rows.withMutablePointer {
-      try dataset.readRows(start: slot * length, count: length, into: $0)
-    }
+    try dataset.readRows(start: slot * length, count: length, into: &rows)
     return rows
   }
 
@@ -170,14 +166,14 @@ struct StoredActivationTransfer {
   ) throws {
     let layers = block.targets
     let loop = try TrainingLoop(
-      name(of: block), stage.training!, data: context.data,
+      name(of: block), training, data: context.data,
       parameters: context.student.parameters.filter { entry in
         entry.parameter.isTrainable
           && layers.contains { entry.name.hasPrefix("model.layers.\($0).") }
-      }, context: context, decaysVectors: stage.decaysVectors, checksGroups: false)
+      }, context: context, decaysVectors: decaysVectors, checksGroups: false)
     try loop.run(
       StoredLayerObjective(
-        teacher: context.teacher.decoder, student: context.student, losses: stage.losses,
+        teacher: context.teacher.decoder, student: context.student, losses: losses,
         sequences: sequences, block: block, convertedCount: convertedCount))
   }
 }
@@ -217,11 +213,9 @@ private final class StoredLayerObjective: Objective {
     let pass = ForwardPass.besideStudent(batch.sequences.layout)
     return try zip(block.targets, try datasets.get()).flatMap { index, dataset in
       var normed = Tensor(uninitialized: [batch.sequences.tokens.count, width])
-      try normed.withMutablePointer { pointer in
-        for (row, slot) in slots.enumerated() {
-          try dataset.readRows(
-            start: slot * length, count: length, into: pointer + row * length * width)
-        }
+      for (row, slot) in slots.enumerated() {
+        try dataset.readRows(
+          start: slot * length, count: length, into: &normed, at: row * length)
       }
       let attention = TeacherAttention(
         teacher.layers[index], normed: pass.tape.constant(normed), pass)

@@ -50,7 +50,9 @@ public struct Preflight {
     // What a stage needs of a teacher of another kind is no question.
     for stage in recipe.stages where fits {
       found.note {
-        try stage.specification.checkInputs(recipe, teacher: configuration) { try digest.value() }
+        try stage.specification.checkInputs(
+          sequenceLength: recipe.data.packing.sequenceLength, teacher: configuration
+        ) { try digest.value() }
       }
     }
     try found.throwIfAny()

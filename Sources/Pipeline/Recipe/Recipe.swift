@@ -47,7 +47,7 @@ public struct Recipe: Sendable {
   }
 
   /// Whether a model is trained from the start instead of converted.
-  public var isPretraining: Bool { stages.contains { $0.specification.phase == .pretraining } }
+  public var isPretraining: Bool { stages.arePretraining }
 
   /// Stages with their ids; a mistaken one leaves a gap.
   private static func stages(_ reader: DocumentReader) -> [RecipeStage] {

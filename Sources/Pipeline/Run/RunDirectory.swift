@@ -90,19 +90,6 @@ public final class RunDirectory: Sendable {
     return folder
   }
 
-  /// Where a stage's artefact is to be written, without its extension.
-  func artefactPath(of stage: RecipeStage) -> String { "\(artefactsPath)/\(stage.numberedName)" }
-
-  /// Where a stage's artefact is; nil while there is none. One without a number is of a run that
-  /// was begun before artefacts had them.
-  ///
-  /// - Parameter suffix: the extension with its dot.
-  func artefact(of stage: RecipeStage, suffix: String) -> String? {
-    let names = [stage.numberedName] + (stage.id == stage.name ? [stage.name] : [])
-    return names.map { "\(artefactsPath)/\($0)\(suffix)" }
-      .first { FileManager.default.fileExists(atPath: $0) }
-  }
-
   /// `step-00000050`: names sort as steps do.
   public static func checkpointName(step: Int) -> String {
     let digits = String(step)

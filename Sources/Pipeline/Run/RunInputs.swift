@@ -8,9 +8,9 @@ import TensorCore
 /// decides the last bits of a sum.
 enum RunInputs {
   /// - Throws: `PublicationError` when a file cannot be read.
-  static func document(_ recipe: Recipe, teacherDigest: String) throws -> JSONValue {
+  static func document(_ data: DataSpecification, teacherDigest: String) throws -> JSONValue {
     var files = JSONObject()
-    for dataset in recipe.data.train + recipe.data.validation + recipe.data.test
+    for dataset in data.train + data.validation + data.test
     where files[dataset.path] == nil && !dataset.path.isEmpty {
       for file in try regularFiles(dataset.path) + dataset.indexPaths {
         files[file] = .string(try Digest.sha256(ofFile: file))

@@ -143,7 +143,7 @@ extension Evaluate {
 
   /// Tasks and a baseline that cannot be read end the run before its work, not after it.
   public func checkInputs(
-    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+    sequenceLength: Int, teacher: DecoderConfiguration, teacherDigest: () throws -> String
   ) throws {
     for task in tasks where FileManager.default.fileExists(atPath: task.path) {
       _ = try EvaluationTask.load(task.path, dataOverride: task.data)
@@ -156,7 +156,7 @@ extension Evaluate {
   /// The last stage's results are the run's, in its folder; those of an evaluation before it stand
   /// below the stage's id, and are not measured again when they are there.
   public func run(_ stage: RecipeStage, in context: StageContext) throws {
-    let isLast = stage.index == context.recipe.stages.count - 1
+    let isLast = stage.index == context.stages.count - 1
     let folder = isLast ? context.run.path : "\(context.run.evaluationsPath)/\(stage.id)"
     let stored = "\(folder)/results.json"
     if !isLast, FileManager.default.fileExists(atPath: stored) {
@@ -199,7 +199,7 @@ private struct EvaluationPass {
     let baseline = try specification.baseline.map { try StoredResults(contentsOf: $0) }
     let test = Array(context.data.test.prefix(specification.sequences ?? .max))
     // A model that was pretrained is measured by itself: what it was made of is not its teacher.
-    let isAlone = context.recipe.isPretraining
+    let isAlone = context.stages.arePretraining
     let student = isAlone && context.teacher.student == nil ? nil : context.student
     let plan = EvaluationPlan(
       text: test.map { sequence in
@@ -223,7 +223,7 @@ private struct EvaluationPass {
     ).run()
     let (mean, byLayer) = transferLoss(test)
     var report = EvaluationReport(
-      title: context.recipe.name + (folder == context.run.path ? "" : ", \(stage.id)"),
+      title: context.name + (folder == context.run.path ? "" : ", \(stage.id)"),
       teacherName: context.teacher.location,
       studentName: student == nil ? nil : context.run.path, variants: outcome.variants,
       transferLoss: mean, transferLossByLayer: byLayer, fidelity: outcome.fidelity,
@@ -267,7 +267,7 @@ private struct EvaluationPass {
   /// Losses of the transfer stage before this one, mean and by layer; nil for layers that keep
   /// softmax. Adapters are the student's concern, not the transfer's: inputs are the teacher's.
   private func transferLoss(_ test: [PackedSequence]) -> (mean: Double?, byLayer: [Double?]) {
-    let transfer = context.recipe.stages[..<stage.index]
+    let transfer = context.stages[..<stage.index]
       .compactMap { $0.specification as? any TransferStage }.last
     guard let transfer else { return (nil, []) }
     let objective = LayerObjective(
@@ -284,7 +284,7 @@ private struct EvaluationPass {
   private func training() throws -> [TrainingCurve] {
     let metrics = try lines(context.run.metricsPath)
     let timings = try lines(context.run.timingsPath)
-    let trained = context.recipe.stages[..<stage.index].filter { $0.training != nil }
+    let trained = context.stages[..<stage.index].filter { $0.training != nil }
     return trained.map { stage in
       let own = metrics.filter { $0["stage"]?.stringValue == stage.id }
       let steps = own.filter { $0["loss"] != nil }
@@ -317,7 +317,7 @@ private struct EvaluationPass {
   private func provenance() throws -> JSONObject {
     let environment = context.environment
     return [
-      "recipe": .string(context.recipe.name), "seed": .integer(context.recipe.seed),
+      "recipe": .string(context.name), "seed": .integer(Int(context.seed)),
       "teacher": .string(context.teacher.location),
       "teacherSHA256": .string(try context.teacher.source.contentDigest()),
       "program": .string("linearize \(EnvironmentReport.version)"),

@@ -85,7 +85,8 @@ extension LogitDistillation: NamedWeightsStage {
   }
 
   public func checkInputs(
-    _ recipe: Recipe, teacher: DecoderConfiguration, teacherDigest: () throws -> String
+    sequenceLength dataLength: Int, teacher: DecoderConfiguration,
+    teacherDigest: () throws -> String
   ) throws {
     guard let cachedLogits else { return }
     if cachedLogits.topK > teacher.vocabularySize {
@@ -96,8 +97,7 @@ extension LogitDistillation: NamedWeightsStage {
           + "that the teacher has")
     }
     try cachedLogits.check(
-      sequenceLength: sequenceLength ?? recipe.data.packing.sequenceLength,
-      teacherDigest: teacherDigest)
+      sequenceLength: sequenceLength ?? dataLength, teacherDigest: teacherDigest)
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {
@@ -174,22 +174,5 @@ private struct DistillationObjective: Objective {
     let hidden = teacher.hiddenStates(
       batch.sequences.tokens, layout: layout, on: Tape(isRecording: false))
     return .hidden(hidden.value, head: teacher.head)
-  }
-}
-
-/// A file of the teacher's most probable tokens.
-struct CachedLogitsSpecification: Sendable, Equatable {
-  /// Relative to the current directory.
-  let path: String
-  /// Tokens kept of every position; all others are one.
-  let topK: Int
-
-  init(_ reader: DocumentReader) {
-    path = reader.string("path", "The HDF5 file, relative to the current directory.")
-    topK = reader.integer(
-      "topK", in: 1...65_536, default: 64,
-      "Most probable tokens that are kept of every position; the others' probability is one number."
-    )
-    if path.isEmpty { reader.report("path", "is empty; expected the file of cached logits") }
   }
 }

@@ -51,8 +51,7 @@ extension Pretrain: TrainingStage {
       path = context.run.artefactPath(of: stage)
       let start = context.clock()
       try train(stage.id, in: context)
-      try write(
-        context.recipe.student.map { _ in context.artefact(of: stage) }, to: path, in: context)
+      try write(context.hasStudent ? context.artefact(of: stage) : nil, to: path, in: context)
       context.progress.log("\(stage.id): \(path), \(Int((context.clock() - start).rounded())) s")
     }
     let model = try LoadedModel.open(path)

@@ -145,15 +145,7 @@ private final class HeadProjection {
       var generator = SeededGenerator(seed: seed, purpose: "featureMap.weight.\(layer)")
       return .uniform(shape, in: -bound...bound, using: &generator)
     case .identity where !specification.skipConnection:
-      var weight = Tensor(zeros: shape)
-      weight.withMutablePointer {
-        for head in 0..<heads {
-          for index in 0..<min(headDim, projectionDim) {
-            $0[(head * headDim + index) * projectionDim + index] = 1
-          }
-        }
-      }
-      return weight
+      return identityMatrices(shape)
     case .identity, .zero:
       return Tensor(zeros: shape)
     }

@@ -50,51 +50,13 @@ struct RADInitializer {
   func orthogonal(_ name: String, _ rows: Int, _ columns: Int, scale: Double) -> Parameter {
     var generator = generator(name)
     let (count, length) = (min(rows, columns), max(rows, columns))
-    var vectors = Tensor.normal([count, length], deviation: 1, using: &generator).elements
-      .map(Double.init)
-    orthonormalize(&vectors, count: count, length: length)
+    let draws = Tensor.normal([count, length], deviation: 1, using: &generator)
     let gain = rows > columns ? scale * (Double(rows) / Double(columns)).squareRoot() : scale
-    let matrix = Tensor(vectors.map { Float(gain * $0) }, [count, length])
+    let matrix = orthogonalRows(draws, length: gain)
     return Parameter(name: name, value: rows > columns ? transposed(matrix) : matrix)
   }
 
   private func generator(_ name: String) -> SeededGenerator {
     SeededGenerator(seed: seed, purpose: "\(purpose).\(name).\(geometry.layer)")
   }
-}
-
-/// Gram–Schmidt, every vector subtracted from all later ones: exact enough in double precision
-/// for the normal draws it is used on.
-private func orthonormalize(_ vectors: inout [Double], count: Int, length: Int) {
-  vectors.withUnsafeMutableBufferPointer { buffer in
-    let base = buffer.baseAddress!
-    for index in 0..<count {
-      let vector = base + index * length
-      let norm = dot(vector, vector, length).squareRoot()
-      for column in 0..<length { vector[column] /= norm }
-      WorkerPool.shared.parallelRanges(count - index - 1, minimum: 16) { range in
-        for later in range {
-          let other = vector + (later + 1) * length
-          let share = dot(vector, other, length)
-          for column in 0..<length { other[column] -= share * vector[column] }
-        }
-      }
-    }
-  }
-}
-
-private func dot(
-  _ left: UnsafePointer<Double>, _ right: UnsafePointer<Double>, _ count: Int
-) -> Double {
-  // Lanes, because a single sum in order does not vectorise.
-  var lanes = SIMD8<Double>.zero
-  let whole = count & ~7
-  for start in stride(from: 0, to: whole, by: 8) {
-    lanes +=
-      UnsafeRawPointer(left + start).loadUnaligned(as: SIMD8<Double>.self)
-      * UnsafeRawPointer(right + start).loadUnaligned(as: SIMD8<Double>.self)
-  }
-  var total = lanes.sum()
-  for index in whole..<count { total += left[index] * right[index] }
-  return total
 }

@@ -151,9 +151,4 @@ public enum ScheduleSpecification: Sendable, Equatable {
   public var finalLearningRate: Double? {
     if case .decay(let decay) = self { decay.finalLearningRate } else { nil }
   }
-
-  /// Whether the schedule needs losses on validation data.
-  public var needsValidation: Bool {
-    if case .plateau = self { true } else { false }
-  }
 }

@@ -1,3 +1,5 @@
+import Documents
+
 /// One entry of an event file: TensorFlow's `Event` message (`tensorflow/core/util/event.proto`).
 struct Event {
   enum Content {
@@ -43,8 +45,8 @@ struct Event {
   /// checksum, message, the message's masked checksum.
   var record: [UInt8] {
     let message = message
-    let length = littleEndianBytes(UInt64(message.count))
-    return length + littleEndianBytes(CRC32C.masked(length)) + message
-      + littleEndianBytes(CRC32C.masked(message))
+    let length = UInt64(message.count).littleEndianBytes
+    return length + CRC32C.masked(length).littleEndianBytes + message
+      + CRC32C.masked(message).littleEndianBytes
   }
 }

@@ -1,3 +1,5 @@
+import Documents
+
 /// A protobuf message being encoded, field by field in ascending order of their numbers.
 ///
 /// As proto3 has it, a plain field that is zero or empty is left out; a member of a `oneof` is written
@@ -21,7 +23,7 @@ struct ProtobufMessage {
   mutating func set(_ field: Int, _ value: Double) {
     if value.bitPattern == 0 { return }
     key(field, .fixed64)
-    bytes += littleEndianBytes(value.bitPattern)
+    bytes += value.bitPattern.littleEndianBytes
   }
 
   mutating func set(_ field: Int, _ text: String) {
@@ -30,7 +32,7 @@ struct ProtobufMessage {
 
   mutating func setMember(_ field: Int, _ value: Float) {
     key(field, .fixed32)
-    bytes += littleEndianBytes(value.bitPattern)
+    bytes += value.bitPattern.littleEndianBytes
   }
 
   mutating func setMember(_ field: Int, _ text: String) { setMember(field, Array(text.utf8)) }
@@ -57,9 +59,4 @@ struct ProtobufMessage {
     }
     bytes.append(UInt8(rest))
   }
-}
-
-/// The value's bytes, lowest first.
-func littleEndianBytes(_ value: some FixedWidthInteger) -> [UInt8] {
-  withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }

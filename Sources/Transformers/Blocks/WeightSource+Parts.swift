@@ -29,7 +29,8 @@ extension WeightSource {
     return rows.map { count in
       let first = start
       start += count
-      return fusedPart(weight, bias) { (first..<first + count).map { Int32($0) } }
+      let rows = first..<start
+      return fusedPart(weight, bias, rows: rows.map { Int32($0) })
     }
   }
 
@@ -66,7 +67,7 @@ extension WeightSource {
 
 /// Some rows of a fused projection; nothing when the fused tensor was missing, and then `rows`,
 /// as many as a configuration without weights may claim, are not counted out.
-func fusedPart(_ weight: Weight, _ bias: Weight?, rows: () -> [Int32]) -> Projection {
+func fusedPart(_ weight: Weight, _ bias: Weight?, rows: @autoclosure () -> [Int32]) -> Projection {
   if weight.isMissing || bias?.isMissing == true { return Projection(weight) }
   let rows = rows()
   return Projection(weight.selectingRows(rows), bias: bias?.selectingRows(rows))

@@ -52,9 +52,7 @@ public enum GPT2: TeacherFamily {
         }
         let fused = projection("\(prefix).attn.c_attn", 3 * hidden, hidden)
         let third = { (index: Int) in
-          fusedPart(fused.weight, fused.bias) {
-            (0..<hidden).map { Int32(index * hidden + $0) }
-          }
+          fusedPart(fused.weight, fused.bias, rows: thirdOfRows(index, hidden))
         }
         return Block(
           attentionNorms: norm("ln_1", "input_layernorm"),
@@ -81,6 +79,11 @@ public enum GPT2: TeacherFamily {
     _ tensor: String, _ configuration: DecoderConfiguration
   ) -> Double {
     tensor.hasSuffix(".c_proj.weight") ? 1 / Double(2 * configuration.layers).squareRoot() : 1
+  }
+
+  /// Rows of the fused projection that make queries (0), keys (1) or values (2).
+  private static func thirdOfRows(_ index: Int, _ hidden: Int) -> [Int32] {
+    (0..<hidden).map { Int32(index * hidden + $0) }
   }
 
   public static func isIgnorable(_ name: String) -> Bool {

@@ -35,12 +35,7 @@ public enum GPTNeoX: TeacherFamily {
         let fused = source.projection(
           "\(prefix).attention.query_key_value", 3 * attention.queryWidth, hidden, bias: bias)
         let part = { (index: Int) in
-          fusedPart(fused.weight, fused.bias) {
-            (0..<attention.queryWidth).map {
-              let (head, row) = ($0 / attention.headDim, $0 % attention.headDim)
-              return Int32((head * 3 + index) * attention.headDim + row)
-            }
-          }
+          fusedPart(fused.weight, fused.bias, rows: fusedRows(index, of: attention))
         }
         let output = source.projection(
           "\(prefix).attention.dense", hidden, attention.queryWidth, bias: bias)
@@ -65,6 +60,14 @@ public enum GPTNeoX: TeacherFamily {
         embedding: embedding, blocks: blocks,
         finalNorm: source.norm("gpt_neox.final_layer_norm", hidden, norm, as: "norm"),
         head: source.head("embed_out.weight", embedding: embedding, configuration))
+    }
+  }
+
+  /// Rows of the fused projection that make queries (0), keys (1) or values (2).
+  private static func fusedRows(_ index: Int, of attention: AttentionShape) -> [Int32] {
+    (0..<attention.queryWidth).map {
+      let (head, row) = ($0 / attention.headDim, $0 % attention.headDim)
+      return Int32((head * 3 + index) * attention.headDim + row)
     }
   }
 

@@ -54,7 +54,7 @@ public enum Phi3: TeacherFamily {
       }
       let factors = { (kind: String) -> JSONValue? in
         metadata.tensors["rope_factors_\(kind).weight"].map {
-          .array($0.widened().elements.map { .number(Double($0)) })
+          .array($0.numbers.map { .number(Double($0)) })
         }
       }
       if let short = factors("short"), let long = factors("long") {

@@ -108,8 +108,9 @@ enum GGUFRows {
     guard let order, tensor.shape.count <= 2 else { return nil }
     if tensor.shape.count == 2 { return tensor.selectingRows(order) }
     // Biases are small, so they are copied.
-    let elements = tensor.widened().elements
-    return StoredTensor(Tensor(order.map { elements[Int($0)] }, Shape(tensor.shape)))
+    let column = StoredTensor(tensor.widened().reshaped([tensor.count, 1]))
+    return StoredTensor(
+      column.selectingRows(order).widened().reshaped(Shape(tensor.shape)))
   }
 
   /// Stored rows of queries or keys for the llama architecture. llama.cpp rotates neighbours,

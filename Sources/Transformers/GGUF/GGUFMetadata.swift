@@ -120,7 +120,7 @@ final class GGUFMetadata {
       }
       document["rope_scaling"] = .object(scaling)
     }
-    guard let divisors = tensors[GGUFNames.ropeDivisors]?.widened().elements else { return }
+    guard let divisors = tensors[GGUFNames.ropeDivisors]?.numbers else { return }
     let theta = document["rope_theta"]?.doubleValue ?? 10_000
     guard let scaling = RopeFactors.scaling(of: divisors, headDim: headDim, theta: theta) else {
       report(

@@ -87,7 +87,8 @@ struct TokenDatasetTests {
     let dataset = TokenDataset(
       sequences: PackedSequences(Array(repeating: sequence, count: 5)))
     #expect(dataset.batches(of: 2) == [[0, 1], [2, 3], [4]])
-    let order = dataset.shuffledOrder(seed: 1, epoch: 3)
+    let order = SequenceOrder.shuffled(
+      count: dataset.sequences.count, seed: 1, epoch: 3)
     #expect(dataset.batches(of: 2, order: order).flatMap { $0 } == order)
     #expect(dataset.batch([4, 0]).tokens == [1, 2, 1, 2])
   }

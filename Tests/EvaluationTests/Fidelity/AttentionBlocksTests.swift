@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Evaluation
+@testable import Operations
 
 @Suite struct AttentionBlocksTests {
   private func naive(_ weights: [Float], length: Int, tokens: Int, block: Int) -> [Double] {

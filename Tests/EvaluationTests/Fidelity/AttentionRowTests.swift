@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Evaluation
+@testable import Operations
 
 /// Rows' numbers as their definitions have them, in Double.
 enum NaiveRow {

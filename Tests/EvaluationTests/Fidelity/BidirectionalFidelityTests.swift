@@ -1,13 +1,13 @@
 import Differentiation
 import Documents
 import Foundation
-import Operations
 import Students
 import TensorCore
 import TestSupport
 import Testing
 
 @testable import Evaluation
+@testable import Operations
 
 /// An encoder's attention: rows have all keys, on both sides of the query.
 @Suite struct BidirectionalFidelityTests {
@@ -30,7 +30,7 @@ import Testing
       ["mixer": "linear", "featureMap": ["kind": "one-plus-elu", "projection": "none"]],
       StudentSpecification.init
     ).mixer.makeMixer(LayerGeometry(layer: 0, attention: Self.shape, hiddenSize: 8), seed: 1)
-    var sums = [HeadSums(), HeadSums()]
+    var sums = [AttentionHeadSums(), AttentionHeadSums()]
     HeadComparison(
       teacher: (teacher, input, teacher.forward(input, on: tape).value),
       student: (student, input, student.forward(input, on: tape).value), shape: Self.shape

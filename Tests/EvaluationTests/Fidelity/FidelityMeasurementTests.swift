@@ -1,7 +1,6 @@
 import Differentiation
 import Documents
 import Foundation
-import Operations
 import Results
 import Students
 import TensorCore
@@ -10,6 +9,7 @@ import Testing
 import Transformers
 
 @testable import Evaluation
+@testable import Operations
 
 /// Softmax attention that says nothing of being it, scaled: a mixer that can only be probed.
 private final class DisguisedSoftmax: AttentionWeightMixer {

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Evaluation
+@testable import Operations
 
 /// Draws, standard errors, cleaned texts and windows, each for itself.
 @Suite struct TaskNumberTests {

@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 
 @testable import Training
@@ -80,7 +81,7 @@ struct EventReader {
       switch key & 7 {
       case 0:
         let value = varint(&rest)
-        fields.append((Int(key >> 3), littleEndianBytes(value)[...]))
+        fields.append((Int(key >> 3), value.littleEndianBytes[...]))
         continue
       case 1: length = 8
       case 5: length = 4

@@ -21,7 +21,8 @@ extension TransferStage {
     }
     if let activations {
       try StoredActivationTransfer(
-        id: id, stage: self, activations: activations, context: context
+        id: id, training: training!, losses: losses, decaysVectors: decaysVectors,
+        activations: activations, context: context
       ).run()
     } else {
       try runLoop(id, in: context)
@@ -33,12 +34,6 @@ extension TransferStage {
   ) -> any Objective {
     LayerObjective(teacher: context.teacher.decoder, student: context.student, losses: losses)
   }
-}
-
-/// A key below a stage, and what is wrong there, as the end of a sentence that begins with the key.
-struct StageField: Equatable {
-  let key: String
-  let problem: String
 }
 
 extension TransferStage {

@@ -1,3 +1,13 @@
+import TensorCore
+
+/// Spearman's rank correlation of two lists of finite numbers; nil when the numbers of one side are
+/// all equal, which have no order to speak of.
+public func rankCorrelation(_ left: Tensor, _ right: Tensor) -> Double? {
+  precondition(left.count == right.count, "\(left.shape) against \(right.shape)")
+  var ranks = RankCorrelation()
+  return withPointers(left, right) { ranks.correlation($0, $1, count: left.count) }
+}
+
 /// Spearman's rank correlation of pairs of numbers: Pearson's correlation of their ranks, where
 /// equal numbers share the mean of the ranks they take up (scipy's `spearmanr`).
 ///
@@ -26,8 +36,8 @@ struct RankCorrelation {
       rightSquares += y * y
     }
     if leftSquares == 0 || rightSquares == 0 { return nil }
-    // The root of each: equal sums must give 1 exactly.
-    return covariance / (leftSquares.squareRoot() * rightSquares.squareRoot())
+    // The root of the product: equal sums must give 1 exactly, and the root of a square is exact.
+    return covariance / (leftSquares * rightSquares).squareRoot()
   }
 
   /// Ranks from 0, the smallest.

@@ -1,5 +1,15 @@
 import TensorCore
 
+/// `attentionBlocks` of one head of `[queryHeads, length, length]`.
+public func attentionBlocks(
+  _ weights: Tensor, head: Int, tokens: Int, size: Int
+) -> (map: [Float], side: Int) {
+  let length = weights.shape[2]
+  return weights.withPointer {
+    attentionBlocks($0 + head * length * length, length: length, tokens: tokens, size: size)
+  }
+}
+
 /// The first `tokens` rows and columns of one head's attention weights, averaged over square blocks
 /// of positions so that at most `size` remain on a side. Blocks at the end may be cut short; then
 /// the mean is over what they have. Above the diagonal causal attention counts as the zeros it is.

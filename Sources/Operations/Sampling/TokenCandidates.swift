@@ -1,13 +1,14 @@
 import Foundation
+import TensorCore
 
 /// The tokens that may come next, with their logits.
-struct TokenCandidates {
-  var ids: [Int32]
+package struct TokenCandidates {
+  package internal(set) var ids: [Int32]
   /// In the order of `ids`.
-  var logits: [Float]
+  package internal(set) var logits: [Float]
 
   /// The whole vocabulary.
-  init(logits: [Float]) {
+  package init(logits: [Float]) {
     ids = Array(0..<Int32(logits.count))
     self.logits = logits
   }
@@ -36,6 +37,13 @@ struct TokenCandidates {
 }
 
 /// One step of choosing a token: it changes or removes candidates, and never removes all.
-protocol CandidateFilter: Sendable {
+package protocol CandidateFilter: Sendable {
   func apply(to candidates: inout TokenCandidates)
+}
+
+/// Whether something can be chosen by these numbers: their largest is finite and none is NaN.
+package func holdsLogits(_ logits: Tensor) -> Bool {
+  let elements = logits.elements
+  guard let maximum = elements.max(), maximum.isFinite else { return false }
+  return !elements.contains(where: \.isNaN)
 }

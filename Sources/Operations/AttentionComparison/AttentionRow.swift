@@ -7,13 +7,13 @@ import Foundation
 /// without a positive feature map have, count as 0, and the rest is divided by its sum. A row
 /// without any positive weight says nothing of where the student looks: its entropy and reach are
 /// 0, and in the divergence every key counts as below the floor.
-struct AttentionRow: Equatable {
+package struct AttentionRow: Equatable {
   /// The student's probability of a key counts at least this much in the divergence, unless the
   /// teacher's is smaller still: a key that a window hides costs `log(p / 1e-10)` times `p`
   /// instead of infinity, 23 nats for all of the attention.
   static let smallestProbability = 1e-10
   /// Keys below which a rank correlation is not taken: two have no order that could be half right.
-  static let leastRankedKeys = 3
+  package static let leastRankedKeys = 3
 
   /// `KL(p ‖ q) = Σ_j p_j (log p_j − log max(q_j, min(p_j, smallestProbability)))`, nats, `p` of the
   /// teacher, `q` of the student.

@@ -115,16 +115,4 @@ struct StageSizes {
       operationsPerToken: bodyOperations + softmaxOperations
         + (1 + MixerCost.backwardFactor) * trainedOperations)
   }
-
-  /// Low-rank updates through the whole model, whose own weights need no gradient.
-  func lowRank(_ updates: LowRankUpdates, isCheckpointed: Bool) -> StageCost {
-    let parameters = updates.parameters(self)
-    let forwards = isCheckpointed ? 2.0 : 1.0
-    return StageCost(
-      parameters: parameters,
-      memoryBytes: 4 * parameters * 5 + graphBytes(isCheckpointed: isCheckpointed) + scratchBytes,
-      diskBytes: 4 * parameters * 12,
-      operationsPerToken: (forwards + 1) * bodyOperations + 2 * headOperations
-        + (forwards + MixerCost.backwardFactor) * attentionOperations)
-  }
 }

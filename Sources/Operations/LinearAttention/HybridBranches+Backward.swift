@@ -1,33 +1,5 @@
 import TensorCore
 
-/// Gradients for the numerators and denominators of a branch, `[tokens, queryHeads * valueDim]` and
-/// `[tokens, queryHeads]`.
-///
-/// Those for log scales are left out wherever the branch is used as what it stands for: `N` and `D`
-/// shrink by `e^{−δ}` when `m` grows by `δ`, so that nothing made of `e^m N` and `e^m D` moves, and
-/// the gradient through `m` is exactly 0. What does compare `N` of one branch with `N` of another
-/// regardless of their scales (LoLCATs' shared denominator) gives it: zeros if it does not read `m`
-/// itself.
-public struct AttentionBranchGradients: Sendable {
-  /// For `N`, `[tokens, queryHeads * headDim]`.
-  public var numerators: Tensor
-  /// For `D`, `[tokens, queryHeads]`.
-  public var denominators: Tensor
-  /// For `m`, `[tokens, queryHeads]`; nil where it is 0.
-  public var logScales: Tensor?
-
-  /// The gradients of one branch.
-  public init(numerators: Tensor, denominators: Tensor, logScales: Tensor? = nil) {
-    self.numerators = numerators
-    self.denominators = denominators
-    self.logScales = logScales
-  }
-
-  fileprivate var seed: HybridSeed {
-    .branch(numerators: numerators, denominators: denominators, logScales: logScales)
-  }
-}
-
 /// Gradients of `windowBranch`, shaped as queries, keys and values.
 ///
 /// - Parameter logScales: of the forward pass.
@@ -59,4 +31,10 @@ public func featureBranchGradients(
     windowFactors: shape.unweighted, shape: shape, layout: layout, products: false,
     values: valueGradient)
   return (found.queryFeatures, found.keyFeatures, found.values)
+}
+
+extension AttentionBranchGradients {
+  fileprivate var seed: HybridSeed {
+    .branch(numerators: numerators, denominators: denominators, logScales: logScales)
+  }
 }

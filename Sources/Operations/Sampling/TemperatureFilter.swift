@@ -1,13 +1,13 @@
 /// Divides the logits: below 1 the probable tokens become more so.
-struct TemperatureFilter: CandidateFilter {
+package struct TemperatureFilter: CandidateFilter {
   let temperature: Float
 
-  init(_ temperature: Double) {
+  package init(_ temperature: Double) {
     precondition(temperature > 0, "a temperature of \(temperature)")
     self.temperature = Float(temperature)
   }
 
-  func apply(to candidates: inout TokenCandidates) {
+  package func apply(to candidates: inout TokenCandidates) {
     for place in candidates.logits.indices { candidates.logits[place] /= temperature }
   }
 }

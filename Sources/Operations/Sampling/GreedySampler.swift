@@ -1,5 +1,7 @@
+import TensorCore
+
 /// Chooses a token from the logits of the whole vocabulary.
-protocol TokenSampler: Sendable {
+package protocol TokenSampler: Sendable {
   /// - Parameters:
   ///   - logits: `[vocabularySize]`.
   ///   - step: tokens generated before.
@@ -7,10 +9,19 @@ protocol TokenSampler: Sendable {
 }
 
 /// The most probable token; the first of equal ones.
-struct GreedySampler: TokenSampler {
-  func sample(_ logits: [Float], step: Int) -> Int32 {
+package struct GreedySampler: TokenSampler {
+  package init() {}
+
+  package func sample(_ logits: [Float], step: Int) -> Int32 {
     var best = 0
     for id in logits.indices where logits[id] > logits[best] { best = id }
     return Int32(best)
+  }
+}
+
+extension TokenSampler {
+  /// - Parameter logits: `[1, vocabularySize]`.
+  package func sample(_ logits: Tensor, step: Int) -> Int32 {
+    sample(logits.elements, step: step)
   }
 }

@@ -49,7 +49,7 @@ public struct Conversion {
     let ready = try Preflight(loaded, drawsWeights: true)
     let recipe = loaded.recipe
     let digest = try ready.teacherDigest.value()
-    let inputs = try RunInputs.document(recipe, teacherDigest: digest)
+    let inputs = try RunInputs.document(recipe.data, teacherDigest: digest)
     let run = try RunDirectory(
       recipe.output, recipe: loaded.resolved, inputs: inputs, environment: environment,
       resume: resume, resolve: LoadedRecipe.resolved)
@@ -70,11 +70,12 @@ public struct Conversion {
     _ run: RunDirectory, _ ready: Preflight, digest: String
   ) throws -> StageContext {
     let recipe = loaded.recipe
-    let data = try RecipeData(recipe.data, model: ready.teacher, seed: UInt64(recipe.seed))
+    let seed = UInt64(recipe.seed)
+    let data = try RecipeData(recipe.data, model: ready.teacher, seed: seed)
     let context = StageContext(
-      recipe: loaded, run: run, teacher: ready.teacher, teacherDigest: digest,
-      student: ready.student,
-      data: data, metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
+      name: recipe.name, seed: seed, stages: recipe.stages, resolved: loaded.resolved, run: run,
+      teacher: ready.teacher, teacherDigest: digest, student: ready.student, data: data,
+      metrics: try LineLog(run.metricsPath, at: try metricsPosition(run)),
       timings: try LineLog(run.timingsPath),
       scalars: ScalarLog(
         folder: run.tensorBoardPath, host: ProcessInfo.processInfo.hostName,
@@ -88,7 +89,7 @@ public struct Conversion {
       try TrainingLoop.check(stage.id, training, totalSteps: training.steps(on: data), nil)
     }
     if let student = recipe.student, student.isCalibrated {
-      try StudentCalibration(specification: student, seed: UInt64(recipe.seed)).run(
+      try StudentCalibration(specification: student, seed: seed).run(
         ready.student, of: ready.teacher.decoder, data.train)
     }
     return context

@@ -1,5 +1,6 @@
 import Documents
 import Models
+import Students
 import Transformers
 
 /// Low-rank updates of the attention projections, as a stage asks for them.
@@ -93,5 +94,19 @@ public struct LowRankUpdates: Sendable, Equatable {
       context.adapters = StudentArtefact.Adapters(
         rank: rank, alpha: alpha, targets: projections)
     }
+  }
+}
+
+extension StageSizes {
+  /// Low-rank updates through the whole model, whose own weights need no gradient.
+  func lowRank(_ updates: LowRankUpdates, isCheckpointed: Bool) -> StageCost {
+    let parameters = updates.parameters(self)
+    let forwards = isCheckpointed ? 2.0 : 1.0
+    return StageCost(
+      parameters: parameters,
+      memoryBytes: 4 * parameters * 5 + graphBytes(isCheckpointed: isCheckpointed) + scratchBytes,
+      diskBytes: 4 * parameters * 12,
+      operationsPerToken: (forwards + 1) * bodyOperations + 2 * headOperations
+        + (forwards + MixerCost.backwardFactor) * attentionOperations)
   }
 }

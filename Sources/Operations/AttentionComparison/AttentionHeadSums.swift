@@ -1,7 +1,5 @@
-import Results
-
 /// What the rows of one head add up to.
-struct HeadSums {
+public struct AttentionHeadSums: Sendable {
   private var rows = 0
   private var rankedRows = 0
   private var divergence = 0.0
@@ -13,6 +11,9 @@ struct HeadSums {
   private var elements = 0
   private var squaredErrors = 0.0
   private var squares = 0.0
+
+  /// Of no rows.
+  public init() {}
 
   mutating func add(_ row: AttentionRow) {
     rows += 1
@@ -40,15 +41,25 @@ struct HeadSums {
     }
   }
 
-  /// Means over what was added; at least one token with three keys to look at.
-  var head: FidelityResult.Head {
-    let count = Double(rows)
-    let error = squaredErrors / Double(elements)
+  /// Mean squared error of the student's outputs, an element.
+  public var meanSquaredError: Double { squaredErrors / Double(elements) }
+
+  /// The same over the mean square of the teacher's outputs.
+  public var relativeError: Double {
     // The floor is below the square of any output that floats can hold apart from 0.
-    return FidelityResult.Head(
-      meanSquaredError: error, relativeError: error / max(squares / Double(elements), 1e-60),
-      divergence: divergence / count, teacherEntropy: teacherEntropy / count,
-      studentEntropy: studentEntropy / count, monotonicity: monotonicity / Double(rankedRows),
-      teacherReach: teacherReach / count, studentReach: studentReach / count)
+    meanSquaredError / max(squares / Double(elements), 1e-60)
   }
+
+  /// Mean of the rows' divergences, nats.
+  public var meanDivergence: Double { divergence / Double(rows) }
+  /// Means of the rows' entropies, nats.
+  public var meanEntropies: (teacher: Double, student: Double) {
+    (teacherEntropy / Double(rows), studentEntropy / Double(rows))
+  }
+  /// Means of the rows' effective sequence lengths, tokens.
+  public var meanReaches: (teacher: Double, student: Double) {
+    (teacherReach / Double(rows), studentReach / Double(rows))
+  }
+  /// Mean of the rank correlations, over the rows that have one.
+  public var meanMonotonicity: Double { monotonicity / Double(rankedRows) }
 }

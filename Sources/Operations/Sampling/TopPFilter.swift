@@ -1,14 +1,14 @@
 /// Nucleus sampling (Holtzman et al. 2019, arXiv 1904.09751): leaves the smallest set of most
 /// probable tokens that together reach the probability `mass`; at least one.
-struct TopPFilter: CandidateFilter {
+package struct TopPFilter: CandidateFilter {
   let mass: Double
 
-  init(_ mass: Double) {
+  package init(_ mass: Double) {
     precondition(mass > 0 && mass <= 1, "a probability of \(mass)")
     self.mass = mass
   }
 
-  func apply(to candidates: inout TokenCandidates) {
+  package func apply(to candidates: inout TokenCandidates) {
     if mass == 1 { return }
     let probabilities = candidates.probabilities
     var reached = 0.0
