@@ -12,6 +12,8 @@ public struct StoredTensor: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
   /// Keeps `bytes` alive: the mapping of a file, or a buffer.
   private let owner: any AnyObject & Sendable
+  /// The owner, where the system pages its bytes.
+  var paged: (any PagedBytes)? { owner as? any PagedBytes }
   /// `rowOrder[r]` is the stored row that holds row `r`; `nil` when rows stand in order.
   /// GGUF stores the query and key rows of the llama family permuted.
   public let rowOrder: [Int32]?

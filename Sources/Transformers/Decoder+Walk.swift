@@ -84,6 +84,7 @@ extension Decoder {
   ) rethrows -> Variable {
     var x = x
     for layer in layers ?? self.layers {
+      layer.enter(pass)
       guard let next = try step(LayerVisit(layer, stream: x, pass)) else { break }
       x = next
     }

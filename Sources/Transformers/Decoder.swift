@@ -16,13 +16,17 @@ public final class Decoder {
   }
   /// The blocks, from the embedding upwards.
   public let layers: [DecoderLayer]
+  /// What of the checkpoint stays in memory.
+  let residency: WeightResidency
 
   /// A decoder of given weights, with the teacher's softmax in every layer.
   public init(configuration: DecoderConfiguration, weights: DecoderWeights) {
     self.configuration = configuration
     self.weights = weights
+    let residency = WeightResidency(weights)
+    self.residency = residency
     layers = weights.blocks.enumerated().map {
-      DecoderLayer(index: $0, block: $1, configuration: configuration)
+      DecoderLayer(index: $0, block: $1, configuration: configuration, residency: residency)
     }
   }
 

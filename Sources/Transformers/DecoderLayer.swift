@@ -14,18 +14,26 @@ public final class DecoderLayer {
   public internal(set) var block: Block
   /// Sizes of the model.
   public let configuration: DecoderConfiguration
+  /// Of the decoder that the layer is part of.
+  private let residency: WeightResidency
   /// The teacher's softmax attention until a student's takes its place.
   public var mixer: any TokenMixer
   /// Low-rank updates by the projection that they are added to.
   public var adapters: [AttentionProjection: LowRankAdapter] = [:]
 
-  init(index: Int, block: Block, configuration: DecoderConfiguration) {
+  init(
+    index: Int, block: Block, configuration: DecoderConfiguration, residency: WeightResidency
+  ) {
     self.index = index
     self.block = block
+    self.residency = residency
     self.configuration = configuration
     mixer = SoftmaxAttentionMixer(
       shape: configuration.attention, window: configuration.slidingWindows[index])
   }
+
+  /// A walk through the layers has come here: weights of the layer that it left are let go.
+  func enter(_ pass: ForwardPass) { residency.enter(index, rows: pass.layout.rows) }
 
   /// What a mixer must know to stand here.
   public var geometry: LayerGeometry {
@@ -48,8 +56,8 @@ public final class DecoderLayer {
   }
 
   /// `[tokens, hiddenSize] -> [tokens, hiddenSize]`.
-  ///
   public func forward(_ x: Variable, _ pass: ForwardPass) -> Variable {
+    enter(pass)
     let input = projections(attentionInput(x, on: pass.tape), pass)
     return finish(x, attention: mixer.forward(input, on: pass.tape), on: pass.tape)
   }

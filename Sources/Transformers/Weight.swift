@@ -39,6 +39,12 @@ public struct Weight {
     frozen = .dense(dense)
   }
 
+  /// The frozen weight in the checkpoint's type; nil for a small one that was widened.
+  var mapped: StoredTensor? {
+    if case .stored(let tensor) = frozen { return tensor }
+    return nil
+  }
+
   /// The frozen weight, without what is the model's own.
   var original: Weight {
     var weight = self

@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import TensorCore
 
 /// A file mapped for reading: weights cost address space until they are used, and are shared by
 /// the processes that use them. Nothing may truncate the file while it is mapped.
@@ -41,6 +42,24 @@ public final class MappedFile: Sendable {
     }
   }
 
+  // MARK: Memory
+
+  /// Advice cannot fail in a way that matters: the bytes are there either way.
+  fileprivate func advise(_ part: UnsafeRawBufferPointer, _ advice: Int32, roundingUp: Bool) {
+    guard let base = bytes.baseAddress, let start = part.baseAddress else { return }
+    precondition(
+      start >= base && start + part.count <= base + bytes.count, "bytes of another file")
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = start - base
+    // Pages that a neighbour shares stay; the mapping begins at one.
+    let lower = roundingUp ? (first + page - 1) / page * page : first / page * page
+    let end = first + part.count
+    let upper = roundingUp && end < bytes.count ? end / page * page : end
+    if lower < upper {
+      _ = madvise(UnsafeMutableRawPointer(mutating: base + lower), upper - lower, advice)
+    }
+  }
+
   private static func failure(_ path: String, _ operation: String, _ number: Int32)
     -> CheckpointError
   {
@@ -48,5 +67,15 @@ public final class MappedFile: Sendable {
       path, "", found: "\"\(String(cString: strerror(number)))\" on trying to \(operation) it",
       expected: "a readable file",
       exitCode: number == ENOENT || number == ENOTDIR ? .missingInput : .inputOutput)
+  }
+}
+
+extension MappedFile: PagedBytes {
+  public func release(_ bytes: UnsafeRawBufferPointer) {
+    advise(bytes, Int32(MADV_DONTNEED), roundingUp: true)
+  }
+
+  public func expect(_ bytes: UnsafeRawBufferPointer) {
+    advise(bytes, Int32(MADV_WILLNEED), roundingUp: false)
   }
 }

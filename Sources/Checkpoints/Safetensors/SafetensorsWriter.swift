@@ -130,7 +130,10 @@ public struct SafetensorsWriter: Sendable {
       write: { temporary in
         try FileSystem.create(temporary) { write in
           try header.withUnsafeBytes(write)
-          for (_, tensor) in ordered { try append(tensor, to: write) }
+          for (_, tensor) in ordered {
+            try append(tensor, to: write)
+            tensor.releasePages()
+          }
         }
       },
       verify: { temporary in

@@ -77,6 +77,7 @@ public struct ModelExport {
   /// Beyond 65504 a value would silently become infinite.
   private func requireFloat16(_ tensor: SafetensorsWriter.NamedTensor) throws {
     if tensor.tensor.elementType == .float16 { return }
+    defer { tensor.tensor.releasePages() }
     if let value = firstBeyondFloat16(tensor.tensor.widened()) {
       throw ExportError.overflow(tensor: tensor.name, value: value)
     }
