@@ -11,6 +11,32 @@ struct StageCost {
   var diskBytes: Int
   /// Floating-point operations for a trained token.
   var operationsPerToken: Double
+  /// nil where none are stored.
+  var storedActivations: StoredActivationBytes?
+}
+
+/// Bytes of the files that a stage trains from.
+struct StoredActivationBytes {
+  /// At a time: a block's file, and that of the one before, which it starts from.
+  var peak: Int
+  /// Of all files, one after the other.
+  var written: Int
+
+  /// - Parameters:
+  ///   - tokens: of all sequences that the stage sees, each once.
+  ///   - layers: up to the last one that is converted.
+  init(
+    _ specification: StoredActivationsSpecification, tokens: Int, hidden: Int, layers: Int
+  ) {
+    let size = specification.layersPerBlock
+    let blocks = stride(from: 0, to: layers, by: size).map { start in
+      tokens * hidden
+        * (specification.storage.bytes * min(size, layers - start)
+          + StoredActivationsSpecification.streamBytes)
+    }
+    written = blocks.reduce(0, +)
+    peak = blocks.prefix(2).reduce(0, +)
+  }
 }
 
 /// The sizes that estimates are made of.
@@ -24,6 +50,10 @@ struct StageSizes {
   let rows: Int
   /// Tokens that the stage trains on.
   let tokens: Int
+  /// Tokens of the sequences that the stage sees, those of validation too, each once.
+  let distinctTokens: Int
+  /// Layers up to the last one that is converted.
+  private let reachedLayers: Int
   /// A token's operations in the replaced attention of all layers, forward.
   let mixerOperations: Double
   /// The same in the attention of all layers, as it is in the student and as it is in the teacher.
@@ -31,13 +61,17 @@ struct StageSizes {
   /// Numbers that a tape keeps of a token's attention, one a layer.
   private let keptElements: [Int]
 
-  init(_ decoder: Decoder, sequenceLength: Int, rows: Int, tokens: Int) {
+  init(
+    _ decoder: Decoder, sequenceLength: Int, rows: Int, tokens: Int, distinctTokens: Int? = nil
+  ) {
     configuration = decoder.configuration
     self.sequenceLength = sequenceLength
     convertedLayers = decoder.convertedLayers.count
     mixerParameters = decoder.parameters.reduce(0) { $0 + $1.parameter.value.count }
     self.rows = rows
     self.tokens = tokens
+    self.distinctTokens = distinctTokens ?? tokens
+    reachedLayers = (decoder.convertedLayers.last ?? -1) + 1
     let attention = decoder.configuration.attention
     let costs = decoder.layers.map { $0.mixer.cost(length: sequenceLength) }
     attentionOperations = costs.reduce(0) { $0 + $1.operations }
@@ -105,14 +139,14 @@ struct StageSizes {
   func transfer(
     parameters: Int, trainedOperations: Double, activations: StoredActivationsSpecification?
   ) -> StageCost {
-    var disk = 4 * parameters * 12
-    if let activations {
-      let bytes = activations.storage == .bfloat16 ? 2 : 4
-      disk += tokens * hidden * (bytes * activations.layersPerBlock + 4) * 2
+    let stored = activations.map {
+      StoredActivationBytes(
+        $0, tokens: distinctTokens, hidden: hidden, layers: reachedLayers)
     }
     return StageCost(
-      parameters: parameters, memoryBytes: 4 * parameters * 6 + scratchBytes, diskBytes: disk,
+      parameters: parameters, memoryBytes: 4 * parameters * 6 + scratchBytes,
+      diskBytes: 4 * parameters * 12 + (stored?.peak ?? 0),
       operationsPerToken: bodyOperations + softmaxOperations
-        + (1 + MixerCost.backwardFactor) * trainedOperations)
+        + (1 + MixerCost.backwardFactor) * trainedOperations, storedActivations: stored)
   }
 }

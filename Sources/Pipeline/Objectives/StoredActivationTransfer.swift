@@ -47,9 +47,12 @@ struct StoredActivationTransfer {
       if index >= captured, !FileManager.default.fileExists(atPath: block.path) {
         try capture(block, sequences, after: previous)
       }
+      let next = index + 1 < blocks.count ? blocks[index + 1].layers : []
+      context.teacher.decoder.exchangeWeights(of: [], for: next)
       if !block.targets.isEmpty {
         try train(block, sequences, convertedCount: convertedCount)
       }
+      context.teacher.decoder.exchangeWeights(of: block.layers, for: [])
       try remove(previous)
     }
     try remove(blocks.last?.path)
@@ -174,7 +177,21 @@ struct StoredActivationTransfer {
     try loop.run(
       StoredLayerObjective(
         teacher: context.teacher.decoder, student: context.student, losses: losses,
-        sequences: sequences, block: block, convertedCount: convertedCount))
+        sequences: sequences, block: block, convertedCount: convertedCount,
+        slotsAfter: { slots(after: $0, sequences) }))
+  }
+
+  /// What this process trains on after a batch; nil after validation, and at the end.
+  private func slots(after batch: MicroBatch, _ sequences: StageSequences) -> [Int]? {
+    guard let number = batch.number else { return nil }
+    let count = training.gradientAccumulation
+    var (step, micro) = number.quotientAndRemainder(dividingBy: count)
+    micro += context.job.size
+    if micro >= count { (step, micro) = (step + 1, context.job.rank) }
+    guard step < training.steps(on: context.data) else { return nil }
+    let size = training.batchSize
+    let indices = context.data.trainingIndices(step: step, count: training.sequencesPerStep)
+    return indices[micro * size..<(micro + 1) * size].map { sequences.slot(of: .train($0)) }
   }
 }
 
@@ -187,15 +204,18 @@ private final class StoredLayerObjective: Objective {
   private let block: ActivationBlock
   /// Layers of all blocks.
   private let convertedCount: Int
+  private let slotsAfter: (MicroBatch) -> [Int]?
   /// Opened with the first batch: of a block that is trained already there may be no file.
-  private lazy var datasets = Result {
+  private lazy var rows = Result {
     let file = try HDF5File.open(block.path)
-    return try block.targets.map { try file.dataset(ActivationBlock.input($0)) }
+    return StoredRows(
+      try block.targets.map { try file.dataset(ActivationBlock.input($0)) },
+      length: sequences.length)
   }
 
   init(
     teacher: Decoder, student: Decoder, losses: LayerLosses, sequences: StageSequences,
-    block: ActivationBlock, convertedCount: Int
+    block: ActivationBlock, convertedCount: Int, slotsAfter: @escaping (MicroBatch) -> [Int]?
   ) {
     self.teacher = teacher
     self.student = student
@@ -203,19 +223,21 @@ private final class StoredLayerObjective: Objective {
     self.sequences = sequences
     self.block = block
     self.convertedCount = convertedCount
+    self.slotsAfter = slotsAfter
   }
 
   func measure(_ batch: MicroBatch, share: Double?) throws -> [LossTerm] {
-    let width = teacher.configuration.hiddenSize
-    let length = sequences.length
+    let rows = try rows.get()
     let slots = batch.places.map(sequences.slot)
     let layerShare = share.map { $0 / Double(convertedCount) }
     let pass = ForwardPass.besideStudent(batch.sequences.layout)
-    return try zip(block.targets, try datasets.get()).flatMap { index, dataset in
-      var normed = Tensor(uninitialized: [batch.sequences.tokens.count, width])
-      for (row, slot) in slots.enumerated() {
-        try dataset.readRows(
-          start: slot * length, count: length, into: &normed, at: row * length)
+    return try block.targets.enumerated().flatMap { number, index in
+      let normed = try rows.take(StoredRows.Part(dataset: number, slots: slots))
+      // While this layer trains, what trains next is read.
+      if number + 1 < block.targets.count {
+        rows.readAhead(StoredRows.Part(dataset: number + 1, slots: slots))
+      } else if let next = slotsAfter(batch) {
+        rows.readAhead(StoredRows.Part(dataset: 0, slots: next))
       }
       let attention = TeacherAttention(
         teacher.layers[index], normed: pass.tape.constant(normed), pass)

@@ -23,6 +23,8 @@ public struct ConversionPlan {
     public let memoryBytes: Int
     /// Checkpoints, artefact and stored activations, at the peak.
     public let diskBytes: Int
+    /// Of stored activations, at a time and in all; 0 where a stage stores none.
+    public let activationBytes, writtenActivationBytes: Int
     /// Estimated from `measuredRate`.
     public let seconds: Double
   }
@@ -53,8 +55,12 @@ public struct ConversionPlan {
     teacherBytes = ready.teacher.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
     convertedLayers = decoder.convertedLayers.count
     let length = recipe.data.packing.sequenceLength
-    let textBytes = try recipe.data.train.reduce(0) { $0 + (try Self.size(of: $1, length: length)) }
-    let textTokens = Int(Double(textBytes) / Self.bytesPerToken)
+    let tokens = { (datasets: [DatasetSpecification]) in
+      let bytes = try datasets.reduce(0) { $0 + (try Self.size(of: $1, length: length)) }
+      return Int(Double(bytes) / Self.bytesPerToken)
+    }
+    let textTokens = try tokens(recipe.data.train)
+    let validationTokens = try tokens(recipe.data.validation)
     trainingSequences = max(1, textTokens / length)
     measuredRate = Self.measureRate()
     var stages: [Stage] = []
@@ -66,13 +72,19 @@ public struct ConversionPlan {
       let steps = training.length.steps(
         sequences: sequences, sequencesPerStep: training.sequencesPerStep)
       let tokens = steps * training.sequencesPerStep * length
+      let validation = min(
+        recipe.data.validationSequences ?? .max,
+        recipe.data.validation.isEmpty ? 0 : max(1, validationTokens / length))
       let cost = stage.cost(
         StageSizes(
-          decoder, sequenceLength: length, rows: training.batchSize * length, tokens: tokens))
+          decoder, sequenceLength: length, rows: training.batchSize * length, tokens: tokens,
+          distinctTokens: min(tokens, sequences * length) + validation * length))
       stages.append(
         Stage(
           name: place.id, steps: steps, tokens: tokens, trainedParameters: cost.parameters,
           memoryBytes: cost.memoryBytes, diskBytes: cost.diskBytes,
+          activationBytes: cost.storedActivations?.peak ?? 0,
+          writtenActivationBytes: cost.storedActivations?.written ?? 0,
           seconds: cost.operationsPerToken * Double(tokens) / (measuredRate * Self.efficiency)))
     }
     self.stages = stages
@@ -126,6 +138,11 @@ extension ConversionPlan {
           + Self.padLeft(Self.bytes(stage.memoryBytes), 12)
           + Self.padLeft(Self.bytes(stage.diskBytes), 12)
           + Self.padLeft(ProgressReporter.duration(stage.seconds), 14))
+    }
+    for stage in stages where stage.activationBytes > 0 {
+      lines.append(
+        "\(stage.name) stores activations: \(Self.bytes(stage.activationBytes)) at a time, "
+          + "\(Self.bytes(stage.writtenActivationBytes)) written in all")
     }
     lines += [
       "",

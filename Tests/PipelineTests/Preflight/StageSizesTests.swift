@@ -32,4 +32,19 @@ import Testing
     // Of the largest layer alone.
     #expect(kept(true) == 0)
   }
+
+  @Test func `stored activations are counted block by block, two files at a time`() throws {
+    let bytes = { (storage: String, size: Int, layers: Int) -> StoredActivationBytes in
+      StoredActivationBytes(
+        try DocumentReader.read(
+          ["storage": .string(storage), "layersPerBlock": .integer(size)],
+          StoredActivationsSpecification.init), tokens: 100, hidden: 8, layers: layers)
+    }
+    let single = try bytes("bfloat16", 1, 4)
+    #expect(single.peak == 2 * 100 * 8 * (2 + 4) && single.written == 2 * single.peak)
+    let uneven = try bytes("float32", 3, 4)
+    #expect(uneven.peak == 100 * 8 * (3 * 4 + 4 + 4 + 4) && uneven.written == uneven.peak)
+    let whole = try bytes("bfloat16", 16, 4)
+    #expect(whole.peak == 100 * 8 * (4 * 2 + 4) && whole.written == whole.peak)
+  }
 }

@@ -84,7 +84,9 @@ private let artefacts = [
     _ = try teacher.run(try teacher.recipe(shared, output: "joint"))
     _ = try teacher.run(
       try teacher.recipe(
-        shared, "stages[0].activations={\"layersPerBlock\":\(layersPerBlock)}", output: "stored"))
+        shared,
+        #"stages[0].activations={"storage":"float32","layersPerBlock":\#(layersPerBlock)}"#,
+        output: "stored"))
     let joint = try StudentArtefact.read(
       teacher.folder + "/joint/artefacts/01-attention-transfer.h5")
     let stored = try StudentArtefact.read(

@@ -120,7 +120,7 @@ import Transformers
         }
         return try StudentArtefact.read(path).tensors.flatMap(\.tensor.elements)
       }
-      let (direct, stored) = (try maps(), try maps("stages[0].activations={}"))
+      let (direct, stored) = (try maps(), try maps(#"stages[0].activations={"storage":"float32"}"#))
       #expect(direct.count == stored.count)
       #expect(zip(direct, stored).allSatisfy { abs($0 - $1) < 1e-3 })
     }

@@ -81,7 +81,7 @@ import Transformers
     try teacher.runInterrupted(recipe, afterPolls: 5)
     #expect(try teacher.bytes(artefact) == expected)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
-    _ = try teacher.run(try self.recipe(teacher, "stages[0].activations.layersPerBlock=1"))
+    _ = try teacher.run(try self.recipe(teacher, #"stages[0].activations={"storage":"float32"}"#))
     #expect(try teacher.tensors("output-alignment") == tensors)
   }
 

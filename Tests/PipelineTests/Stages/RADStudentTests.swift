@@ -76,7 +76,8 @@ import Transformers
     let common = [#"student={"mixer": "rad-rwkv6"}"#, "stages[0].keepBest=false"]
     _ = try teacher.run(try teacher.recipe(common, output: "joint"))
     _ = try teacher.run(
-      try teacher.recipe(common + ["stages[0].activations={}"], output: "stored"))
+      try teacher.recipe(
+        common + [#"stages[0].activations={"storage":"float32"}"#], output: "stored"))
     let artefacts = try ["joint", "stored"].map {
       try StudentArtefact.read("\(teacher.folder)/\($0)/artefacts/01-attention-transfer.h5")
     }
