@@ -20,6 +20,7 @@ extension EvaluationReport {
       "variants": .object(JSONObject(variants.map { ($0.variant.rawValue, encode($0)) })),
       "textHash": string(textHash),
       "linearShare": linearShare.map(encode) ?? .null,
+      "trainingGain": trainingGain.map(encode) ?? .null,
       "fidelity": fidelity.map(encode) ?? .null,
       "transferLoss": number(transferLoss),
       "transferLossByLayer": .array(transferLossByLayer.map(number)),
@@ -109,6 +110,14 @@ extension EvaluationReport {
       "untrainedLoss": number(share.untrainedLoss),
       "gainOverUntrained": number(share.gainOverUntrained),
       "gainOverUntrainedStandardError": number(share.gainOverUntrainedStandardError),
+    ]
+  }
+
+  private func encode(_ gain: TrainingGain) -> JSONValue {
+    [
+      "gain": .number(gain.gain), "gainStandardError": number(gain.gainStandardError),
+      "share": number(gain.share), "studentLoss": .number(gain.studentLoss),
+      "untrainedLoss": .number(gain.untrainedLoss), "teacherLoss": number(gain.teacherLoss),
     ]
   }
 

@@ -80,8 +80,11 @@ public struct EvaluationReport: Sendable {
   /// The student's row, or the teacher's when it was evaluated alone: what `results` is about.
   public var subject: VariantResult? { self[.student] ?? self[.teacher] }
 
-  /// What the linear half is worth; nil when the rows that say it are missing.
+  /// What the memory is worth; nil when the rows that say it are missing.
   public var linearShare: LinearShare? { LinearShare(variants) }
+
+  /// What training was worth; nil when the rows that say it are missing.
+  public var trainingGain: TrainingGain? { TrainingGain(variants) }
 
   /// Whether every bound was kept, true of none.
   public var keepsThresholds: Bool { verdicts.allSatisfy(\.isKept) }

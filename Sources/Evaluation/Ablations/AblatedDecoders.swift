@@ -3,7 +3,7 @@ import Results
 import Students
 import Transformers
 
-/// The decoders whose numbers belong beside a student's: what each half of it does alone, what is
+/// The decoders whose numbers belong beside a student's: what its window and its memory do alone, what is
 /// left without attention, and what the teacher does with the same window and no training
 /// (arXiv 2510.05901, 2309.17453).
 public struct AblatedDecoders {
@@ -72,12 +72,21 @@ public struct AblatedDecoders {
     self.rows.append(
       Row(
         variant: .teacherWindowSinks,
-        detail: Self.describe(plainWindow, sinks: plainSinks) + ", untrained",
+        detail: Self.describe(plainWindow, sinks: plainSinks)
+          + Self.describe(softmaxLayers: teacher.layers.count - converted.count) + ", untrained",
         decoder: teacher.replacingMixers { layer in
           converted.contains(layer.index)
             ? SoftmaxWindowMixer(
               layer.configuration.attention, window: plainWindow, sinks: plainSinks) : nil
         }))
+  }
+
+  private static func describe(softmaxLayers: Int) -> String {
+    switch softmaxLayers {
+    case 0: ""
+    case 1: ", softmax in one layer"
+    default: ", softmax in \(softmaxLayers) layers"
+    }
   }
 
   /// "sliding window of 64, first 4 tokens kept".

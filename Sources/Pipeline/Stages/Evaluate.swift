@@ -12,7 +12,7 @@ import Transformers
 public struct Evaluate: StageSpecification {
   public static let name = "evaluate"
   public static let summary =
-    "Measures teacher, student and the student's halves on text, tasks and recall; holds them to thresholds."
+    "Measures teacher, student and the student's parts on text, tasks and recall; holds them to thresholds."
   public static let phase = StagePhase.evaluation
 
   /// Bounds of one number of the report; either may be left out.
