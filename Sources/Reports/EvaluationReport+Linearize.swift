@@ -26,6 +26,8 @@ extension EvaluationReport {
       "transferLossByLayer": .array(transferLossByLayer.map(number)),
       "training": .array(training.map(encode)),
       "speed": speed?.document ?? .null,
+      "cache": cache?.document ?? .null,
+      "selection": selection?.document ?? .null,
       "peakMemoryBytes": peakMemoryBytes.map { .integer($0) } ?? .null,
       "keepsThresholds": .bool(keepsThresholds),
       "thresholds": .array(verdicts.map(encode)),
@@ -124,6 +126,13 @@ extension EvaluationReport {
   private func encode(_ fidelity: FidelityResult) -> JSONValue {
     [
       "logitDivergence": number(fidelity.logitDivergence),
+      "positions": .array(
+        fidelity.positions.map {
+          [
+            "first": .integer($0.first), "divergence": .number($0.divergence),
+            "divergenceSum": .number($0.divergenceSum), "tokens": .integer($0.tokens),
+          ]
+        }),
       "topAgreement": number(fidelity.topAgreement), "tokens": .integer(fidelity.tokens),
       "layers": .array(
         fidelity.layers.map { layer in

@@ -56,6 +56,10 @@ extension EvaluationReport {
     ("teacherTokensPerSecond", "Tokens a second of the teacher's parallel form."),
     ("studentTokensPerSecond", "Tokens a second of the student's parallel form."),
     ("decodeSpeedRatio", "Student's decoding speed over the teacher's at the longest context."),
+    (
+      "cacheShare",
+      "Bytes of the student's memories over the teacher's after 8,192 tokens."
+    ),
     ("peakMemoryBytes", "Largest resident memory of the process."),
   ]
 
@@ -97,6 +101,7 @@ extension EvaluationReport {
         let student = speed?.student.first(where: { $0.length == teacher.length })
       else { return nil }
       return student.decodeTokensPerSecond / teacher.decodeTokensPerSecond
+    case "cacheShare": return cache?.judgedShare
     case "peakMemoryBytes": return peakMemoryBytes.map(Double.init)
     default:
       let parts = measure.split(separator: "/")

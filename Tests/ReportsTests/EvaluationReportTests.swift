@@ -157,6 +157,9 @@ import Testing
       "| libraries.openblasCore | SkylakeX |", "Two runs each.",
       "Not measured: teacher at 2,048 tokens: longer than the model.",
       "| 2 to 3 | 20.000 | 30.000 | 80.000 |",
+      "Means over heads, on the teacher's own activations. Next-token distributions: KL 0.25 nats, "
+        + "the same most probable token for 80.0 % of 512 tokens. KL by tokens of context: 0 to 63 "
+        + "0.125, from 64 on 0.2679.",
     ] {
       #expect(lines.contains(line), "\(line)")
     }

@@ -42,8 +42,6 @@ public struct AblatedDecoders {
       return
     }
     let hybrid = first.mixer as? any HybridMixer
-    let window = hybrid?.window ?? .none
-    let sinks = hybrid?.sinks ?? 0
     func only(_ part: MixerPart) -> Decoder {
       student.replacingMixers { ($0.mixer as? any HybridMixer)?.only(part) }
     }
@@ -51,7 +49,8 @@ public struct AblatedDecoders {
     if hybrid?.only(.window) != nil {
       rows.append(
         Row(
-          variant: .windowOnly, detail: Self.describe(window, sinks: sinks),
+          variant: .windowOnly,
+          detail: Self.describe(hybrid?.window ?? .none, sinks: hybrid?.sinks ?? 0),
           decoder: only(.window)))
     }
     if let hybrid, hybrid.only(.memory) != nil {
@@ -67,8 +66,7 @@ public struct AblatedDecoders {
     self.rows = rows
     // A window looks back; an encoder's attention has no direction.
     if teacher.configuration.isEncoder { return }
-    let plainWindow = window == .none ? .sliding(Self.windowBesidePureLinear) : window
-    let plainSinks = max(sinks, Self.sinksBesideNone)
+    let (plainWindow, plainSinks) = Self.untrainedWindow(beside: first.mixer)
     self.rows.append(
       Row(
         variant: .teacherWindowSinks,
@@ -79,6 +77,19 @@ public struct AblatedDecoders {
             ? SoftmaxWindowMixer(
               layer.configuration.attention, window: plainWindow, sinks: plainSinks) : nil
         }))
+  }
+
+  /// What the untrained teacher sees beside a student: the student's window with four sinks at least,
+  /// or a window of its own beside a student that has none.
+  public static func untrainedWindow(beside mixer: any TokenMixer) -> (
+    window: AttentionWindow, sinks: Int
+  ) {
+    let hybrid = mixer as? any HybridMixer
+    let window = hybrid?.window ?? .none
+    return (
+      window == .none ? .sliding(windowBesidePureLinear) : window,
+      max(hybrid?.sinks ?? 0, sinksBesideNone)
+    )
   }
 
   private static func describe(softmaxLayers: Int) -> String {

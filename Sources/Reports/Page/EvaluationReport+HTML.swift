@@ -39,8 +39,10 @@ extension EvaluationReport {
     }
     page.facts = facts
     page.sections = [
-      linearSection, trainingSection, fidelitySection, mapsSection(bytes: maps), ablationSection,
-      taskSection, recallSection, positionSection, speedSection, thresholdSection, sampleSection,
+      linearSection, selectionSection, trainingSection, fidelitySection, mapsSection(bytes: maps),
+      ablationSection,
+      taskSection, recallSection, positionSection, speedSection, cacheSection, thresholdSection,
+      sampleSection,
       noteSection,
       repeatSection(showsRecipe: showsRecipe),
     ].compactMap(\.self)
