@@ -81,10 +81,36 @@ public struct FidelityResult: Sendable, Equatable {
     }
   }
 
+  /// Tokens predicted from contexts of similar length.
+  public struct PositionRange: Sendable, Equatable {
+    /// Where ranges begin, in tokens of context: what any window holds, what a few windows hold, and
+    /// what is far.
+    public static let starts = [0, 64, 512]
+
+    /// Least tokens of context.
+    public var first: Int
+    /// Sum of the divergences, nats.
+    public var divergenceSum: Double
+    /// Tokens compared.
+    public var tokens: Int
+
+    /// A range that begins at so many tokens of context.
+    public init(first: Int, divergenceSum: Double = 0, tokens: Int = 0) {
+      self.first = first
+      self.divergenceSum = divergenceSum
+      self.tokens = tokens
+    }
+
+    /// Nats a token; NaN when nothing was compared.
+    public var divergence: Double { divergenceSum / Double(tokens) }
+  }
+
   /// Converted layers alone, ascending.
   public var layers: [Layer]
   /// KL(teacher's next-token distribution ‖ student's), nats a token; nil of encoders.
   public var logitDivergence: Double?
+  /// The same by tokens of context, ascending; ranges in which nothing was compared are left out.
+  public var positions: [PositionRange]
   /// Share of tokens for which both hold the same token most probable; nil of encoders.
   public var topAgreement: Double?
   /// Tokens measured.
@@ -95,12 +121,13 @@ public struct FidelityResult: Sendable, Equatable {
   /// What was compared.
   public init(
     layers: [Layer], logitDivergence: Double?, topAgreement: Double?, tokens: Int,
-    maps: [AttentionMap] = []
+    maps: [AttentionMap] = [], positions: [PositionRange] = []
   ) {
     self.layers = layers
     self.logitDivergence = logitDivergence
     self.topAgreement = topAgreement
     self.tokens = tokens
     self.maps = maps
+    self.positions = positions
   }
 }

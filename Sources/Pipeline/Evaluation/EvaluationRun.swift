@@ -29,6 +29,7 @@ struct EvaluationRun {
     var variants: [VariantResult] = []
     var fidelity: FidelityResult?
     var speed: SpeedResult?
+    var cache: CacheResult?
     /// Lines of `samples_NAME.jsonl` for the student, or the teacher by itself.
     var samples: [(task: String, lines: [JSONValue])] = []
     /// What was asked for and not measured, and why.
@@ -68,6 +69,9 @@ struct EvaluationRun {
     }
     if let speed = plan.speed {
       outcome.speed = try measureSpeed(speed, notes: &outcome.notes)
+    }
+    if let student {
+      outcome.cache = CacheMeasurement.run(teacher: teacher, student: student)
     }
     outcome.seconds = clock() - start
     return outcome
