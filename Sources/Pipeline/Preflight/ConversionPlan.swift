@@ -23,8 +23,10 @@ public struct ConversionPlan {
     public let memoryBytes: Int
     /// Checkpoints, artefact and stored activations, at the peak.
     public let diskBytes: Int
-    /// Of stored activations, at a time and in all; 0 where a stage stores none.
-    public let activationBytes, writtenActivationBytes: Int
+    /// Of stored activations at a time; 0 where a stage stores none.
+    public var activationBytes = 0
+    /// Of all that are stored, one after the other.
+    public var writtenActivationBytes = 0
     /// Estimated from `measuredRate`.
     public let seconds: Double
   }
