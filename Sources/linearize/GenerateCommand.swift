@@ -11,13 +11,16 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Continues a text, token by token.",
     discussion: """
       The text goes to standard output as it is made, the figures to standard error. Without a \
-      temperature the most probable token is taken every time.
+      temperature the most probable token is taken every time. What the model remembers can be \
+      kept in a file, so that a long prompt is read once.
 
       EXAMPLES
         linearize generate --model runs/lolcats --prompt "The capital of France is"
         linearize generate --model runs/lolcats --chat --prompt "What is linear attention?" \\
           --temperature 0.7 --top-p 0.9 --seed 1
         linearize generate --model teacher.gguf --prompt-file story.txt --max-tokens 500
+        linearize generate --model runs/lolcats --prompt-file book.txt -n 0 --save-memory book.h5
+        linearize generate --model runs/lolcats --memory book.h5 --prompt " In short:"
       """)
 
   @OptionGroup var options: ModelOptions
@@ -29,6 +32,20 @@ struct GenerateCommand: ParsableCommand {
     help: ArgumentHelp("Read the text to continue from a file.", valueName: "path"),
     completion: .file())
   var promptFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Go on from a file that --save-memory wrote with the same model; a prompt may follow.",
+      valueName: "path"),
+    completion: .file())
+  var memory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write what the model remembers at the end to an HDF5 file, for --memory.",
+      valueName: "path"),
+    completion: .file())
+  var saveMemory: String?
 
   @Flag(help: "Put the prompt into the model's chat template, as the user's message.")
   var chat = false
@@ -61,9 +78,14 @@ struct GenerateCommand: ParsableCommand {
     if prompt != nil, promptFile != nil {
       throw ValidationError("Give --prompt or --prompt-file, not both.")
     }
-    if prompt == nil, promptFile == nil {
+    if prompt == nil, promptFile == nil, memory == nil {
       throw ValidationError(
         "Give --prompt or --prompt-file; --prompt \"\" starts from nothing.")
+    }
+    if memory != nil, chat {
+      throw ValidationError(
+        "--chat spells a conversation from its start, which --memory has behind it; spell the next "
+          + "message in --prompt.")
     }
     if system != nil, !chat { throw ValidationError("--system needs --chat.") }
     if maxTokens < 0 { throw ValidationError("--max-tokens is \(maxTokens), expected 0 or more.") }
@@ -73,13 +95,14 @@ struct GenerateCommand: ParsableCommand {
     let sampling = try SamplingOptions(
       temperature: temperature, topK: topK, topP: topP, seed: seed)
     let text = try promptFile.map(TextFile.read) ?? prompt ?? ""
+    try saveMemory.map(RememberedSequence.requireWritable)
     let model = try options.open()
     let generator = try TextGenerator(model)
-    let tokens = try generator.promptTokens(
-      chat ? try conversation(text, model) : text, addSpecialTokens: !chat)
+    var sequence = try memory.map { try RememberedSequence.read($0, of: model) }
+    let tokens = try tokens(of: text, model, generator)
     var answer = ""
     let result = try generator.generate(
-      tokens, maximumTokens: maxTokens, sampling: sampling, ignoreEnd: ignoreEnd
+      tokens, after: &sequence, maximumTokens: maxTokens, sampling: sampling, ignoreEnd: ignoreEnd
     ) { piece in
       if json { answer += piece } else { try Console.output(piece) }
     }
@@ -91,6 +114,23 @@ struct GenerateCommand: ParsableCommand {
       try Console.output("\n")
     }
     options.log(Self.summary(result))
+    if let saveMemory, let sequence {
+      try sequence.write(to: saveMemory, of: model)
+      options.log(
+        "\(saveMemory): the memory of \(Figures.count(sequence.position)) tokens, "
+          + Figures.bytes(sequence.bytes))
+    }
+  }
+
+  /// Behind a memory a text is spelled as it is, and none is none.
+  private func tokens(
+    of text: String, _ model: LoadedModel, _ generator: TextGenerator
+  ) throws -> [Int32] {
+    if memory != nil {
+      return text.isEmpty ? [] : try generator.promptTokens(text, addSpecialTokens: false)
+    }
+    return try generator.promptTokens(
+      chat ? try conversation(text, model) : text, addSpecialTokens: !chat)
   }
 
   private func conversation(_ text: String, _ model: LoadedModel) throws -> String {
@@ -106,7 +146,9 @@ struct GenerateCommand: ParsableCommand {
   }
 
   private static func summary(_ result: GenerationResult) -> String {
-    "prompt: \(Figures.count(result.promptTokens)) tokens, "
+    (result.rememberedTokens > 0
+      ? "remembered: \(Figures.count(result.rememberedTokens)) tokens; " : "")
+      + "prompt: \(Figures.count(result.promptTokens)) tokens, "
       + "\(Figures.rate(result.prefillTokensPerSecond)) tokens/s; "
       + "generated: \(Figures.count(result.tokens.count)) tokens, "
       + "\(Figures.rate(result.decodeTokensPerSecond)) tokens/s, "

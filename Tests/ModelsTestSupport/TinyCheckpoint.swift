@@ -90,6 +90,29 @@ package enum TinyCheckpoint {
     )
   }
 
+  /// Rotated by one list of factors in sequences up to 20 tokens, by another in longer ones.
+  package static func phi3() -> (configuration: JSONValue, shapes: [String: Shape]) {
+    var (configuration, shapes) = llama(layers: 1)
+    let prefix = "model.layers.0"
+    for name in ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+      + ["mlp.gate_proj", "mlp.up_proj"]
+    {
+      shapes["\(prefix).\(name).weight"] = nil
+    }
+    shapes["\(prefix).self_attn.qkv_proj.weight"] = [32, 16]
+    shapes["\(prefix).mlp.gate_up_proj.weight"] = [48, 16]
+    var members = configuration.objectValue!
+    members["model_type"] = "phi3"
+    members["max_position_embeddings"] = 40
+    members["original_max_position_embeddings"] = 20
+    members["rope_scaling"] = [
+      "type": "longrope", "short_factor": [1.0, 1.0, 1.1, 1.2],
+      "long_factor": [1.0, 2.0, 3.0, 4.0],
+    ]
+    configuration = .object(members)
+    return (configuration, shapes)
+  }
+
   /// Weights are a function of their names.
   package static func write(
     _ model: (configuration: JSONValue, shapes: [String: Shape]), to folder: String,

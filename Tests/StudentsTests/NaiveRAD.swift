@@ -7,6 +7,7 @@ import TensorCore
 /// token by token.
 struct NaiveRAD: NaiveTwin {
   let attention: AttentionShape
+  let isRecurrent = true
   var parameters: [String: [Double]]
   private let mixer: String
   private let isBalanced, hasGroupNorm, isRotary, isShifted: Bool

@@ -9,8 +9,14 @@ protocol NaiveTwin {
   var attention: AttentionShape { get }
   /// By the names of checkpoints.
   var parameters: [String: [Double]] { get set }
+  /// Whether the mixer rounds a state at every token, which its outputs then show.
+  var isRecurrent: Bool { get }
   /// `[rows, queryHeads * headDim]`.
   func output(_ operands: MixerOperands, layout: SequenceLayout) -> [Double]
+}
+
+extension NaiveTwin {
+  var isRecurrent: Bool { false }
 }
 
 /// nil for mixers that have no twin yet.

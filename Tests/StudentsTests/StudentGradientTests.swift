@@ -20,10 +20,8 @@ import Testing
       "\(testCase.mixerName) has no naive twin: write one, and read it in naiveTwin")
     let operands = MixerOperands(twin.attention, rows: layout.rows)
     let output = mixer.output(operands, layout: layout).elements
-    // A recurrence rounds its state at every token.
-    let isRecurrent = twin is NaiveRAD || (twin as? NaiveWindowMemory)?.isRecurrent == true
     #expect(
-      relativeRMS(output, twin.output(operands, layout: layout)) < (isRecurrent ? 1e-5 : 3e-6))
+      relativeRMS(output, twin.output(operands, layout: layout)) < (twin.isRecurrent ? 1e-5 : 3e-6))
 
     var draw = TestValues(11)
     let upstream = draw.normal(output.count)
@@ -45,7 +43,7 @@ import Testing
       // Some gradients are 0 by construction: a softmax does not feel a bias that all its
       // coordinates share. What remains of them is rounding.
       #expect(
-        difference < (isRecurrent ? 5e-5 : 2e-5) * max(norm, 0.3),
+        difference < (twin.isRecurrent ? 5e-5 : 2e-5) * max(norm, 0.3),
         "\(name): \(slope) for a norm of \(norm)")
     }
     for parameter in mixer.parameters {

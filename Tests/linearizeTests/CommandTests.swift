@@ -24,6 +24,11 @@ import Testing
     ),
     (["generate", "--model", "m", "--prompt", "a", "--system", "s"], "--system needs --chat."),
     (
+      ["generate", "--model", "m", "--memory", "f", "--prompt", "a", "--chat"],
+      "--chat spells a conversation from its start, which --memory has behind it; spell the next "
+        + "message in --prompt."
+    ),
+    (
       ["generate", "--model", "m", "--prompt", "a", "--max-tokens=-1"],
       "--max-tokens is -1, expected 0 or more."
     ),
@@ -69,6 +74,7 @@ import Testing
 
   @Test(arguments: [
     ["inspect", "m", "--json"], ["generate", "--model", "m", "--prompt", ""],
+    ["generate", "--model", "m", "--memory", "f", "--save-memory", "f"],
     ["generate", "--model", "m", "--prompt-file", "p", "--chat", "--system", "s", "-n", "5"],
     ["evaluate", "--model", "m", "--text", "t", "--max-sequences", "3", "--output", "o"],
     [

@@ -34,10 +34,62 @@ import Testing
       let exported = try succeed(
         ["generate", "--model", "folder", "--prompt", "It", "-n", "3"], in: folder)
       #expect(exported.output == continued.output)
+      _ = try succeed(
+        ["generate", "--model", "run", "--prompt", "It", "-n", "1", "--save-memory", "it.h5"],
+        in: folder)
+      let remembered = try succeed(
+        ["generate", "--model", "run", "--memory", "it.h5", "-n", "2"], in: folder)
+      #expect(continued.output.hasSuffix(remembered.output))
+      let foreign = try Program.run(
+        ["generate", "--model", Program.teacher, "--memory", "it.h5"], in: folder)
+      #expect(foreign.status == 65)
+      #expect(
+        foreign.errors.hasPrefix(
+          "error: it.h5: holds the memory of another model: run/artefacts/01-attention-transfer.h5 "
+            + "(llama of 4 layers with terrace-window, SHA-256 "))
       let inspected = try succeed(["inspect", "folder"], in: folder)
       #expect(inspected.output.contains("terrace-window"))
       let compared = try succeed(["compare", "run", "run"], in: folder)
       #expect(compared.output.contains("2 runs, of which none is ahead"))
+    }
+  }
+
+  @Test func `A text is continued from a file of what the model remembers`() throws {
+    try withTemporaryFolder { folder in
+      let generate = ["generate", "--model", Program.teacher, "--temperature", "0.8"]
+      try DocumentFile(folder + "/text.txt").replace(with: TinyRecipe.text)
+      let prompt = ["--prompt-file", "text.txt"]
+      let whole = try succeed(generate + prompt + ["-n", "20"], in: folder)
+      let read = try succeed(
+        generate + prompt + ["-n", "0", "--save-memory", "text.h5"], in: folder)
+      #expect(read.output == "\n")
+      #expect(read.errors.contains("\ntext.h5: the memory of "), "\(read.errors)")
+      let first = try succeed(
+        generate + ["--memory", "text.h5", "-n", "8", "--save-memory", "more.h5"], in: folder)
+      #expect(first.errors.hasPrefix("remembered: "), "\(first.errors)")
+      let second = try succeed(generate + ["--memory", "more.h5", "-n", "12"], in: folder)
+      #expect(first.output.dropLast() + second.output == whole.output)
+      let answered = try succeed(
+        generate + ["--memory", "text.h5", "--prompt", " She", "-n", "4", "--json"], in: folder)
+      let document = try JSONValue(parsing: answered.output)
+      #expect(document["rememberedTokens"]?.intValue ?? 0 > 40)
+      #expect(document["promptTokens"]?.intValue == 1)
+
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: folder + "/text.h5"))
+      try bytes.dropLast(100).write(to: URL(fileURLWithPath: folder + "/cut.h5"))
+      for (name, status, words) in [
+        ("nothing.h5", 66, "nothing.h5: cannot open it: there is no such file"),
+        ("cut.h5", 65, "cut.h5: cannot open it as HDF5: "),
+      ] {
+        let refused = try Program.run(generate + ["--memory", name], in: folder)
+        #expect(refused.status == status)
+        #expect(refused.errors.contains(words), "\(refused.errors)")
+      }
+      let occupied = try Program.run(
+        generate + prompt + ["--save-memory", "text.txt"], in: folder)
+      #expect(occupied.status == 74)
+      #expect(
+        occupied.errors.hasPrefix("error: text.txt: the memory cannot be written: it is there"))
     }
   }
 

@@ -12,6 +12,8 @@ public struct GenerationResult: Sendable, Equatable {
 
   /// Tokens of the prompt.
   public var promptTokens: Int
+  /// Tokens before the prompt that did not have to be read.
+  public var rememberedTokens: Int
   /// Without the one that ended the text.
   public var tokens: [Int32] = []
   /// Why generation ended.
@@ -27,7 +29,10 @@ public struct GenerationResult: Sendable, Equatable {
   /// Bytes of the state or cache at the end.
   public var stateBytes = 0
 
-  init(promptTokens: Int) { self.promptTokens = promptTokens }
+  init(promptTokens: Int, rememberedTokens: Int = 0) {
+    self.promptTokens = promptTokens
+    self.rememberedTokens = rememberedTokens
+  }
 
   /// Tokens of the prompt read in a second; 0 when no time was taken.
   public var prefillTokensPerSecond: Double {
@@ -41,7 +46,8 @@ public struct GenerationResult: Sendable, Equatable {
   /// The result as JSON, as `linearize generate --json` prints it.
   public var document: JSONValue {
     [
-      "promptTokens": .integer(promptTokens), "tokens": .array(tokens.map { .integer(Int($0)) }),
+      "promptTokens": .integer(promptTokens), "rememberedTokens": .integer(rememberedTokens),
+      "tokens": .array(tokens.map { .integer(Int($0)) }),
       "ending": .string(ending.rawValue), "prefillSeconds": .number(prefillSeconds),
       "decodeSeconds": .number(decodeSeconds),
       "prefillTokensPerSecond": .number(prefillTokensPerSecond),

@@ -74,25 +74,48 @@ public struct TextGenerator {
     _ prompt: [Int32], maximumTokens: Int, sampling: SamplingOptions, ignoreEnd: Bool = false,
     onText: (String) throws -> Void = { _ in }
   ) throws -> GenerationResult {
-    let room = try room(after: prompt)
+    var sequence: RememberedSequence?
+    return try generate(
+      prompt, after: &sequence, maximumTokens: maximumTokens, sampling: sampling,
+      ignoreEnd: ignoreEnd, onText: onText)
+  }
+
+  /// Goes on with a sequence: what was generated before, and is then generated, is to the last bit
+  /// what one call for all of it gives.
+  ///
+  /// - Parameters:
+  ///   - prompt: ids that follow what the sequence has; none to go on where it stands.
+  ///   - sequence: read by this generator's model, or nil for a new one; afterwards with the prompt
+  ///     and what was generated.
+  public func generate(
+    _ prompt: [Int32], after sequence: inout RememberedSequence?, maximumTokens: Int,
+    sampling: SamplingOptions, ignoreEnd: Bool = false,
+    onText: (String) throws -> Void = { _ in }
+  ) throws -> GenerationResult {
+    let (room, context) = try room(after: prompt, sequence, maximumTokens: maximumTokens)
     let sampler = sampling.sampler
-    let session = DecodingSession(
-      decoder, context: prompt.count + min(maximumTokens, Int(Int32.max)))
-    var text = StreamingDecoder(tokenizer, skipSpecialTokens: true)
-    var result = GenerationResult(promptTokens: prompt.count)
+    var result = GenerationResult(
+      promptTokens: prompt.count, rememberedTokens: sequence?.position ?? 0)
+    var current = sequence ?? RememberedSequence(decoder, context: context)
+    current.add(prompt: prompt)
+    defer { sequence = current }
+    let session = current.session
+    var text = current.decoder(tokenizer)
     let start = clock()
-    var logits = maximumTokens > 0 ? session.logits(after: prompt) : Tensor(zeros: [0])
+    _ = session.advance(current.unread)
+    var logits = maximumTokens > 0 ? session.logits(after: []) : Tensor(zeros: [0])
     result.prefillSeconds = clock() - start
     result.prefillStateBytes = session.stateBytes
     let decodeStart = clock()
     while result.tokens.count < maximumTokens {
       try requireFinite(logits, position: session.position)
-      let token = sampler.sample(logits, step: result.tokens.count)
+      let token = sampler.sample(logits, step: current.generated)
       if stopTokens.contains(token), !ignoreEnd {
         result.ending = .endOfText
         break
       }
       result.tokens.append(token)
+      current.add(generated: token)
       let piece = text.append(token)
       if !piece.isEmpty { try onText(piece) }
       if result.tokens.count == maximumTokens { break }
@@ -110,17 +133,29 @@ public struct TextGenerator {
     return result
   }
 
-  /// Tokens that can be chosen before the model's sequences end.
-  private func room(after prompt: [Int32]) throws -> Int {
-    precondition(!prompt.isEmpty, "a prompt has at least one token")
+  /// Tokens that can be chosen before the model's sequences end, and those that the sequence is to
+  /// have in the end, as far as is known.
+  private func room(
+    after prompt: [Int32], _ sequence: RememberedSequence?, maximumTokens: Int
+  ) throws -> (tokens: Int, context: Int) {
+    precondition(
+      sequence.map { $0.session.decoder === decoder } ?? true, "a sequence of another model")
+    precondition(!prompt.isEmpty || sequence != nil, "a prompt has at least one token")
     try requireTokens(prompt)
-    guard let limit = decoder.lengthLimit else { return .max }
-    guard prompt.count <= limit.tokens else {
+    let remembered = sequence?.tokens.count ?? 0
+    let count = remembered + prompt.count
+    let context = count + min(maximumTokens, Int(Int32.max))
+    if let session = sequence?.session, !session.expect(context: context) {
+      throw GenerationError.contextOutgrown(
+        location: location, known: session.context, tokens: context)
+    }
+    guard let limit = decoder.lengthLimit else { return (.max, context) }
+    guard count <= limit.tokens else {
       throw GenerationError.promptTooLong(
-        location: location, tokens: prompt.count, limit: limit.reason)
+        location: location, tokens: count, remembered: remembered, limit: limit.reason)
     }
     // The last position's logits still choose a token, which is then not read.
-    return limit.tokens - prompt.count + 1
+    return (limit.tokens - count + 1, context)
   }
 
   private func requireTokens(_ prompt: [Int32]) throws {

@@ -28,54 +28,54 @@ public func gatedLinearAttentionGradients(
   let operands = GatedOperands(
     queries: queries, keys: keys, values: values, decay: decay, initial: initial,
     isNormalized: isNormalized, isCausal: isCausal, shape: shape, layout: layout)
-  let numerator = numerator ?? Tensor(zeros: [layout.rows, shape.outputWidth])
-  let denominator =
-    denominator ?? Tensor(zeros: [isNormalized ? layout.rows : 0, shape.queryHeads])
+  let rows = layout.rows
+  let numerator = numerator ?? Tensor(zeros: [rows, shape.outputWidth])
+  let denominator = isNormalized ? denominator ?? Tensor(zeros: [rows, shape.queryHeads]) : nil
   precondition(
-    numerator.shape == [layout.rows, shape.outputWidth]
-      && denominator.shape == [isNormalized ? layout.rows : 0, shape.queryHeads],
-    "gradients \(numerator.shape) and \(denominator.shape) for \(shape)")
+    numerator.shape == [rows, shape.outputWidth]
+      && denominator?.shape == (isNormalized ? [rows, shape.queryHeads] : nil),
+    "gradients \(numerator.shape) and \(String(describing: denominator?.shape)) for \(shape)")
+  // A row of every query head, also where heads share keys or values.
+  var queryGradient = Tensor(uninitialized: [rows, shape.queryWidth])
+  var keyGradient = Tensor(uninitialized: [rows, shape.queryWidth])
+  var valueGradient = Tensor(uninitialized: [rows, shape.outputWidth])
+  var decayGradient = decay.operand.map { Tensor(uninitialized: $0.shape) }
+  let decayDim = decay.operand.map { $0.shape[1] / shape.queryHeads } ?? 0
   // The gradient of the final states, carried back, becomes that of the initial ones.
-  let zeros = RecurrentState(
+  var later = RecurrentState(
     emptyFor: shape, segments: layout.segments.count, isNormalized: isNormalized)
-  var results = [
-    Tensor(uninitialized: [layout.rows, shape.queryWidth]),
-    Tensor(uninitialized: [layout.rows, shape.queryWidth]),
-    Tensor(uninitialized: [layout.rows, shape.outputWidth]),
-    final?.sums ?? zeros.sums,
-    (final?.normalizer ?? nil) ?? zeros.normalizer ?? Tensor(zeros: [0]),
-  ]
-  if let operand = decay.operand { results.append(Tensor(uninitialized: operand.shape)) }
-  withPointers(writing(&results)) { results in
-    zeroPadding(layout, results[0], width: shape.queryWidth)
-    zeroPadding(layout, results[1], width: shape.queryWidth)
-    zeroPadding(layout, results[2], width: shape.outputWidth)
-    let decayDim = decay.operand.map { $0.shape[1] / shape.queryHeads }
-    if let operand = decay.operand { zeroPadding(layout, results[5], width: operand.shape[1]) }
-    withPointers(numerator, denominator) { numerator, denominator in
-      operands.withHeads { head, place in
-        head.backward(
-          GatedBackward(
-            numerator: place.rows(numerator, dim: shape.valueDim),
-            denominator: isNormalized ? place.rows(denominator, dim: 1) : nil,
-            queries: place.rows(results[0], dim: shape.keyDim),
-            keys: place.rows(results[1], dim: shape.keyDim),
-            values: place.rows(results[2], dim: shape.valueDim),
-            decay: decayDim.map { place.rows(results[5], dim: $0) },
-            later: GatedState(
-              sums: results[3] + place.slot * shape.stateCount,
-              normalizer: isNormalized ? results[4] + place.slot * shape.keyDim : nil)))
-      }
+  if let sums = final?.sums { later.sums = sums }
+  if isNormalized, let normalizer = final?.normalizer ?? nil { later.normalizer = normalizer }
+  withPointers(
+    writing(&queryGradient), writing(&keyGradient), writing(&valueGradient),
+    writing(&decayGradient), writing(&later.sums), writing(&later.normalizer), numerator,
+    denominator
+  ) { queries, keys, values, decays, sums, normalizer, numerator, denominator in
+    zeroPadding(layout, queries, width: shape.queryWidth)
+    zeroPadding(layout, keys, width: shape.queryWidth)
+    zeroPadding(layout, values, width: shape.outputWidth)
+    if let decays { zeroPadding(layout, decays, width: shape.queryHeads * decayDim) }
+    operands.withHeads { head, place in
+      head.backward(
+        GatedBackward(
+          numerator: place.rows(numerator, dim: shape.valueDim),
+          denominator: denominator.map { place.rows($0, dim: 1) },
+          queries: place.rows(queries, dim: shape.keyDim),
+          keys: place.rows(keys, dim: shape.keyDim),
+          values: place.rows(values, dim: shape.valueDim),
+          decay: decays.map { place.rows($0, dim: decayDim) },
+          later: GatedState(
+            sums: sums + place.slot * shape.stateCount,
+            normalizer: normalizer.map { $0 + place.slot * shape.keyDim })))
     }
   }
   return GatedLinearAttentionGradients(
-    queries: results[0],
+    queries: queryGradient,
     keys: summedOverGroups(
-      results[1], from: shape.queryHeads, to: shape.keyHeads, dim: shape.keyDim),
+      keyGradient, from: shape.queryHeads, to: shape.keyHeads, dim: shape.keyDim),
     values: summedOverGroups(
-      results[2], from: shape.queryHeads, to: shape.valueHeads, dim: shape.valueDim),
-    decay: decay.operand == nil ? nil : results[5],
-    initial: RecurrentState(sums: results[3], normalizer: isNormalized ? results[4] : nil))
+      valueGradient, from: shape.queryHeads, to: shape.valueHeads, dim: shape.valueDim),
+    decay: decayGradient, initial: later)
 }
 
 /// Gradients of one head of one segment: `numerator` and `denominator` are given, the others
@@ -104,14 +104,15 @@ extension GatedHead {
     let ranges = chunks(of: Chunk.length)
     let common = Chunk.elements(self, forGradients: true)
     let size = keyDim * valueDim + keyDim
-    var scratch = Tensor(uninitialized: [common + ranges.count * size])
-    scratch.withMutablePointer { scratch in
+    var memory = Tensor(uninitialized: [common + ranges.count * size])
+    memory.withMutablePointer { scratch in
       let chunk = { (index: Int) in
         let chunk = Chunk(self, ranges[index], scratch, forGradients: true)
         chunk.prepareDecays()
         chunk.prepareKeys()
         return chunk
       }
+      // Before every chunk.
       let state = { (index: Int) in
         let sums = scratch + common + index * size
         return GatedState(

@@ -24,7 +24,7 @@ struct LogitCache {
 
   /// A sequence is stored in the rows of its slot.
   let sequences: StageSequences
-  private let topK: Int
+  let topK: Int
   private let sequenceLength: Int
   private let datasets: (ids: HDF5Dataset, logProbabilities: HDF5Dataset, remaining: HDF5Dataset)
   private let vocabulary: Int

@@ -57,18 +57,18 @@ extension DocumentReader {
   ///
   /// - Parameters:
   ///   - kinds: that the stage may have.
-  ///   - keys: short forms of entries.
+  ///   - keys: short forms of entries; none for a stage that has always had a list.
   ///   - shortForm: reads them and gives the entries that they mean, the stage's defaults where
   ///     none is given.
   func losses<Kind>(
-    of kinds: [DocumentVariant<Kind>], weight: (Kind) -> Double, keys: [String],
+    of kinds: [DocumentVariant<Kind>], weight: (Kind) -> Double, keys: [String] = [],
     shortForm: (DocumentReader) -> [JSONValue]
   ) -> [Kind] {
     let meant = shortForms(shortForm)
     let entries = objects(
       "losses", minimum: 1, default: meant,
-      "What is minimised, the weighted sum of these; short forms: " + keys.joined(separator: ", ")
-        + "."
+      "What is minimised, the weighted sum of these"
+        + (keys.isEmpty ? "." : "; short forms: " + keys.joined(separator: ", ") + ".")
     ) { entry in
       entry.variant(
         "kind",

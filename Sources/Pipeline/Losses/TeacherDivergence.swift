@@ -5,11 +5,11 @@ import Operations
 /// tokens (RADLADS, arXiv 2505.03005, section 3.2).
 struct TeacherDivergence: TokenLoss {
   static let kind = "kl"
+  static let readsTeacher = true
   static let summary = "KL(teacher || student) of next-token distributions, in nats a token."
 
   let weight: Double
   let metric = "klDivergence"
-  let readsTeacher = true
 
   init(_ reader: DocumentReader) { weight = reader.lossWeight() }
 

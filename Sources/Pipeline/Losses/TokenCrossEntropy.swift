@@ -4,11 +4,11 @@ import Operations
 /// Cross-entropy of the text's own next tokens, in nats, over tokens that have one.
 struct TokenCrossEntropy: TokenLoss {
   static let kind = "cross-entropy"
+  static let readsTeacher = false
   static let summary = "Cross-entropy of the text's own next tokens, in nats a token."
 
   let weight: Double
   let metric = "crossEntropy"
-  let readsTeacher = false
 
   init(_ reader: DocumentReader) { weight = reader.lossWeight() }
 

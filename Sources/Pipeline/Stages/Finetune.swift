@@ -16,6 +16,7 @@ public struct Finetune: StageSpecification {
 
   private let trainingSpecification: TrainingSpecification
   public var training: TrainingSpecification? { trainingSpecification }
+  let losses: [any TokenLoss]
   let parameters: [NamePattern]
   public let sequenceLength: Int?
   /// Whether layers are computed again in the backward pass instead of kept.
@@ -24,6 +25,7 @@ public struct Finetune: StageSpecification {
   public init(_ reader: DocumentReader) {
     trainingSpecification = TrainingSpecification(
       reader, learningRate: Self.defaultLearningRate)
+    losses = reader.nextTokenLosses(comparesTeacher: false)
     parameters = reader.namePatterns(
       "parameters", "Names of what is trained; * stands for any characters.")
     sequenceLength = reader.stageSequenceLength()
@@ -37,7 +39,7 @@ extension Finetune: NamedWeightsStage {
   func makeObjective(
     _ id: String, data: RecipeData, in context: StageContext
   ) -> any Objective {
-    NextTokenObjective(student: context.student, isCheckpointed: activationCheckpointing)
+    TokenObjective(losses, isCheckpointed: activationCheckpointing, in: context)
   }
 
   func cost(_ sizes: StageSizes) -> StageCost {

@@ -1,8 +1,4 @@
-import Corpus
-import Differentiation
 import Documents
-import Operations
-import TensorCore
 import Training
 import Transformers
 
@@ -31,7 +27,7 @@ public struct LogitDistillation: StageSpecification {
     trainingSpecification = TrainingSpecification(
       reader, learningRate: Self.defaultLearningRate)
     losses = reader.losses(
-      of: LossRegistry.tokenVariants, weight: { $0.weight },
+      of: LossRegistry.tokenVariants(comparesTeacher: true), weight: { $0.weight },
       keys: ["klWeight", "crossEntropyWeight"], shortForm: Self.shortForm)
     parameters = reader.namePatterns(
       "parameters", "Names of what is trained; * stands for any characters.")
@@ -73,15 +69,17 @@ extension LogitDistillation: NamedWeightsStage {
   func makeObjective(
     _ id: String, data: RecipeData, in context: StageContext
   ) throws -> any Objective {
-    DistillationObjective(
-      stage: self, teacher: context.teacher.decoder, student: context.student,
-      cache: try cachedLogits.map {
-        try LogitCache.open(
-          $0, stage: id,
-          sequences: StageSequences(
-            data, steps: trainingSpecification.steps(on: data),
-            sequencesPerStep: trainingSpecification.sequencesPerStep), context: context)
-      })
+    let cache = try cachedLogits.map {
+      try LogitCache.open(
+        $0, stage: id,
+        sequences: StageSequences(
+          data, steps: trainingSpecification.steps(on: data),
+          sequencesPerStep: trainingSpecification.sequencesPerStep), context: context)
+    }
+    return TokenObjective(
+      losses: losses, student: context.student,
+      teacher: cache.map { .stored($0) } ?? .computed(context.teacher.decoder),
+      isCheckpointed: activationCheckpointing, hasDropout: false)
   }
 
   public func checkInputs(
@@ -111,68 +109,8 @@ extension LogitDistillation: NamedWeightsStage {
     if let cachedLogits {
       cost.diskBytes += sizes.tokens * (8 * cachedLogits.topK + 4)
     } else {
-      cost.memoryBytes +=
-        4 * sizes.rows * sizes.hidden + 4 * 64 * sizes.configuration.vocabularySize
-      cost.operationsPerToken +=
-        sizes.bodyOperations + sizes.softmaxOperations + sizes.headOperations
+      cost.addTeacherDistributions(sizes)
     }
     return cost
-  }
-}
-
-/// Losses of the student's next-token distributions.
-private struct DistillationObjective: Objective {
-  let stage: LogitDistillation
-  let teacher: Decoder
-  let student: Decoder
-  /// nil: the teacher is asked.
-  let cache: LogitCache?
-
-  func measure(_ batch: MicroBatch, share: Double?) throws -> [LossTerm] {
-    let sequences = batch.sequences
-    let layout = sequences.layout
-    let targets = sequences.targets
-    var counted = [Bool](repeating: false, count: sequences.tokens.count)
-    for segment in sequences.segments {
-      for row in segment.range { counted[row] = true }
-    }
-    let counts = TokenCounts(
-      tokens: batch.tokens, targets: targets.count { $0 != ignoredTarget })
-    // Before the student's graph stands, so that the teacher's scratch does not come on top of it.
-    let reference = try reference(batch, layout: layout)
-    let tape = Tape(isRecording: share != nil)
-    let hidden = student.hiddenStates(
-      sequences.tokens, layout: layout, on: tape,
-      isCheckpointed: share != nil && stage.activationCheckpointing)
-    let scales = share.map { share in
-      var scales = DistillationScales(divergence: 0, crossEntropy: 0)
-      for loss in stage.losses {
-        loss.add(
-          Float(share * loss.weight / Double(max(1, loss.count(counts)))), to: &scales)
-      }
-      return scales
-    }
-    let losses = student.distillation(
-      hidden, teacher: reference, counted: counted, targets: targets, scales: scales, on: tape)
-    return stage.losses.map { loss in
-      LossTerm(
-        name: name(of: loss), weight: loss.weight,
-        sum: loss.values(of: losses).reduce(0) { $0 + Double($1) }, count: loss.count(counts))
-    }
-  }
-
-  /// Which distributions a loss is of: those of the file are cut off.
-  private func name(of loss: any TokenLoss) -> String {
-    guard let cachedLogits = stage.cachedLogits, loss.readsTeacher else { return loss.metric }
-    return "\(loss.metric)Top\(cachedLogits.topK)"
-  }
-
-  private func reference(
-    _ batch: MicroBatch, layout: SequenceLayout
-  ) throws -> DistillationTeacher {
-    if let cache { return .truncated(try cache.read(batch.places.map(cache.sequences.slot))) }
-    let hidden = teacher.hiddenStates(
-      batch.sequences.tokens, layout: layout, on: Tape(isRecording: false))
-    return .hidden(hidden.value, head: teacher.head)
   }
 }

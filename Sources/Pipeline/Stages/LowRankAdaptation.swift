@@ -14,6 +14,7 @@ public struct LowRankAdaptation: StageSpecification {
 
   private let trainingSpecification: TrainingSpecification
   public var training: TrainingSpecification? { trainingSpecification }
+  let losses: [any TokenLoss]
   let updates: LowRankUpdates
   /// Whether layers are computed again in the backward pass instead of kept.
   let activationCheckpointing: Bool
@@ -21,6 +22,7 @@ public struct LowRankAdaptation: StageSpecification {
   public init(_ reader: DocumentReader) {
     trainingSpecification = TrainingSpecification(
       reader, learningRate: Self.defaultLearningRate)
+    losses = reader.nextTokenLosses(comparesTeacher: true)
     updates = LowRankUpdates(reader)
     activationCheckpointing = reader.activationCheckpointing()
   }
@@ -39,7 +41,7 @@ extension LowRankAdaptation: TrainingStage {
   func makeObjective(
     _ id: String, data: RecipeData, in context: StageContext
   ) -> any Objective {
-    NextTokenObjective(student: context.student, isCheckpointed: activationCheckpointing)
+    TokenObjective(losses, isCheckpointed: activationCheckpointing, in: context)
   }
 
   func finish(_ context: StageContext) { updates.finish(context) }
@@ -47,6 +49,8 @@ extension LowRankAdaptation: TrainingStage {
   func trainedNames(_ names: StudentNames) -> [String] { updates.trainedNames(names) }
 
   func cost(_ sizes: StageSizes) -> StageCost {
-    sizes.lowRank(updates, isCheckpointed: activationCheckpointing)
+    var cost = sizes.lowRank(updates, isCheckpointed: activationCheckpointing)
+    if losses.contains(where: \.readsTeacher) { cost.addTeacherDistributions(sizes) }
+    return cost
   }
 }

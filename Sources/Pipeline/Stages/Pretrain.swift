@@ -18,6 +18,7 @@ public struct Pretrain: StageSpecification {
 
   private let trainingSpecification: TrainingSpecification
   public var training: TrainingSpecification? { trainingSpecification }
+  let losses: [any TokenLoss]
   /// Whether layers are computed again in the backward pass instead of kept.
   let activationCheckpointing: Bool
   /// Of the tensors in the folder that it writes.
@@ -26,6 +27,7 @@ public struct Pretrain: StageSpecification {
   public init(_ reader: DocumentReader) {
     trainingSpecification = TrainingSpecification(
       reader, learningRate: Self.defaultLearningRate)
+    losses = reader.nextTokenLosses(comparesTeacher: false)
     activationCheckpointing = reader.activationCheckpointing()
     dtype = reader.choice(
       "dtype", default: .float32, "Type of the tensors in the folder that the stage writes.")
@@ -65,7 +67,7 @@ extension Pretrain: TrainingStage {
   func makeObjective(
     _ id: String, data: RecipeData, in context: StageContext
   ) -> any Objective {
-    NextTokenObjective(student: context.student, isCheckpointed: activationCheckpointing)
+    TokenObjective(losses, isCheckpointed: activationCheckpointing, in: context)
   }
 
   /// - Parameter artefact: what the folder says of a student; nil for a teacher.

@@ -38,6 +38,8 @@ import Testing
         "logit-distillation", #""klWeight":2,"crossEntropyWeight":0.1"#,
         #""losses":[{"kind":"kl","weight":2},{"kind":"cross-entropy","weight":0.1}]"#
       ),
+      ("low-rank-adaptation", "", #""losses":[{"kind":"cross-entropy"}]"#),
+      ("finetune", "", #""losses":[{"kind":"cross-entropy","weight":1}]"#),
       ("embedding-distillation", "", #""losses":[{"kind":"embedding-cosine"}]"#),
       (
         "embedding-distillation", #""similarityWeight":0.5"#,
@@ -101,6 +103,21 @@ import Testing
         ]
       ),
       (
+        "finetune", #""losses":[{"kind":"cross-entropy"},{"kind":"kl"}]"#,
+        ["losses[1].kind: found the string \"kl\", expected one of \"cross-entropy\""]
+      ),
+      (
+        "low-rank-adaptation", #""losses":[{"kind":"output-mse"}]"#,
+        [
+          "losses[0].kind: found the string \"output-mse\", expected one of \"kl\", "
+            + "\"cross-entropy\""
+        ]
+      ),
+      (
+        "low-rank-adaptation", #""losses":[{"kind":"cross-entropy","weight":0}]"#,
+        ["losses: all have weight 0, so there is no loss; give one a weight above 0"]
+      ),
+      (
         "embedding-distillation",
         #""losses":[{"kind":"embedding-cosine"},{"kind":"embedding-similarities","weght":1}]"#,
         ["losses[1].weght: is not a known key; did you mean \"weight\"?"]
@@ -118,18 +135,26 @@ import Testing
     "checkpointEvery":2}]
     """
 
-  private func run(_ teacher: TinyTeacher, _ losses: String) throws -> (
-    tensors: [String: [Float]], steps: [JSONValue]
-  ) {
-    _ = try teacher.run(try teacher.recipe([Self.transfer, "stages[0].losses=\(losses)"]))
+  private static let adaptation = """
+    stages=[{"stage":"low-rank-adaptation","steps":3,"gradientAccumulation":2,"keepBest":false,\
+    "dropout":0.1,"trainFeatureMaps":true,"checkpointEvery":2}]
+    """
+
+  /// - Parameter losses: of the only stage; nil for its defaults.
+  private func run(
+    _ teacher: TinyTeacher, _ losses: String?, _ stages: String = transfer,
+    stage: String = "attention-transfer"
+  ) throws -> (tensors: [String: [Float]], steps: [JSONValue]) {
+    _ = try teacher.run(
+      try teacher.recipe([stages] + (losses.map { ["stages[0].losses=\($0)"] } ?? [])))
     defer {
       #expect(throws: Never.self) {
         try FileManager.default.removeItem(atPath: teacher.folder + "/run")
       }
     }
     return (
-      try teacher.tensors("attention-transfer"),
-      try teacher.metrics("attention-transfer").filter { $0["loss"] != nil }
+      try teacher.tensors(stage),
+      try teacher.metrics(stage).filter { $0["loss"] != nil }
     )
   }
 
@@ -161,6 +186,47 @@ import Testing
     for key in ["residualDistance", "attentionWeightCrossEntropy"] {
       #expect(watched.steps.allSatisfy { $0[key]?.doubleValue ?? 0 > 0 }, "\(key)")
       #expect(alone.steps.allSatisfy { $0[key] == nil }, "\(key)")
+    }
+  }
+
+  @Test func `Updates that predict the next token may be held to the teacher's distributions`()
+    throws
+  {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    func adapted(_ losses: String?) throws -> (tensors: [String: [Float]], steps: [JSONValue]) {
+      try run(teacher, losses, Self.adaptation, stage: "low-rank-adaptation")
+    }
+    let names = ["crossEntropy", "klDivergence"]
+    let alone = try adapted(nil)
+    let same = try adapted(#"[{"kind":"cross-entropy"}]"#)
+    #expect(alone.tensors == same.tensors)
+    #expect(alone.steps == same.steps)
+    #expect(alone.steps.allSatisfy { step in names.allSatisfy { step[$0] == nil } })
+
+    let doubled = try adapted(#"[{"kind":"cross-entropy","weight":2}]"#)
+    for (step, before) in zip(doubled.steps, alone.steps) {
+      #expect(step["loss"]?.doubleValue == step["crossEntropy"]?.doubleValue.map { 2 * $0 })
+      if step["step"] == 1 { #expect(step["crossEntropy"] == before["loss"]) }
+    }
+
+    let both = try adapted(#"[{"kind":"cross-entropy"},{"kind":"kl","weight":3}]"#)
+    for step in both.steps {
+      let loss = try #require(step["loss"]?.doubleValue)
+      let entropy = try #require(step["crossEntropy"]?.doubleValue)
+      let divergence = try #require(step["klDivergence"]?.doubleValue)
+      #expect(abs(loss - (entropy + 3 * divergence)) < 1e-12 * loss)
+      #expect(divergence > 0)
+    }
+    #expect(both.tensors != alone.tensors)
+
+    let watched = try adapted(#"[{"kind":"cross-entropy"},{"kind":"kl","weight":0}]"#)
+    for (step, before) in zip(watched.steps, alone.steps) {
+      let loss = try #require(step["loss"]?.doubleValue)
+      let expected = try #require(before["loss"]?.doubleValue)
+      // Another kernel sums the vocabulary in doubles.
+      #expect(abs(loss - expected) < 1e-5 * expected)
+      #expect(step["klDivergence"]?.doubleValue ?? 0 > 0)
     }
   }
 }
