@@ -20,11 +20,14 @@ extension EvaluationReport {
       "variants": .object(JSONObject(variants.map { ($0.variant.rawValue, encode($0)) })),
       "textHash": string(textHash),
       "linearShare": linearShare.map(encode) ?? .null,
+      "trainingGain": trainingGain.map(encode) ?? .null,
       "fidelity": fidelity.map(encode) ?? .null,
       "transferLoss": number(transferLoss),
       "transferLossByLayer": .array(transferLossByLayer.map(number)),
       "training": .array(training.map(encode)),
       "speed": speed?.document ?? .null,
+      "cache": cache?.document ?? .null,
+      "selection": selection?.document ?? .null,
       "peakMemoryBytes": peakMemoryBytes.map { .integer($0) } ?? .null,
       "keepsThresholds": .bool(keepsThresholds),
       "thresholds": .array(verdicts.map(encode)),
@@ -112,9 +115,30 @@ extension EvaluationReport {
     ]
   }
 
+  private func encode(_ gain: TrainingGain) -> JSONValue {
+    [
+      "gain": .number(gain.gain), "gainStandardError": number(gain.gainStandardError),
+      "share": number(gain.share), "studentLoss": .number(gain.studentLoss),
+      "untrainedLoss": .number(gain.untrainedLoss), "teacherLoss": number(gain.teacherLoss),
+    ]
+  }
+
   private func encode(_ fidelity: FidelityResult) -> JSONValue {
     [
       "logitDivergence": number(fidelity.logitDivergence),
+      "positions": .array(
+        fidelity.positions.map {
+          [
+            "first": .integer($0.first), "divergence": .number($0.divergence),
+            "divergenceSum": .number($0.divergenceSum), "tokens": .integer($0.tokens),
+          ]
+        }),
+      "agreement": fidelity.agreement.map {
+        [
+          "prompts": .integer($0.prompts), "tokens": .integer($0.tokens),
+          "student": .number($0.student), "untrained": number($0.untrained),
+        ]
+      } ?? .null,
       "topAgreement": number(fidelity.topAgreement), "tokens": .integer(fidelity.tokens),
       "layers": .array(
         fidelity.layers.map { layer in

@@ -3,58 +3,92 @@ import Results
 
 /// What the report says in words, the same on the terminal, in Markdown and in HTML.
 extension EvaluationReport {
-  /// The verdict in one sentence: what the student kept of its teacher.
+  /// The verdict in one sentence: what the student is worth beside its teacher and beside the best
+  /// that costs nothing.
   public var headline: String {
-    let models = self[.student] != nil ? "student" : "teacher"
     guard let subject else { return "Nothing was evaluated." }
-    guard subject.variant == .student else {
-      var parts: [String] = []
-      if let text = subject.text {
-        parts.append(
-          "has a perplexity of \(Figures.decimals(text.perplexity)) on "
-            + "\(Figures.count(text.scoredTokens)) tokens")
-      }
-      if let accuracy = meanAccuracy(subject) {
-        parts.append(
-          "answers \(Figures.percent(accuracy.value)) of the questions of "
-            + "\(Figures.plural(accuracy.tasks, "task"))")
-      }
-      if parts.isEmpty { return "The \(models) was evaluated." }
-      return "The \(models) \(parts.joined(separator: " and "))."
-    }
-    var sentence: String
-    if let cosine = value(of: "embeddingCosine") {
-      sentence =
-        "The student's embeddings have a mean cosine of \(Figures.score(cosine)) to its teacher's"
-      if let correlation = value(of: "embeddingRankCorrelation") {
-        sentence +=
-          "; similarities between texts correlate in rank by \(Figures.score(correlation))"
-      }
-    } else if let share = value(of: "shareRecovered") {
-      sentence = "The student recovers \(Figures.percent(share)) of \(recoveredOf)"
-    } else if let ratio = value(of: "perplexityRatio") {
-      sentence = "The student's perplexity is \(Figures.times(ratio)) its teacher's"
-    } else if let accuracy = meanAccuracy(subject) {
-      sentence =
-        "The student answers \(Figures.percent(accuracy.value)) of the questions of "
-        + Figures.plural(accuracy.tasks, "task")
-    } else {
-      sentence = "The student was evaluated"
-    }
-    if let student = subject.text {
-      sentence += "; perplexity \(Figures.decimals(student.perplexity))"
-      if let teacher = self[.teacher]?.text {
-        sentence += " against \(Figures.decimals(teacher.perplexity))"
-      }
-    }
-    return sentence + "."
+    if subject.variant != .student { return teacherHeadline(subject) }
+    if let cosine = value(of: "embeddingCosine") { return embeddingHeadline(cosine) }
+    let parts = [lossClause, taskClause(subject)].compactMap(\.self)
+    return "The student \(parts.isEmpty ? "was evaluated" : parts.joined(separator: "; "))."
   }
 
-  /// What `shareRecovered` is a share of.
-  var recoveredOf: String {
-    let tasks = accuracyPairs.filter { $0.teacher > $0.chance ?? 0 }.count
-    if tasks == 0 { return "what attention is worth to its teacher" }
-    return "its teacher's accuracy above chance over \(Figures.plural(tasks, "task"))"
+  private func teacherHeadline(_ teacher: VariantResult) -> String {
+    var parts: [String] = []
+    if let text = teacher.text {
+      parts.append(
+        "has a perplexity of \(Figures.decimals(text.perplexity)) on "
+          + "\(Figures.count(text.scoredTokens)) tokens")
+    }
+    if let accuracy = meanAccuracy(teacher) {
+      parts.append(
+        "answers \(Figures.percent(accuracy.value)) of the questions of "
+          + "\(Figures.plural(accuracy.tasks, "task"))")
+    }
+    return "The teacher \(parts.isEmpty ? "was evaluated" : parts.joined(separator: " and "))."
+  }
+
+  private func embeddingHeadline(_ cosine: Double) -> String {
+    let correlation = value(of: "embeddingRankCorrelation").map {
+      "; similarities between texts correlate in rank by \(Figures.score($0))"
+    }
+    return
+      "The student's embeddings have a mean cosine of \(Figures.score(cosine)) to its teacher's"
+      + "\(correlation ?? "")."
+  }
+
+  /// How the student's loss stands between that of the untrained teacher and the teacher's.
+  private var lossClause: String? {
+    guard let student = self[.student]?.text else { return nil }
+    let teacher = self[.teacher]?.text
+    let perplexity = { (loss: Double) in Figures.decimals(exp(loss)) }
+    guard let gain = trainingGain else {
+      guard let teacher else {
+        return "has a perplexity of \(Figures.decimals(student.perplexity))"
+      }
+      return "has \(Figures.times(student.perplexity / teacher.perplexity)) its teacher's "
+        + "perplexity, \(Figures.decimals(student.perplexity)) against "
+        + Figures.decimals(teacher.perplexity)
+    }
+    let nats = "\(Figures.decimals(abs(gain.gain))) nats a token"
+    let words =
+      switch gain.isAhead {
+      case true?: "is better than \(freeWords(gain)) by \(nats)"
+      case false?: "is worse than \(freeWords(gain)) by \(nats)"
+      case nil:
+        "is no better than \(freeWords(gain)): \(nats) \(gain.gain < 0 ? "behind" : "ahead"), "
+          + "within two standard errors"
+      }
+    let share = gain.share.map {
+      $0 < 0
+        ? ", which widens the gap from there to its teacher by \(Figures.percent(-$0))"
+        : ", \(Figures.percent($0)) of the gap from there to its teacher"
+    }
+    return words + (share ?? "") + "; perplexity \(perplexity(gain.studentLoss)), untrained "
+      + perplexity(gain.untrainedLoss)
+      + (gain.teacherLoss.map { ", teacher \(perplexity($0))" } ?? "")
+  }
+
+  /// The best that costs nothing.
+  private func freeWords(_ gain: TrainingGain) -> String {
+    let detail = gain.untrainedDetail.replacing(", untrained", with: "")
+    return "the untrained window" + (detail.isEmpty ? "" : " (\(detail))")
+  }
+
+  /// What is answered of the tasks, beside those who must be beaten.
+  private func taskClause(_ student: VariantResult) -> String? {
+    guard let own = meanAccuracy(student) else { return nil }
+    let others: [(String, ModelVariant)] = [
+      ("untrained", .teacherWindowSinks), ("teacher", .teacher),
+    ]
+    let beside = others.compactMap { name, variant in
+      self[variant].flatMap(meanAccuracy).flatMap {
+        $0.tasks == own.tasks ? "\(name) \(Figures.percent($0.value))" : nil
+      }
+    }
+    return "answers \(Figures.percent(own.value)) of the questions of "
+      + Figures.plural(own.tasks, "task")
+      + (beside.isEmpty ? "" : " (\(beside.joined(separator: ", ")))")
   }
 
   private func meanAccuracy(_ variant: VariantResult) -> (value: Double, tasks: Int)? {

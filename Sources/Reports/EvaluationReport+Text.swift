@@ -12,7 +12,8 @@ extension EvaluationReport {
     if let speed, !speed.table.isEmpty { blocks.append(speed.table.terminal) }
     if !verdicts.isEmpty { blocks.append(verdictTable.terminal) }
     let sentences = [
-      headline, linearShare?.sentence, recallSentence, speed?.sentence, sampleSentence,
+      headline, linearShare?.sentence, recallSentence, speed?.sentence, cache?.sentence,
+      sampleSentence,
       peakMemoryBytes.map { "Peak memory \(Figures.bytes($0))." }, thresholdSentence,
     ]
     if !notes.isEmpty { blocks.append(notes.map { "\($0)\n" }.joined()) }
@@ -31,9 +32,17 @@ extension EvaluationReport {
     text += section(
       "Recall", recallTable, note: "Share of queries answered with every token right.")
     text += section("Perplexity by position", positionTable)
+    if let selection {
+      text += section(
+        "Layers that keep softmax", selection.table,
+        note: ([selection.sentence] + selection.notes).joined(separator: " "))
+    }
     if let speed {
       let remarks = ([speed.sentence].compactMap(\.self) + speedRemarks).joined(separator: "\n\n")
       text += section("Speed and memory", speed.table, note: remarks.isEmpty ? nil : remarks)
+    }
+    if let cache {
+      text += section("Memory of what was read", cache.table, note: cache.sentence)
     }
     text += section("Thresholds", verdictTable)
     text += section("Fidelity by layer", fidelityTable, note: fidelityNote)
@@ -84,6 +93,8 @@ extension EvaluationReport {
       "\(heads). Next-token distributions: KL \(Figures.significant(divergence)) nats, the same "
       + "most probable token for \(Figures.percent(agreement)) of "
       + "\(Figures.count(fidelity.tokens)) tokens."
+      + [fidelity.positionSentence, fidelity.agreementSentence].compactMap(\.self)
+      .map { " " + $0 }.joined()
   }
 
   private var transferTable: TextTable {
@@ -125,6 +136,32 @@ extension EvaluationReport {
     }
     let fence = String(repeating: "`", count: longest + 1)
     return "\(fence)\(language)\n\(text)\(text.hasSuffix("\n") ? "" : "\n")\(fence)\n\n"
+  }
+}
+
+extension FidelityResult {
+  /// The divergence by tokens of context; nil where it is of one range alone.
+  var positionSentence: String? {
+    guard positions.count > 1 else { return nil }
+    let parts = positions.enumerated().map { index, range in
+      let place =
+        index + 1 < positions.count
+        ? "\(Figures.count(range.first)) to \(Figures.count(positions[index + 1].first - 1))"
+        : "from \(Figures.count(range.first)) on"
+      return "\(place) \(Figures.significant(range.divergence))"
+    }
+    return "KL by tokens of context: \(parts.joined(separator: ", "))."
+  }
+}
+
+extension FidelityResult {
+  /// How long greedy decoding says what the teacher says; nil where it was not measured.
+  var agreementSentence: String? {
+    agreement.map {
+      "Greedy decoding agrees with the teacher's for \(Figures.rate($0.student)) of "
+        + "\(Figures.count($0.tokens)) tokens, mean over \(Figures.plural($0.prompts, "prompt"))"
+        + ($0.untrained.map { " (untrained window \(Figures.rate($0)))" } ?? "") + "."
+    }
   }
 }
 

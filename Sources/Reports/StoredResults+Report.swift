@@ -45,6 +45,16 @@ extension ResultsReader {
             role: $0.word("model"), length: $0.count("length"), reason: $0.text("reason"))
         }, notes: $0.texts("notes"))
     }
+    // Results of earlier versions have none.
+    if own.object["cache"]?.isNull == false {
+      report.cache = CacheResult(
+        points: try own.elements("cache") {
+          try .init(
+            length: $0.count("length"), teacherBytes: $0.count("teacherBytes"),
+            studentBytes: $0.count("studentBytes"))
+        })
+    }
+    report.selection = try own.optionalReader("selection").map { try SelectionResult($0) }
     report.peakMemoryBytes = try own.optionalInteger("peakMemoryBytes")
     report.verdicts = try own.elements("thresholds") {
       try Verdict(
@@ -124,7 +134,20 @@ extension ResultsReader {
           })
       }, logitDivergence: optionalNumber("logitDivergence"),
       topAgreement: optionalNumber("topAgreement"),
-      tokens: count("tokens"))
+      tokens: count("tokens"),
+      // Results of earlier versions have none.
+      positions: object["positions"] == nil
+        ? []
+        : elements("positions") {
+          try .init(
+            first: $0.count("first"), divergenceSum: $0.number("divergenceSum"),
+            tokens: $0.count("tokens"))
+        },
+      agreement: optionalReader("agreement").map {
+        try .init(
+          prompts: $0.count("prompts"), tokens: $0.count("tokens"), student: $0.number("student"),
+          untrained: $0.optionalNumber("untrained"))
+      })
   }
 
   private func curve() throws -> TrainingCurve {

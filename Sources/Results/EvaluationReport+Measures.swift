@@ -16,7 +16,15 @@ extension EvaluationReport {
     ),
     (
       "shareRecovered",
-      "Mean over the tasks of (student − chance) / (teacher − chance); without tasks, the part of the loss between no attention and the teacher that the student recovers."
+      "Mean over the tasks of (student − chance) / (teacher − chance); without tasks, gapClosed."
+    ),
+    (
+      "gainOverUntrained",
+      "Nats a token by which the student's loss is below that of the untrained teacher with its window and sinks; negative where training did harm."
+    ),
+    (
+      "gapClosed",
+      "Part of the gap in loss between that untrained teacher and the teacher that the student closes; negative where training did harm."
     ),
     (
       "linearShare",
@@ -30,6 +38,10 @@ extension EvaluationReport {
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
     ("topAgreement", "Share of tokens for which teacher and student hold the same most probable."),
+    (
+      "agreementTokens",
+      "Tokens for which the student's greedy decoding says what the teacher's says, mean over prompts."
+    ),
     ("embeddingCosine", "Mean cosine of an encoder's embeddings, student's to teacher's."),
     (
       "embeddingRankCorrelation",
@@ -48,6 +60,10 @@ extension EvaluationReport {
     ("teacherTokensPerSecond", "Tokens a second of the teacher's parallel form."),
     ("studentTokensPerSecond", "Tokens a second of the student's parallel form."),
     ("decodeSpeedRatio", "Student's decoding speed over the teacher's at the longest context."),
+    (
+      "cacheShare",
+      "Bytes of the student's memories over the teacher's after 8,192 tokens."
+    ),
     ("peakMemoryBytes", "Largest resident memory of the process."),
   ]
 
@@ -68,12 +84,15 @@ extension EvaluationReport {
     case "accuracy": return subject?.text?.accuracy
     case "accuracyDrop": return accuracyDrop
     case "shareRecovered": return shareRecovered
+    case "gainOverUntrained": return trainingGain?.gain
+    case "gapClosed": return trainingGain?.share
     case "linearShare": return linearShare?.share
     case "associativeRecall": return longestRecall("mqar")
     case "passkeyRecall": return longestRecall("passkey")
     case "transferLoss": return transferLoss
     case "logitDivergence": return fidelity?.logitDivergence
     case "topAgreement": return fidelity?.topAgreement
+    case "agreementTokens": return fidelity?.agreement?.student
     case "embeddingCosine": return embeddingMetric(Self.cosineMetric)
     case "embeddingRankCorrelation": return embeddingMetric(Self.rankMetric)
     case "attentionDivergence": return headMean(\.divergence)
@@ -87,6 +106,7 @@ extension EvaluationReport {
         let student = speed?.student.first(where: { $0.length == teacher.length })
       else { return nil }
       return student.decodeTokensPerSecond / teacher.decodeTokensPerSecond
+    case "cacheShare": return cache?.judgedShare
     case "peakMemoryBytes": return peakMemoryBytes.map(Double.init)
     default:
       let parts = measure.split(separator: "/")
@@ -142,10 +162,7 @@ extension EvaluationReport {
       return (accuracy.student - chance) / (accuracy.teacher - chance)
     }
     if !shares.isEmpty { return shares.reduce(0, +) / Double(shares.count) }
-    guard let none = self[.noAttention]?.text?.meanLoss, let student = self[.student]?.text,
-      let teacher = self[.teacher]?.text?.meanLoss, none > teacher
-    else { return nil }
-    return (none - student.meanLoss) / (none - teacher)
+    return trainingGain?.share
   }
 
   /// Holds the results to bounds, beside verdicts that are there.

@@ -22,6 +22,10 @@ public struct EvaluationReport: Sendable {
   public var training: [TrainingCurve]
   /// Speed and state by context length; nil when they were not measured.
   public var speed: SpeedResult?
+  /// What decoding remembers by length; nil of a model alone.
+  public var cache: CacheResult?
+  /// How the layers that keep softmax were chosen; nil where the recipe named them.
+  public var selection: SelectionResult?
   /// Largest resident memory of the process.
   public var peakMemoryBytes: Int?
   /// Bounds that were asked for, and whether they were kept.
@@ -47,7 +51,8 @@ public struct EvaluationReport: Sendable {
     title: String, teacherName: String? = nil, studentName: String? = nil,
     variants: [VariantResult] = [], transferLoss: Double? = nil,
     transferLossByLayer: [Double?] = [], fidelity: FidelityResult? = nil,
-    training: [TrainingCurve] = [], speed: SpeedResult? = nil, peakMemoryBytes: Int? = nil,
+    training: [TrainingCurve] = [], speed: SpeedResult? = nil,
+    cache: CacheResult? = nil, selection: SelectionResult? = nil, peakMemoryBytes: Int? = nil,
     verdicts: [Verdict] = [], provenance: JSONObject = JSONObject(), recipe: JSONValue? = nil,
     commands: [String] = [], notes: [String] = [], textHash: String? = nil,
     date: Double = 0, seconds: Double = 0
@@ -61,6 +66,8 @@ public struct EvaluationReport: Sendable {
     self.fidelity = fidelity
     self.training = training
     self.speed = speed
+    self.cache = cache
+    self.selection = selection
     self.peakMemoryBytes = peakMemoryBytes
     self.verdicts = verdicts
     self.provenance = provenance
@@ -80,8 +87,11 @@ public struct EvaluationReport: Sendable {
   /// The student's row, or the teacher's when it was evaluated alone: what `results` is about.
   public var subject: VariantResult? { self[.student] ?? self[.teacher] }
 
-  /// What the linear half is worth; nil when the rows that say it are missing.
+  /// What the memory is worth; nil when the rows that say it are missing.
   public var linearShare: LinearShare? { LinearShare(variants) }
+
+  /// What training was worth; nil when the rows that say it are missing.
+  public var trainingGain: TrainingGain? { TrainingGain(variants) }
 
   /// Whether every bound was kept, true of none.
   public var keepsThresholds: Bool { verdicts.allSatisfy(\.isKept) }

@@ -81,10 +81,58 @@ public struct FidelityResult: Sendable, Equatable {
     }
   }
 
+  /// Tokens predicted from contexts of similar length.
+  public struct PositionRange: Sendable, Equatable {
+    /// Where ranges begin, in tokens of context: what any window holds, what a few windows hold, and
+    /// what is far.
+    public static let starts = [0, 64, 512]
+
+    /// Least tokens of context.
+    public var first: Int
+    /// Sum of the divergences, nats.
+    public var divergenceSum: Double
+    /// Tokens compared.
+    public var tokens: Int
+
+    /// A range that begins at so many tokens of context.
+    public init(first: Int, divergenceSum: Double = 0, tokens: Int = 0) {
+      self.first = first
+      self.divergenceSum = divergenceSum
+      self.tokens = tokens
+    }
+
+    /// Nats a token; NaN when nothing was compared.
+    public var divergence: Double { divergenceSum / Double(tokens) }
+  }
+
+  /// How long greedy continuations of the same prompts stay the teacher's.
+  public struct Agreement: Sendable, Equatable {
+    /// Prompts, the beginnings of texts.
+    public var prompts: Int
+    /// Tokens of each continuation: the most that can be reached.
+    public var tokens: Int
+    /// Tokens until the student says another than the teacher, mean over the prompts.
+    public var student: Double
+    /// The same of the untrained teacher with the student's window; nil when it was not measured.
+    public var untrained: Double?
+
+    /// What continuations have in common.
+    public init(prompts: Int, tokens: Int, student: Double, untrained: Double? = nil) {
+      self.prompts = prompts
+      self.tokens = tokens
+      self.student = student
+      self.untrained = untrained
+    }
+  }
+
   /// Converted layers alone, ascending.
   public var layers: [Layer]
   /// KL(teacher's next-token distribution ‖ student's), nats a token; nil of encoders.
   public var logitDivergence: Double?
+  /// The same by tokens of context, ascending; ranges in which nothing was compared are left out.
+  public var positions: [PositionRange]
+  /// Greedy decoding beside the teacher's; nil when it was not measured.
+  public var agreement: Agreement?
   /// Share of tokens for which both hold the same token most probable; nil of encoders.
   public var topAgreement: Double?
   /// Tokens measured.
@@ -95,12 +143,14 @@ public struct FidelityResult: Sendable, Equatable {
   /// What was compared.
   public init(
     layers: [Layer], logitDivergence: Double?, topAgreement: Double?, tokens: Int,
-    maps: [AttentionMap] = []
+    maps: [AttentionMap] = [], positions: [PositionRange] = [], agreement: Agreement? = nil
   ) {
     self.layers = layers
     self.logitDivergence = logitDivergence
     self.topAgreement = topAgreement
     self.tokens = tokens
     self.maps = maps
+    self.positions = positions
+    self.agreement = agreement
   }
 }

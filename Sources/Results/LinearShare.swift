@@ -38,7 +38,7 @@ public struct LinearShare: Sendable, Equatable {
       variants.first { $0.variant == variant }?.text
     }
     guard let student = text(.student), let without = text(.windowOnly) ?? text(.noAttention),
-      let gain = Self.difference(without, student)
+      let gain = without.lead(of: student)
     else { return nil }
     hasWindow = text(.windowOnly) != nil
     studentLoss = student.meanLoss
@@ -46,25 +46,11 @@ public struct LinearShare: Sendable, Equatable {
     withoutLinearLoss = without.meanLoss
     (self.gain, gainStandardError) = gain
     if let untrained = text(.teacherWindowSinks),
-      let difference = Self.difference(untrained, student)
+      let difference = untrained.lead(of: student)
     {
       untrainedLoss = untrained.meanLoss
       (gainOverUntrained, gainOverUntrainedStandardError) = difference
     }
-  }
-
-  /// Paired over windows.
-  private static func difference(_ left: PerplexityResult, _ right: PerplexityResult) -> (
-    mean: Double, standardError: Double?
-  )? {
-    guard left.windows.map(\.scoredTokens) == right.windows.map(\.scoredTokens) else { return nil }
-    let differences = zip(left.windows, right.windows).filter { $0.0.scoredTokens > 0 }
-      .map { $0.meanLoss - $1.meanLoss }
-    let count = Double(differences.count)
-    let mean = differences.reduce(0, +) / count
-    if differences.count < 2 { return (left.meanLoss - right.meanLoss, nil) }
-    let squares = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    return (left.meanLoss - right.meanLoss, (squares / (count - 1) / count).squareRoot())
   }
 
   /// Better than both by more than two standard errors.

@@ -48,14 +48,20 @@ public struct LayerSelection: Sendable, Equatable {
     text.allSatisfy { ("0"..."9").contains($0) } ? Int(text) : nil
   }
 
-  init(_ reader: DocumentReader, _ key: String) {
+  /// Reads a list of layers, or a pattern; empty unless given.
+  ///
+  /// - Parameter meaning: what the layers are, as the beginning of a sentence.
+  public init(_ reader: DocumentReader, _ key: String, _ meaning: String) {
     let found = reader.integers(
       key, default: [], orText: "a pattern such as \"every 4\", \"first 2, last 2\" or \"0,3,6-8\"",
       parse: { LayerSelection($0) },
-      "Layers, counted from 0, that keep softmax attention, frozen: numbers, or a pattern of terms "
-        + "such as \"every 4\" (3, 7, 11 …), \"first 2\", \"last 2\", \"0,3,6-8\"")
+      "\(meaning): numbers, or a pattern of terms such as \"every 4\" (3, 7, 11 …), \"first 2\", "
+        + "\"last 2\", \"0,3,6-8\"")
     self = found.text ?? LayerSelection(found.list)
   }
+
+  /// Whether no layer is selected, whatever the model.
+  public var isEmpty: Bool { terms.isEmpty }
 
   /// The selected layers of a model of so many, in rising order, each once.
   public func layers(of count: Int) -> [Int] {

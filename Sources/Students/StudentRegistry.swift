@@ -95,7 +95,8 @@ public struct StudentSpecification: Sendable {
       default: isChosenInParts || reader.isDescribing ? WindowMemory.name : nil,
       "Token mixer that replaces softmax attention; may be left out where memory, window or policy "
         + "are given")
-    softmaxLayers = LayerSelection(reader, "softmaxLayers")
+    softmaxLayers = LayerSelection(
+      reader, "softmaxLayers", "Layers, counted from 0, that keep softmax attention, frozen")
     if reader.isDescribing {
       // The schema shows the keys of every mixer.
       mixer = StudentRegistry.mixers.map { $0.init(reader) }.last!

@@ -62,13 +62,13 @@ public protocol SharingMixer: TokenMixer {
   var sharedNames: [String] { get }
 }
 
-/// The halves of a mixer that joins softmax over a window with a memory of other keys.
+/// The parts of a mixer that joins softmax over a window with a memory of other keys.
 public enum MixerPart: Sendable, CaseIterable {
   case window
   case memory
 }
 
-/// A mixer whose halves can be run apart, to see what each is worth.
+/// A mixer whose parts can be run apart, to see what each is worth.
 public protocol HybridMixer: TokenMixer {
   /// Where its softmax looks; `.none` without a window.
   var window: AttentionWindow { get }
@@ -78,8 +78,8 @@ public protocol HybridMixer: TokenMixer {
   /// Which keys its memory reads, and how, in a few words.
   var memoryDetail: String { get }
 
-  /// One half with the other switched off, sharing this mixer's parameters; nil when the mixer
-  /// has but one half.
+  /// One part with the other switched off, sharing this mixer's parameters; nil when the mixer
+  /// has but one.
   func only(_ part: MixerPart) -> (any TokenMixer)?
 }
 

@@ -8,7 +8,7 @@ extension Decoder {
     layers.filter { !($0.mixer is SoftmaxAttentionMixer) }.map(\.index)
   }
 
-  /// Gives every layer the student's mixer, but for those that keep softmax.
+  /// Gives every layer the student's mixer, and those that keep softmax the teacher's.
   ///
   /// - Throws: `ModelError` with every reason why the student cannot stand on this teacher.
   public func install(_ student: StudentSpecification, seed: UInt64, location: String) throws {
@@ -20,8 +20,10 @@ extension Decoder {
     }
     if !problems.isEmpty { throw ModelError(location: location, problems: problems) }
     let kept = student.softmaxLayers.layers(of: layers.count)
-    for layer in layers where !kept.contains(layer.index) {
-      layer.mixer = student.mixer.makeMixer(layer.geometry, seed: seed)
+    for layer in layers {
+      layer.mixer =
+        kept.contains(layer.index)
+        ? layer.teacherMixer : student.mixer.makeMixer(layer.geometry, seed: seed)
     }
   }
 

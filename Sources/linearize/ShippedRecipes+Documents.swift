@@ -825,7 +825,12 @@ extension ShippedRecipe {
         "sequences": 8,
         "length": 256
       },
-      "measureSpeed": false
+      "measureSpeed": false,
+      "thresholds": {
+        "perplexityRatio": {
+          "maximum": 1.017
+        }
+      }
     }
   ]
 }

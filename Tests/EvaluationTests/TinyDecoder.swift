@@ -2,10 +2,11 @@ import Documents
 import TensorCore
 import Transformers
 
-/// A llama of two layers with random weights: a function of the seed alone.
-func tinyDecoder(seed: UInt64 = 1) throws -> Decoder {
+/// A llama with random weights: a function of the seed alone.
+func tinyDecoder(seed: UInt64 = 1, layers: Int = 2) throws -> Decoder {
   let configuration: JSONValue = [
-    "model_type": "llama", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "model_type": "llama", "hidden_size": 16, "num_hidden_layers": .integer(layers),
+    "num_attention_heads": 2,
     "num_key_value_heads": 1, "head_dim": 8, "intermediate_size": 24, "hidden_act": "silu",
     "rms_norm_eps": 1e-5, "max_position_embeddings": 64, "rope_theta": 10000.0,
     "vocab_size": 40, "tie_word_embeddings": true,
@@ -18,7 +19,7 @@ func tinyDecoder(seed: UInt64 = 1) throws -> Decoder {
   }
   add("model.embed_tokens.weight", [40, 16])
   add("model.norm.weight", [16])
-  for layer in 0..<2 {
+  for layer in 0..<layers {
     let prefix = "model.layers.\(layer)"
     add("\(prefix).input_layernorm.weight", [16])
     add("\(prefix).post_attention_layernorm.weight", [16])

@@ -34,7 +34,7 @@ import Testing
     #expect(try row("peak memory", comparison).cells.map { $0?.isBest } == [false, false])
     #expect(
       comparison.headline
-        == "Of 2 runs, first recovers the most of its teacher: 50.0 % (second 44.0 %).")
+        == "Of 2 runs, first keeps the most of its teacher: 50.0 % (second 44.0 %).")
     #expect(comparison.remarks.isEmpty)
     let words = comparison.terminalTable.split(separator: "\n").map { $0.split(separator: " ") }
     #expect(words.contains(["perplexity", "↓", "30.000", "25.000", "*"]))

@@ -29,26 +29,60 @@ import Testing
     #expect(!Verdict(measure: "x", minimum: nil, maximum: .nan, value: 1).isKept)
   }
 
-  @Test func `The verdict is one sentence about what the student kept`() {
+  @Test func `The verdict is one sentence about what the student is worth`() {
     #expect(
       SampleReports.full.headline
-        == "The student recovers 50.0 % of its teacher's accuracy above chance over 1 task; perplexity 30.000 against 20.000."
-    )
+        == "The student has 1.50 times its teacher's perplexity, 30.000 against 20.000; "
+        + "answers 37.5 % of the questions of 1 task (teacher 50.0 %).")
     #expect(
       SampleReports.teacherAlone.headline == "The teacher has a perplexity of 20.000 on 4 tokens.")
     #expect(EvaluationReport(title: "nothing").headline == "Nothing was evaluated.")
-    var report = SampleReports.full
-    for index in report.variants.indices { report.variants[index].tasks = [] }
+  }
+
+  /// A student of perplexity 30 and a teacher of 20 beside no attention at all, which is 320, and
+  /// an untrained window.
+  private func report(untrained: PerplexityResult, student: PerplexityResult) -> EvaluationReport {
+    EvaluationReport(
+      title: "r",
+      variants: [
+        VariantResult(variant: .teacher, text: SampleReports.text(20)),
+        VariantResult(variant: .student, text: student),
+        VariantResult(variant: .noAttention, text: SampleReports.text(20 * 16)),
+        VariantResult(
+          variant: .teacherWindowSinks,
+          detail: "sliding window of 64, first 4 tokens kept, untrained", text: untrained),
+      ])
+  }
+
+  @Test func `The verdict holds the student against the untrained window`() {
+    let ahead = report(untrained: SampleReports.text(45), student: SampleReports.text(30))
+    // log(45/30) = 0.405 of log(45/20) = 0.811.
     #expect(
-      report.headline
-        == "The student's perplexity is 1.50 times its teacher's; perplexity 30.000 against 20.000."
-    )
-    report.variants.append(VariantResult(variant: .noAttention, text: SampleReports.text(20 * 16)))
-    // 1 − log(30/20)/log(16)
+      ahead.headline
+        == "The student is better than the untrained window (sliding window of 64, first 4 tokens "
+        + "kept) by 0.405 nats a token, 50.0 % of the gap from there to its teacher; perplexity "
+        + "30.000, untrained 45.000, teacher 20.000.")
+    // log(30/25) = 0.182 of log(25/20) = 0.223.
+    let behind = report(untrained: SampleReports.text(25), student: SampleReports.text(30))
     #expect(
-      report.headline
-        == "The student recovers 85.4 % of what attention is worth to its teacher; perplexity 30.000 against 20.000."
-    )
+      behind.headline
+        == "The student is worse than the untrained window (sliding window of 64, first 4 tokens "
+        + "kept) by 0.182 nats a token, which widens the gap from there to its teacher by 81.7 %; "
+        + "perplexity 30.000, untrained 25.000, teacher 20.000.")
+    #expect(behind.value(of: "gapClosed")! < -0.81)
+    #expect(behind.value(of: "shareRecovered") == behind.value(of: "gapClosed"))
+  }
+
+  @Test func `A lead within two standard errors is none`() {
+    var untrained = SampleReports.text(30)
+    untrained.windows[0].lossSum += 0.2
+    untrained.windows[1].lossSum -= 0.1
+    let report = report(untrained: untrained, student: SampleReports.text(30))
+    #expect(report.trainingGain?.isAhead == nil)
+    #expect(
+      report.headline.hasPrefix(
+        "The student is no better than the untrained window (sliding window of 64, first 4 tokens "
+          + "kept): 0.025 nats a token ahead, within two standard errors, 5.8 % of the gap"))
   }
 
   @Test func `The table of a run is aligned and ends with the verdict`() {
@@ -79,7 +113,7 @@ import Testing
 
         Not measured: recall at 4,096 tokens.
 
-        The student recovers 50.0 % of its teacher's accuracy above chance over 1 task; perplexity 30.000 against 20.000.
+        The student has 1.50 times its teacher's perplexity, 30.000 against 20.000; answers 37.5 % of the questions of 1 task (teacher 50.0 %).
         The memory earned its place: perplexity 30.000, without its memory 80.000; it closes 70.8 % of the gap to the teacher.
         Not all samples were scored: arc_easy 300 of 2,376. Contexts cut on the left to fit the model: arc_easy 2.
         Peak memory 655 MB.
@@ -123,6 +157,10 @@ import Testing
       "| libraries.openblasCore | SkylakeX |", "Two runs each.",
       "Not measured: teacher at 2,048 tokens: longer than the model.",
       "| 2 to 3 | 20.000 | 30.000 | 80.000 |",
+      "Means over heads, on the teacher's own activations. Next-token distributions: KL 0.25 nats, "
+        + "the same most probable token for 80.0 % of 512 tokens. KL by tokens of context: 0 to 63 "
+        + "0.125, from 64 on 0.2679. Greedy decoding agrees with the teacher's for 12.5 of 32 tokens, "
+        + "mean over 8 prompts (untrained window 9.0).",
     ] {
       #expect(lines.contains(line), "\(line)")
     }

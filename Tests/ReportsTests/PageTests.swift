@@ -54,7 +54,7 @@ private struct Page: CustomTestStringConvertible {
     let page = try Page(SampleReports.full)
     let header = try #require(page.all("(?s)<header.*?</header>").first)
     for text in [
-      "<h1>lolcats</h1>", "The student recovers 50.0 % of its teacher&#39;s accuracy",
+      "<h1>lolcats</h1>", "The student has 1.50 times its teacher&#39;s perplexity",
       "The threshold was kept.", "models/teacher", "runs/a:b/student", "30.000",
       "teacher 20.000; 1.50 times", "61,440", "655 MB", "2023-11-14 22:13:20 UTC",
     ] {

@@ -57,7 +57,11 @@ enum SampleReports {
         .init(
           layer: 0, head: 1, size: 2, tokens: 2, teacher: [1, 0, 0.25, 0.75],
           student: [1, 0, 0.5, 0.5])
-      ])
+      ],
+      positions: [
+        .init(first: 0, divergenceSum: 8, tokens: 64),
+        .init(first: 64, divergenceSum: 120, tokens: 448),
+      ], agreement: .init(prompts: 8, tokens: 32, student: 12.5, untrained: 9))
     report.training = [
       TrainingCurve(
         stage: "attention-transfer", steps: 60, tokens: 61_440, seconds: 200,

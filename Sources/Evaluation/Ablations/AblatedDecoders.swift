@@ -3,7 +3,7 @@ import Results
 import Students
 import Transformers
 
-/// The decoders whose numbers belong beside a student's: what each half of it does alone, what is
+/// The decoders whose numbers belong beside a student's: what its window and its memory do alone, what is
 /// left without attention, and what the teacher does with the same window and no training
 /// (arXiv 2510.05901, 2309.17453).
 public struct AblatedDecoders {
@@ -42,8 +42,6 @@ public struct AblatedDecoders {
       return
     }
     let hybrid = first.mixer as? any HybridMixer
-    let window = hybrid?.window ?? .none
-    let sinks = hybrid?.sinks ?? 0
     func only(_ part: MixerPart) -> Decoder {
       student.replacingMixers { ($0.mixer as? any HybridMixer)?.only(part) }
     }
@@ -51,7 +49,8 @@ public struct AblatedDecoders {
     if hybrid?.only(.window) != nil {
       rows.append(
         Row(
-          variant: .windowOnly, detail: Self.describe(window, sinks: sinks),
+          variant: .windowOnly,
+          detail: Self.describe(hybrid?.window ?? .none, sinks: hybrid?.sinks ?? 0),
           decoder: only(.window)))
     }
     if let hybrid, hybrid.only(.memory) != nil {
@@ -67,17 +66,38 @@ public struct AblatedDecoders {
     self.rows = rows
     // A window looks back; an encoder's attention has no direction.
     if teacher.configuration.isEncoder { return }
-    let plainWindow = window == .none ? .sliding(Self.windowBesidePureLinear) : window
-    let plainSinks = max(sinks, Self.sinksBesideNone)
+    let (plainWindow, plainSinks) = Self.untrainedWindow(beside: first.mixer)
     self.rows.append(
       Row(
         variant: .teacherWindowSinks,
-        detail: Self.describe(plainWindow, sinks: plainSinks) + ", untrained",
+        detail: Self.describe(plainWindow, sinks: plainSinks)
+          + Self.describe(softmaxLayers: teacher.layers.count - converted.count) + ", untrained",
         decoder: teacher.replacingMixers { layer in
           converted.contains(layer.index)
             ? SoftmaxWindowMixer(
               layer.configuration.attention, window: plainWindow, sinks: plainSinks) : nil
         }))
+  }
+
+  /// What the untrained teacher sees beside a student: the student's window with four sinks at least,
+  /// or a window of its own beside a student that has none.
+  public static func untrainedWindow(beside mixer: any TokenMixer) -> (
+    window: AttentionWindow, sinks: Int
+  ) {
+    let hybrid = mixer as? any HybridMixer
+    let window = hybrid?.window ?? .none
+    return (
+      window == .none ? .sliding(windowBesidePureLinear) : window,
+      max(hybrid?.sinks ?? 0, sinksBesideNone)
+    )
+  }
+
+  private static func describe(softmaxLayers: Int) -> String {
+    switch softmaxLayers {
+    case 0: ""
+    case 1: ", softmax in one layer"
+    default: ", softmax in \(softmaxLayers) layers"
+    }
   }
 
   /// "sliding window of 64, first 4 tokens kept".

@@ -55,12 +55,12 @@ public struct FidelityMeasurement {
       measureHeads(excerpt, converted, sums: &sums, maps: &maps)
       try progress(done + 1, passes)
     }
-    var (divergence, agreements, tokens) = (0.0, 0, 0)
+    var positions = FidelityResult.PositionRange.starts.map {
+      FidelityResult.PositionRange(first: $0)
+    }
+    var agreements = 0
     for (done, sequence) in predicted.enumerated() {
-      let rows = measureLogits(sequence)
-      divergence += rows.divergence
-      agreements += rows.agreements
-      tokens += rows.tokens
+      agreements += measureLogits(sequence, &positions)
       try progress(excerpts.count + done + 1, passes)
     }
     let layers =
@@ -71,10 +71,13 @@ public struct FidelityMeasurement {
         layers: layers, logitDivergence: nil, topAgreement: nil,
         tokens: excerpts.reduce(0) { $0 + $1.tokens.count }, maps: maps)
     }
+    let tokens = positions.reduce(0) { $0 + $1.tokens }
     precondition(tokens > 0, "\(sequences.count) sequences without tokens")
     return FidelityResult(
-      layers: layers, logitDivergence: divergence / Double(tokens),
-      topAgreement: Double(agreements) / Double(tokens), tokens: tokens, maps: maps)
+      layers: layers,
+      logitDivergence: positions.reduce(0) { $0 + $1.divergenceSum } / Double(tokens),
+      topAgreement: Double(agreements) / Double(tokens), tokens: tokens, maps: maps,
+      positions: positions.filter { $0.tokens > 0 })
   }
 
   // MARK: Heads
@@ -119,9 +122,11 @@ public struct FidelityMeasurement {
   // MARK: Logits
 
   /// Both decoders on their own residual streams.
-  private func measureLogits(_ sequence: EvaluationSequence) -> (
-    divergence: Double, agreements: Int, tokens: Int
-  ) {
+  ///
+  /// - Returns: tokens for which both hold the same most probable.
+  private func measureLogits(
+    _ sequence: EvaluationSequence, _ positions: inout [FidelityResult.PositionRange]
+  ) -> Int {
     let tape = Tape(isRecording: false)
     let hidden = [teacher, student].map {
       $0.hiddenStates(sequence.tokens, layout: sequence.layout, on: tape).value
@@ -129,8 +134,12 @@ public struct FidelityMeasurement {
     let (divergences, agrees) = linearKLDivergence(
       hidden[0], head: teacher.head, to: hidden[1], head: student.head)
     let rows = sequence.layout.segments.flatMap(\.rows)
-    return (
-      rows.reduce(0) { $0 + divergences[$1] }, rows.count { agrees[$0] }, rows.count
-    )
+    for row in rows {
+      let context = Int(sequence.layout.positions[row])
+      let range = positions.lastIndex { $0.first <= context }!
+      positions[range].divergenceSum += divergences[row]
+      positions[range].tokens += 1
+    }
+    return rows.count { agrees[$0] }
   }
 }

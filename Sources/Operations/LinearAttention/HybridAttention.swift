@@ -16,7 +16,7 @@ public struct HybridAttentionShape: Sendable, Equatable {
   /// The linear part is weighted `1 − γ` instead of 1.
   public let isAffine: Bool
   /// Keys of the window and the sinks weigh nothing, and the linear part keeps the keys it has:
-  /// what the linear half does by itself. Forward and decoding only.
+  /// what the linear attention does by itself. Forward and decoding only.
   public let mutesWindow: Bool
 
   /// - Precondition: sinks have a window, and a window has causal attention.

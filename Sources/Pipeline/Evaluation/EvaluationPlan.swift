@@ -8,7 +8,7 @@ public struct EvaluationPlan {
   public var tasks: [(task: EvaluationTask, limit: Int?)]
   /// Beside a student: the teacher it stands on.
   public var measuresTeacher: Bool
-  /// Beside a student: its halves, no attention, and the untrained teacher with window and sinks.
+  /// Beside a student: its parts alone, no attention, and the untrained teacher with window and sinks.
   public var measuresAblations: Bool
   /// How retrieval from the context is asked for; nil not at all.
   public var recall: RecallPlan?

@@ -136,7 +136,8 @@ public struct ModelEvaluation {
     let report = EvaluationReport(
       title: model.location, teacherName: isStudent ? model.source.location : model.location,
       studentName: isStudent ? model.location : nil, variants: outcome.variants,
-      fidelity: outcome.fidelity, speed: outcome.speed, peakMemoryBytes: ProcessMemory.peakBytes,
+      fidelity: outcome.fidelity, speed: outcome.speed, cache: outcome.cache,
+      peakMemoryBytes: ProcessMemory.peakBytes,
       provenance: try provenance(request), recipe: model.student?.recipe, notes: outcome.notes,
       textHash: outcome.textHash,
       date: date, seconds: outcome.seconds)

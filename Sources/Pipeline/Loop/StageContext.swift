@@ -14,6 +14,8 @@ public final class StageContext {
   let stages: [RecipeStage]
   /// The recipe with every default spelled.
   let resolved: JSONValue
+  /// The recipe's student as artefacts record it, with the layers that a stage chose.
+  var studentDocument: JSONValue
   /// The run's folder.
   public let run: RunDirectory
   /// The model that is converted.
@@ -61,6 +63,7 @@ public final class StageContext {
     self.seed = seed
     self.stages = stages
     self.resolved = resolved
+    studentDocument = resolved["student"] ?? .null
     self.run = run
     self.teacher = teacher
     self.teacherDigest = teacherDigest

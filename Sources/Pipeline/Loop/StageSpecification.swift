@@ -5,6 +5,8 @@ import Transformers
 public enum StagePhase: Sendable {
   /// A model learns to predict tokens from nothing.
   case pretraining
+  /// Parts of the student are chosen by measuring.
+  case selection
   /// The new attention learns to give the teacher's outputs.
   case transfer
   /// The whole student learns to predict tokens again.

@@ -48,7 +48,7 @@ public struct ConversionPlan {
   /// - Throws: what the text's files throw when their sizes are asked for.
   public init(_ ready: Preflight) throws {
     let recipe = ready.loaded.recipe
-    let decoder = ready.student
+    var decoder = ready.student
     configuration = decoder.configuration
     teacherBytes = ready.teacher.source.tensors.values.reduce(0) { $0 + $1.bytes.count }
     convertedLayers = decoder.convertedLayers.count
@@ -59,6 +59,11 @@ public struct ConversionPlan {
     measuredRate = Self.measureRate()
     var stages: [Stage] = []
     for place in recipe.stages {
+      if let selection = place.specification as? SoftmaxLayerSelection {
+        stages.append(
+          Self.plan(place.id, selection, decoder, rate: measuredRate * Self.efficiency))
+        decoder = selection.sketch(decoder)
+      }
       guard let stage = place.specification as? any TrainingStage, let training = stage.training
       else { continue }
       let length = stage.sequenceLength ?? length
@@ -76,6 +81,21 @@ public struct ConversionPlan {
           seconds: cost.operationsPerToken * Double(tokens) / (measuredRate * Self.efficiency)))
     }
     self.stages = stages
+  }
+
+  /// Models that are measured stand for steps.
+  private static func plan(
+    _ id: String, _ selection: SoftmaxLayerSelection, _ decoder: Decoder, rate: Double
+  ) -> Stage {
+    let choice = selection.choice(layers: decoder.layers.count)
+    let tokens = Int(choice.passes * Double(selection.probeTokens))
+    let sizes = StageSizes(
+      decoder, sequenceLength: selection.passkey.length, rows: selection.probeTokens,
+      tokens: tokens)
+    return Stage(
+      name: id, steps: choice.models, tokens: tokens, trainedParameters: 0,
+      memoryBytes: sizes.scratchBytes, diskBytes: 0,
+      seconds: Double(tokens) * (sizes.bodyOperations + sizes.softmaxOperations) / rate)
   }
 
   /// Bytes of text; of recall and of ready tokens, of as much text as gives them.

@@ -44,6 +44,7 @@ public struct Recipe: Sendable {
     reportMissingData(to: reader)
     reportLengths(to: reader)
     reportPretraining(to: reader)
+    reportSelection(to: reader)
   }
 
   /// Whether a model is trained from the start instead of converted.
@@ -78,6 +79,17 @@ public struct Recipe: Sendable {
     }
   }
 
+  /// Either the recipe says which layers keep softmax, or a stage finds out.
+  private func reportSelection(to reader: DocumentReader) {
+    guard let stage = stages.first(where: { $0.specification is SoftmaxLayerSelection }),
+      student?.softmaxLayers.isEmpty == false
+    else { return }
+    reader.report(
+      "student.softmaxLayers",
+      "is given beside the stage \"\(stage.id)\", which chooses these layers; remove one of the two"
+    )
+  }
+
   private func reportPretraining(to reader: DocumentReader) {
     guard isPretraining else {
       if student == nil, !reader.isGiven("student") {
@@ -100,7 +112,8 @@ public struct Recipe: Sendable {
         "asks for a start that is computed of the teacher's attention (decayStart), but "
           + "\"\(Pretrain.name)\" trains a model that has none yet; leave decayStart out")
     }
-    for stage in stages where [.transfer, .adaptation].contains(stage.specification.phase) {
+    for stage in stages
+    where [.selection, .transfer, .adaptation].contains(stage.specification.phase) {
       reader.report(
         "stages[\(stage.index)]",
         "\"\(stage.name)\" is beside \"\(Pretrain.name)\"; convert the "
@@ -147,6 +160,14 @@ public struct Recipe: Sendable {
           "is empty; the stage \"\(stage.name)\" needs text for its validation loss (or "
             + "\"keepBest\": false and no \"evaluateEvery\")")
       }
+    }
+    for stage in stages where data.validation.isEmpty {
+      guard let selection = stage.specification as? SoftmaxLayerSelection,
+        selection.weights.divergence > 0
+      else { continue }
+      reader.report(
+        "data.validation",
+        "is empty; the stage \"\(stage.id)\" chooses layers by it (or \"text\": {\"weight\": 0})")
     }
     let evaluations = stages.filter { $0.specification is Evaluate }
     if data.test.isEmpty, let stage = evaluations.first {

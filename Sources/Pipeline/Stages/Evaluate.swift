@@ -12,7 +12,7 @@ import Transformers
 public struct Evaluate: StageSpecification {
   public static let name = "evaluate"
   public static let summary =
-    "Measures teacher, student and the student's halves on text, tasks and recall; holds them to thresholds."
+    "Measures teacher, student and the student's parts on text, tasks and recall; holds them to thresholds."
   public static let phase = StagePhase.evaluation
 
   /// Bounds of one number of the report; either may be left out.
@@ -228,7 +228,8 @@ private struct EvaluationPass {
       studentName: student == nil ? nil : context.run.path, variants: outcome.variants,
       transferLoss: mean, transferLossByLayer: byLayer, fidelity: outcome.fidelity,
       training: try training(),
-      speed: outcome.speed, peakMemoryBytes: ProcessMemory.peakBytes,
+      speed: outcome.speed, cache: outcome.cache, selection: try context.selection(before: stage),
+      peakMemoryBytes: ProcessMemory.peakBytes,
       provenance: try provenance(), recipe: context.resolved,
       commands: ["linearize --recipe \(context.run.path)/recipe.json --output runs/again"],
       notes: outcome.notes, textHash: outcome.textHash, date: context.wallClock(),

@@ -5,6 +5,7 @@ public enum StageRegistry {
   /// Every stage that `stages` may name.
   public static let all: [any StageSpecification.Type] = [
     Pretrain.self,
+    SoftmaxLayerSelection.self,
     AttentionTransfer.self,
     OutputAlignment.self,
     LowRankAdaptation.self,

@@ -45,7 +45,7 @@ extension StageContext {
   /// What made a stage's result, without its tensors.
   func artefact(of stage: RecipeStage) -> StudentArtefact {
     StudentArtefact(
-      student: resolved["student"] ?? .null, seed: seed, teacherPath: teacher.source.location,
+      student: studentDocument, seed: seed, teacherPath: teacher.source.location,
       teacherDigest: teacherDigest, adapters: nil, stage: stage.id,
       program: "linearize \(EnvironmentReport.version)", recipe: resolved, tensors: [])
   }

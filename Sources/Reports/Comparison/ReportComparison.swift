@@ -101,7 +101,7 @@ public struct ReportComparison: Sendable {
   public var headline: String {
     let count = Figures.plural(runs.count, "run")
     let choices = [
-      ("share recovered", "recovers the most of its teacher"),
+      ("share recovered", "keeps the most of its teacher"),
       ("perplexity ratio", "comes closest to its teacher's perplexity"),
       ("perplexity", "has the lowest perplexity"),
     ]

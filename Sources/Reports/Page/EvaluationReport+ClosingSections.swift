@@ -40,6 +40,15 @@ extension EvaluationReport {
     return section
   }
 
+  var cacheSection: SectionView? {
+    guard let cache else { return nil }
+    var section = SectionView(
+      id: "cache", heading: "Memory of what was read", lead: cache.sentence)
+    section.append(
+      table: TableView(cache.table, caption: "Bytes of all layers' memories, counted from shapes"))
+    return section
+  }
+
   private func speedChart(
     _ label: String, _ speed: SpeedResult, _ crossover: Int?,
     _ format: @escaping @Sendable (Double) -> String, _ path: KeyPath<SpeedResult.Point, Double>

@@ -39,8 +39,10 @@ extension EvaluationReport {
     }
     page.facts = facts
     page.sections = [
-      linearSection, trainingSection, fidelitySection, mapsSection(bytes: maps), ablationSection,
-      taskSection, recallSection, positionSection, speedSection, thresholdSection, sampleSection,
+      linearSection, selectionSection, trainingSection, fidelitySection, mapsSection(bytes: maps),
+      ablationSection,
+      taskSection, recallSection, positionSection, speedSection, cacheSection, thresholdSection,
+      sampleSection,
       noteSection,
       repeatSection(showsRecipe: showsRecipe),
     ].compactMap(\.self)
@@ -62,9 +64,12 @@ extension EvaluationReport {
   /// The few numbers that a reader wants first.
   private var facts: [PageView.Fact] {
     var facts: [PageView.Fact] = []
-    if let share = value(of: "shareRecovered") {
+    if let gain = trainingGain {
       facts.append(
-        .init(name: "Share recovered", value: Figures.percent(share), detail: "of \(recoveredOf)"))
+        .init(
+          name: "Over the untrained window", value: Figures.decimals(gain.gain),
+          unit: "nats a token",
+          detail: gain.share.map { "\(Figures.percent($0)) of the gap from there to the teacher" }))
     }
     if let cosine = value(of: "embeddingCosine") {
       facts.append(

@@ -247,6 +247,27 @@ private final class DisguisedSoftmax: AttentionWeightMixer {
     #expect(result.tokens == 30)
   }
 
+  @Test func `Predictions are told apart by the length of their context`() throws {
+    let teacher = try tinyDecoder()
+    let student = try linearized(teacher, Self.window)
+    let tokens = randomTokens(16, seed: 4)
+    let layout = SequenceLayout(
+      rows: 16,
+      segments: [.init(start: 0, count: 10), .init(start: 10, count: 6, firstPosition: 62)])
+    let sequence = EvaluationSequence(
+      tokens: tokens, targets: [Int32](repeating: ignoredTarget, count: 16), layout: layout)
+    let result = FidelityMeasurement(teacher: teacher, student: student).run([sequence])
+    #expect(result.positions.map(\.first) == [0, 64])
+    #expect(result.positions.map(\.tokens) == [12, 4])
+    let hidden = [teacher, student].map {
+      $0.hiddenStates(tokens, layout: layout, on: Tape(isRecording: false)).value
+    }
+    let (rows, _) = linearKLDivergence(
+      hidden[0], head: teacher.head, to: hidden[1], head: student.head)
+    #expect(abs(result.positions[1].divergence - rows[12...].reduce(0, +) / 4) < 1e-12)
+    #expect(abs(try #require(result.logitDivergence) - rows.reduce(0, +) / 16) < 1e-12)
+  }
+
   @Test func `Adapters of the student are part of what is compared`() throws {
     let teacher = try tinyDecoder()
     let student = try linearized(teacher, Self.window)

@@ -73,7 +73,7 @@ import Transformers
     #expect(
       found.first?.hasPrefix(
         "$.stages[0]: \"embedding-distillation\" learns the embeddings of whole texts, but the "
-          + "teacher (llama) is a decoder; expected of \"pretrain\", \"attention-transfer\", ")
+          + "teacher (llama) is a decoder; expected of \"pretrain\", \"layer-selection\", ")
         == true)
   }
 
