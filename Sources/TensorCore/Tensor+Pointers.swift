@@ -26,7 +26,7 @@ extension Optional: PointerSource where Wrapped: PointerSource {
 
 extension Array: PointerSource where Element: PointerSource {
   /// A pointer to each.
-  // Without @inlinable, or by a key path, it took 4 µs: as long as a whole kernel on one token.
+  // By a key path, not inlined, it took 1.9 µs instead of 0.05: half a kernel on one token.
   @inlinable public var unsafePointer: [Element.Pointer] { map { $0.unsafePointer } }
 }
 
