@@ -59,7 +59,8 @@ let package = Package(
 
     .testTarget(name: "DocumentsTests", dependencies: ["Documents"]),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Documents", "TensorCore"], path: "Tests/TestSupport"),
     .testTarget(
       name: "OperationsTests",
       dependencies: [
@@ -74,7 +75,9 @@ let package = Package(
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Goldens")]),
-    .testTarget(name: "CorpusTests", dependencies: ["Corpus"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "CorpusTests", dependencies: ["Corpus", "TestSupport"],
+      resources: [.copy("Goldens")]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "ResultsTests", dependencies: ["Results"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),

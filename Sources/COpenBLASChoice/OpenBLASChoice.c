@@ -62,19 +62,66 @@ static const char *flags_line(const char *text) {
   return text;
 }
 
-const char *openblas_better_core(const char *core, const char *requested,
+const char *openblas_better_core(const char *core, const char *requested, const char *avoided,
                                  const char *processor_text) {
   if (requested && *requested) return NULL;
+  if (!avoided) avoided = "";
   enum level level = level_of(core);
   const char *flags = flags_line(processor_text);
   if (!flags) return NULL;
   // From the fastest down: the first whose instructions are all there.
-  if (level < AVX512 && has_word(flags, "avx512f") && has_word(flags, "avx512dq") &&
+  if (level < AVX512 && !has_word(avoided, "SkylakeX") && has_word(flags, "avx512f") && has_word(flags, "avx512dq") &&
       has_word(flags, "avx512bw") && has_word(flags, "avx512vl"))
     return "SkylakeX";
-  if (level < AVX2 && has_word(flags, "avx2") && has_word(flags, "fma")) return "Haswell";
-  if (level < AVX && has_word(flags, "avx")) return "Sandybridge";
+  if (level < AVX2 && !has_word(avoided, "Haswell") && has_word(flags, "avx2") &&
+      has_word(flags, "fma"))
+    return "Haswell";
+  if (level < AVX && !has_word(avoided, "Sandybridge") && has_word(flags, "avx"))
+    return "Sandybridge";
   return NULL;
+}
+
+// What a started-over program finds of the one before it: "SkylakeX Prescott", what was chosen and
+// what for. A process that was started by it inherits both, and may ask for other kernels.
+#define REPLACED "LINEARIZE_OPENBLAS_REPLACED"
+#define WRONG "LINEARIZE_OPENBLAS_WRONG"
+
+const char *openblas_replaced_core(void) {
+  const char *requested = getenv("OPENBLAS_CORETYPE"), *replaced = getenv(REPLACED);
+  if (!requested || !*requested || !replaced) return NULL;
+  const size_t length = strlen(requested);
+  return strncmp(replaced, requested, length) == 0 && replaced[length] == ' ' ? replaced + length + 1
+                                                                               : NULL;
+}
+
+const char *openblas_wrong_cores(void) { return getenv(WRONG); }
+
+int openblas_products_are_right(void) {
+  // Sizes that fill no kernel's tile, so that every edge of it is used.
+  enum { M = 37, N = 53, K = 71 };
+  static float a[M * K], b[K * N], c[M * N];
+  unsigned state = 1;
+  for (int i = 0; i < M * K; i++) a[i] = (float)((state = state * 1664525u + 1013904223u) >> 24) / 256 - .5f;
+  for (int i = 0; i < K * N; i++) b[i] = (float)((state = state * 1664525u + 1013904223u) >> 24) / 256 - .5f;
+  for (int form = 0; form < 4; form++) {
+    const int left = form & 1, right = form >> 1;
+    cblas_sgemm(CblasRowMajor, left ? CblasTrans : CblasNoTrans, right ? CblasTrans : CblasNoTrans, M,
+                N, K, 1, a, left ? M : K, b, right ? K : N, 0, c, N);
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < N; j++) {
+        double sum = 0, magnitude = 0;
+        for (int k = 0; k < K; k++) {
+          const double term = (double)(left ? a[k * M + i] : a[i * K + k]) *
+                              (right ? b[j * K + k] : b[k * N + j]);
+          sum += term;
+          magnitude += term < 0 ? -term : term;
+        }
+        // K roundings at most, whatever the order; written so that a NaN is wrong too.
+        const double error = c[i * N + j] - sum, bound = K * 0x1p-23 * magnitude;
+        if (!(error <= bound && -error <= bound)) return 0;
+      }
+  }
+  return 1;
 }
 
 #if defined(__linux__) && defined(__GLIBC__)
@@ -89,19 +136,8 @@ static bool read_processor(char *text, size_t capacity) {
   return count > 0;
 }
 
-// Starts the program over, in the same process and with the same arguments, where OpenBLAS has
-// chosen too slow kernels. Runs before main, after OpenBLAS was loaded, with whatever program this
-// is linked into; the tests' too. The variable is set then, so it happens once at most. Where the
-// program cannot be started over it goes on as it is: slower, not wrong.
-__attribute__((constructor)) static void restart_with_better_core(int count, char **arguments) {
-  const char *requested = getenv("OPENBLAS_CORETYPE");
-  static char text[16384];
-  if ((requested && *requested) || !read_processor(text, sizeof text)) return;
-  const char *better = openblas_better_core(openblas_get_corename(), requested, text);
-  // Without an interpreter of its own the program is an argument of the dynamic loader, which is
-  // what would be started.
-  if (!better || count == 0 || getauxval(AT_BASE) == 0) return;
-  if (setenv("OPENBLAS_CORETYPE", better, 1) != 0) return;
+// Where the program cannot be started over it goes on as it is: slower, not wrong.
+static void start_over(char **arguments) {
   // By its path, so that the process keeps its name.
   char path[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -110,7 +146,42 @@ __attribute__((constructor)) static void restart_with_better_core(int count, cha
     execv(path, arguments);
   }
   execv("/proc/self/exe", arguments);
+}
+
+// Takes `better` in place of `core`. Returns where that is not possible.
+static void start_over_with(const char *better, const char *core, char **arguments) {
+  char replaced[64];
+  snprintf(replaced, sizeof replaced, "%s %s", better, core);
+  if (setenv("OPENBLAS_CORETYPE", better, 1) == 0 && setenv(REPLACED, replaced, 1) == 0)
+    start_over(arguments);
   unsetenv("OPENBLAS_CORETYPE");
+  unsetenv(REPLACED);
+}
+
+// Starts the program over, in the same process and with the same arguments, where OpenBLAS has
+// chosen too slow kernels. Runs before main, after OpenBLAS was loaded, with whatever program this
+// is linked into; the tests' too. With the variable set it happens once, and once more for kernels
+// that were chosen here and compute wrongly: the next best, or the library's own choice.
+__attribute__((constructor)) static void restart_with_better_core(int count, char **arguments) {
+  static char text[16384];
+  // Without an interpreter of its own the program is an argument of the dynamic loader, which is
+  // what would be started.
+  if (count == 0 || getauxval(AT_BASE) == 0 || !read_processor(text, sizeof text)) return;
+  const char *requested = getenv("OPENBLAS_CORETYPE"), *core = openblas_replaced_core();
+  if (core) {
+    if (openblas_products_are_right()) return;
+    const char *before = getenv(WRONG);
+    char wrong[128], own[32];
+    snprintf(wrong, sizeof wrong, "%s%s%s", before ? before : "", before ? " " : "", requested);
+    snprintf(own, sizeof own, "%s", core);
+    if (setenv(WRONG, wrong, 1) != 0) return;
+    const char *next = openblas_better_core(own, NULL, wrong, text);
+    start_over_with(next ? next : own, own, arguments);
+    return;
+  }
+  const char *better =
+      openblas_better_core(openblas_get_corename(), requested, getenv(WRONG), text);
+  if (better) start_over_with(better, openblas_get_corename(), arguments);
 }
 
 #endif

@@ -82,6 +82,7 @@ public struct Conversion {
         process: Int(ProcessInfo.processInfo.processIdentifier), wallClock: wallClock),
       interruption: interruption, progress: progress, clock: clock, wallClock: wallClock,
       environment: environment)
+    if let slow = OpenBLASInformation.slowKernels { context.progress.log(slow) }
     // Text too short for a later stage is said before the first.
     for stage in recipe.stages {
       let data = try context.data(of: stage.specification)

@@ -133,6 +133,12 @@ extension EvaluationReport {
             "divergenceSum": .number($0.divergenceSum), "tokens": .integer($0.tokens),
           ]
         }),
+      "agreement": fidelity.agreement.map {
+        [
+          "prompts": .integer($0.prompts), "tokens": .integer($0.tokens),
+          "student": .number($0.student), "untrained": number($0.untrained),
+        ]
+      } ?? .null,
       "topAgreement": number(fidelity.topAgreement), "tokens": .integer(fidelity.tokens),
       "layers": .array(
         fidelity.layers.map { layer in

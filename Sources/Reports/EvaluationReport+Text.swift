@@ -92,7 +92,9 @@ extension EvaluationReport {
     return
       "\(heads). Next-token distributions: KL \(Figures.significant(divergence)) nats, the same "
       + "most probable token for \(Figures.percent(agreement)) of "
-      + "\(Figures.count(fidelity.tokens)) tokens.\(fidelity.positionSentence.map { " " + $0 } ?? "")"
+      + "\(Figures.count(fidelity.tokens)) tokens."
+      + [fidelity.positionSentence, fidelity.agreementSentence].compactMap(\.self)
+      .map { " " + $0 }.joined()
   }
 
   private var transferTable: TextTable {
@@ -149,6 +151,17 @@ extension FidelityResult {
       return "\(place) \(Figures.significant(range.divergence))"
     }
     return "KL by tokens of context: \(parts.joined(separator: ", "))."
+  }
+}
+
+extension FidelityResult {
+  /// How long greedy decoding says what the teacher says; nil where it was not measured.
+  var agreementSentence: String? {
+    agreement.map {
+      "Greedy decoding agrees with the teacher's for \(Figures.rate($0.student)) of "
+        + "\(Figures.count($0.tokens)) tokens, mean over \(Figures.plural($0.prompts, "prompt"))"
+        + ($0.untrained.map { " (untrained window \(Figures.rate($0)))" } ?? "") + "."
+    }
   }
 }
 

@@ -142,7 +142,12 @@ extension ResultsReader {
           try .init(
             first: $0.count("first"), divergenceSum: $0.number("divergenceSum"),
             tokens: $0.count("tokens"))
-        })
+        },
+      agreement: optionalReader("agreement").map {
+        try .init(
+          prompts: $0.count("prompts"), tokens: $0.count("tokens"), student: $0.number("student"),
+          untrained: $0.optionalNumber("untrained"))
+      })
   }
 
   private func curve() throws -> TrainingCurve {

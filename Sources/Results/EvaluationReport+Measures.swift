@@ -38,6 +38,10 @@ extension EvaluationReport {
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
     ("topAgreement", "Share of tokens for which teacher and student hold the same most probable."),
+    (
+      "agreementTokens",
+      "Tokens for which the student's greedy decoding says what the teacher's says, mean over prompts."
+    ),
     ("embeddingCosine", "Mean cosine of an encoder's embeddings, student's to teacher's."),
     (
       "embeddingRankCorrelation",
@@ -88,6 +92,7 @@ extension EvaluationReport {
     case "transferLoss": return transferLoss
     case "logitDivergence": return fidelity?.logitDivergence
     case "topAgreement": return fidelity?.topAgreement
+    case "agreementTokens": return fidelity?.agreement?.student
     case "embeddingCosine": return embeddingMetric(Self.cosineMetric)
     case "embeddingRankCorrelation": return embeddingMetric(Self.rankMetric)
     case "attentionDivergence": return headMean(\.divergence)

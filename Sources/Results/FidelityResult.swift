@@ -105,12 +105,34 @@ public struct FidelityResult: Sendable, Equatable {
     public var divergence: Double { divergenceSum / Double(tokens) }
   }
 
+  /// How long greedy continuations of the same prompts stay the teacher's.
+  public struct Agreement: Sendable, Equatable {
+    /// Prompts, the beginnings of texts.
+    public var prompts: Int
+    /// Tokens of each continuation: the most that can be reached.
+    public var tokens: Int
+    /// Tokens until the student says another than the teacher, mean over the prompts.
+    public var student: Double
+    /// The same of the untrained teacher with the student's window; nil when it was not measured.
+    public var untrained: Double?
+
+    /// What continuations have in common.
+    public init(prompts: Int, tokens: Int, student: Double, untrained: Double? = nil) {
+      self.prompts = prompts
+      self.tokens = tokens
+      self.student = student
+      self.untrained = untrained
+    }
+  }
+
   /// Converted layers alone, ascending.
   public var layers: [Layer]
   /// KL(teacher's next-token distribution ‖ student's), nats a token; nil of encoders.
   public var logitDivergence: Double?
   /// The same by tokens of context, ascending; ranges in which nothing was compared are left out.
   public var positions: [PositionRange]
+  /// Greedy decoding beside the teacher's; nil when it was not measured.
+  public var agreement: Agreement?
   /// Share of tokens for which both hold the same token most probable; nil of encoders.
   public var topAgreement: Double?
   /// Tokens measured.
@@ -121,7 +143,7 @@ public struct FidelityResult: Sendable, Equatable {
   /// What was compared.
   public init(
     layers: [Layer], logitDivergence: Double?, topAgreement: Double?, tokens: Int,
-    maps: [AttentionMap] = [], positions: [PositionRange] = []
+    maps: [AttentionMap] = [], positions: [PositionRange] = [], agreement: Agreement? = nil
   ) {
     self.layers = layers
     self.logitDivergence = logitDivergence
@@ -129,5 +151,6 @@ public struct FidelityResult: Sendable, Equatable {
     self.tokens = tokens
     self.maps = maps
     self.positions = positions
+    self.agreement = agreement
   }
 }

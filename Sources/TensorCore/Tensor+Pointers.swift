@@ -21,12 +21,13 @@ extension Tensor: PointerSource {
 
 extension Optional: PointerSource where Wrapped: PointerSource {
   /// nil where there is nothing to point to.
-  public var unsafePointer: Wrapped.Pointer? { map(\.unsafePointer) }
+  @inlinable public var unsafePointer: Wrapped.Pointer? { map { $0.unsafePointer } }
 }
 
 extension Array: PointerSource where Element: PointerSource {
   /// A pointer to each.
-  public var unsafePointer: [Element.Pointer] { map(\.unsafePointer) }
+  // By a key path, not inlined, it took 1.9 µs instead of 0.05: half a kernel on one token.
+  @inlinable public var unsafePointer: [Element.Pointer] { map { $0.unsafePointer } }
 }
 
 /// A tensor's storage, shared with no other tensor.

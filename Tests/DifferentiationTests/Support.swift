@@ -5,18 +5,8 @@ import Testing
 
 @testable import Differentiation
 
-func tensor(_ values: [Double], _ shape: Shape) -> Tensor { Tensor(values.map(Float.init), shape) }
-
-func stored(_ values: [Double], _ shape: Shape) -> StoredTensor {
-  StoredTensor(tensor(values, shape))
-}
-
 func parameter(_ name: String, _ values: [Double], _ shape: Shape) -> Parameter {
   Parameter(name: name, value: tensor(values, shape))
-}
-
-func dot(_ left: [Double], _ right: [Double]) -> Double {
-  zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
 }
 
 /// Columns `head * width ..< (head + 1) * width` of every row of `heads * width`.

@@ -55,6 +55,20 @@ import Testing
     #expect(betterCore(than: "Prescott", requested: "", flags: Self.avx512) == "SkylakeX")
   }
 
+  @Test func `The kernels of this process multiply rightly`() {
+    #expect(OpenBLASInformation.productsAreRight)
+  }
+
+  @Test func `Kernels that computed wrongly are passed over for the next best`() {
+    let better = { (wrong: String) in
+      OpenBLASInformation.betterCore(
+        than: "Prescott", requested: nil, avoiding: wrong, processorText: "flags\t: \(Self.avx512)")
+    }
+    #expect(better("SkylakeX") == "Haswell")
+    #expect(better("SkylakeX Haswell") == "Sandybridge")
+    #expect(better("SkylakeX Haswell Sandybridge") == nil)
+  }
+
   @Test func `Kernels newer than this program are left alone`() {
     #expect(betterCore(than: "GraniteRapids", flags: Self.avx512) == nil)
   }

@@ -4,13 +4,7 @@ import Testing
 
 @testable import Operations
 
-func tensor(_ values: [Double], _ shape: Shape) -> Tensor { Tensor(values.map(Float.init), shape) }
-
-func stored(_ values: [Double], _ shape: [Int]) -> StoredTensor {
-  StoredTensor(tensor(values, Shape(shape)))
-}
-
-func head(_ values: [Double], _ shape: [Int], _ transform: ScoreTransform = .identity) -> LogitHead
+func head(_ values: [Double], _ shape: Shape, _ transform: ScoreTransform = .identity) -> LogitHead
 {
   LogitHead(stored(values, shape), transform: transform)
 }
@@ -38,8 +32,4 @@ func slice(_ x: [Double], rows: Range<Int>, width: Int, heads: Int, head: Int) -
   rows.flatMap { row in
     (0..<width).map { x[row * heads * width + head * width + $0] }
   }
-}
-
-func dot(_ left: [Double], _ right: [Double]) -> Double {
-  zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
 }

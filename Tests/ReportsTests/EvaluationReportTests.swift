@@ -159,7 +159,8 @@ import Testing
       "| 2 to 3 | 20.000 | 30.000 | 80.000 |",
       "Means over heads, on the teacher's own activations. Next-token distributions: KL 0.25 nats, "
         + "the same most probable token for 80.0 % of 512 tokens. KL by tokens of context: 0 to 63 "
-        + "0.125, from 64 on 0.2679.",
+        + "0.125, from 64 on 0.2679. Greedy decoding agrees with the teacher's for 12.5 of 32 tokens, "
+        + "mean over 8 prompts (untrained window 9.0).",
     ] {
       #expect(lines.contains(line), "\(line)")
     }

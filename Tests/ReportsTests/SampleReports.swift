@@ -61,7 +61,7 @@ enum SampleReports {
       positions: [
         .init(first: 0, divergenceSum: 8, tokens: 64),
         .init(first: 64, divergenceSum: 120, tokens: 448),
-      ])
+      ], agreement: .init(prompts: 8, tokens: 32, student: 12.5, untrained: 9))
     report.training = [
       TrainingCurve(
         stage: "attention-transfer", steps: 60, tokens: 61_440, seconds: 200,

@@ -203,7 +203,3 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
     Set(schema["properties"]?.objectValue?.keys ?? [])
   }
 }
-
-func dot(_ left: [Float], _ right: [Double]) -> Double {
-  zip(left, right).reduce(0) { $0 + Double($1.0) * $1.1 }
-}

@@ -126,7 +126,3 @@ import Testing
     }
   }
 }
-
-private func dot(_ left: [Double], _ right: [Double]) -> Double {
-  zip(left, right).reduce(0) { $0 + $1.0 * $1.1 }
-}

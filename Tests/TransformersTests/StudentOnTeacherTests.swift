@@ -34,6 +34,15 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
     return try DocumentReader.read(.object(document), StudentSpecification.init)
   }
 
+  /// Relative RMS of logits computed in another order.
+  ///
+  /// QLinAtt divides every head by its deviation. In layer 1 of the Qwen2 teacher the products that
+  /// make head 1 of the first token are 2641 times as large as what remains of them (variance 1.3e-7,
+  /// below the norm's epsilon), 215 times in the next family. One rounding of 2⁻²⁴ there is 1.6e-4 of
+  /// that token, and 3.2e-5 of all 24. Found with OpenBLAS's kernels of Prescott, Nehalem, Haswell
+  /// and Zen, SkylakeX and Cooperlake: 2.4e-5, 1.7e-6, 6.6e-6, 5.5e-6.
+  var tolerance: Double { mixer == "qlinatt" && golden.name == "qwen2" ? 5e-5 : 2e-5 }
+
   func decoder(softmaxLayers: [JSONValue] = []) throws -> Decoder {
     let decoder = try golden.teacher()
     try decoder.install(
@@ -56,7 +65,7 @@ struct StudentOnTeacher: Sendable, CustomTestStringConvertible {
         session.advance(Array(tokens[$0..<min(24, $0 + length)])).elements
       }
       let logits = student.logits(Tensor(hidden, [24, student.configuration.hiddenSize]))
-      #expect(relativeRMS(logits.elements, whole) < 2e-5, "pieces of \(length)")
+      #expect(relativeRMS(logits.elements, whole) < testCase.tolerance, "pieces of \(length)")
     }
     // It is another model than its teacher, and finite.
     let teacher = try testCase.golden.teacher().logits(tokens).elements

@@ -105,10 +105,6 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
   }
 }
 
-extension Tensor {
-  var doubles: [Double] { elements.map(Double.init) }
-}
-
 extension Decoder {
   /// Logits of every token, `[tokens, vocabularySize]`.
   func logits(_ tokens: [Int32], layout: SequenceLayout? = nil) -> Tensor {

@@ -114,7 +114,3 @@ import Transformers
     }
   }
 }
-
-func dot(_ left: [Float], _ right: [Double]) -> Double {
-  zip(left, right).reduce(0) { $0 + Double($1.0) * $1.1 }
-}

@@ -181,7 +181,14 @@ import Testing
     let result = try Program.run(
       ["env", "--json"], in: folder, environment: ["OPENBLAS_CORETYPE": requested])
     #expect(result.status == 0, "\(result.errors)")
-    return try JSONValue(parsing: result.output)["libraries"]?["openblasCore"]?.stringValue
+    let libraries = try #require(JSONValue(parsing: result.output)["libraries"])
+    let core = libraries["openblasCore"]?.stringValue
+    // Who chose them is said as well.
+    let choice = try #require(libraries["openblasChoice"]?.stringValue)
+    #expect(choice.hasPrefix((core ?? "") + ", "))
+    let isAsked = requested?.isEmpty == false
+    #expect(choice.contains("OPENBLAS_CORETYPE=\(requested ?? "") asks") == isAsked, "\(choice)")
+    return core
   }
 
   @Test func `The program takes the kernels that it is told, and its own where it is told none`()

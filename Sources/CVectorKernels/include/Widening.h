@@ -15,3 +15,29 @@ void widen_q5_1(const void *source, float *output, long count);
 void widen_q4_k(const void *source, float *output, long count);
 void widen_q5_k(const void *source, float *output, long count);
 void widen_q6_k(const void *source, float *output, long count);
+
+// Products of one vector with rows of weights that stay in their stored type: y[r] = Σ_i w[r][i] x[i].
+// What decoding spends its time on. The weights are those above, number for number, but they
+// go from the stored bytes into registers and never into memory; 32 partial sums a row, one of every
+// 32 elements each, whatever the type.
+// 1.7 to 2.8 times as fast as widening and sgemv, see docs/performance.md.
+
+/// @param rows the tensor's first row, at any alignment; rows are `row_bytes` apart.
+/// @param order the stored row of each of the `count` rows; NULL: they stand in order.
+/// @param x `inputs` floats; a multiple of the type's block.
+/// @param y `count` floats, overwritten.
+#define ROW_PRODUCT(type)                                                                         \
+  void multiply_rows_##type(const void *rows, long row_bytes, const int *order, const float *x,  \
+                            float *y, long count, long inputs)
+
+ROW_PRODUCT(f32);
+ROW_PRODUCT(f16);
+ROW_PRODUCT(bf16);
+ROW_PRODUCT(q8_0);
+ROW_PRODUCT(q4_0);
+ROW_PRODUCT(q4_1);
+ROW_PRODUCT(q5_0);
+ROW_PRODUCT(q5_1);
+ROW_PRODUCT(q4_k);
+ROW_PRODUCT(q5_k);
+ROW_PRODUCT(q6_k);

@@ -10,6 +10,7 @@ public enum NativeLibraries {
     [
       ("openblas", OpenBLASInformation.configuration),
       ("openblasCore", OpenBLASInformation.core),
+      ("openblasChoice", OpenBLASInformation.choice),
       ("threads", String(WorkerPool.shared.workers)),
       ("hdf5", HDF5Information.version),
     ]

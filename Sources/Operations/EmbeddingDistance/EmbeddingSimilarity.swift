@@ -3,7 +3,8 @@ import TensorCore
 /// `Σ_c left[r, c] right[r, c]` of every row, summed in Double: cosines of rows of length 1.
 ///
 /// - Parameters:
-///   - left, right: `[rows, width]`.
+///   - left: `[rows, width]`.
+///   - right: the same shape.
 public func rowProducts(_ left: Tensor, _ right: Tensor) -> [Double] {
   precondition(left.shape == right.shape, "\(left.shape) against \(right.shape)")
   let (rows, width) = (left.shape[0], left.shape[1])

@@ -6,7 +6,8 @@ private let forwardBlockRows = 512
 private let backwardBlockElements = 4 << 20
 
 /// `x Wᵀ` with weights in their stored type: `[tokens, inputs] x [outputs, inputs]`. Rows of the
-/// weights are widened to floats block by block, each by the worker that multiplies with it.
+/// weights are widened to floats block by block, each by the worker that multiplies with it; for
+/// one token they are multiplied with as they are stored.
 public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
   let inputs = weight.shape[1]
   let outputs = weight.shape[0]
@@ -21,16 +22,15 @@ public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
   withPointers(writing(&y), x) { y, x in
     pool.parallel(blocks) { block in
       let rows = outputs * block / blocks..<outputs * (block + 1) / blocks
+      if tokens == 1 {
+        weight.multiply(rows: rows, by: x, into: y + rows.lowerBound)
+        return
+      }
       withWidenedRows(of: weight, rows) { weights in
-        if tokens == 1 {
-          BLAS.multiply(
-            m: rows.count, n: inputs, weights, stride: inputs, x, into: y + rows.lowerBound)
-        } else {
-          BLAS.multiply(
-            m: tokens, n: rows.count, k: inputs, Matrix(x, stride: inputs),
-            Matrix(weights, stride: inputs).transposed, into: y + rows.lowerBound, stride: outputs
-          )
-        }
+        BLAS.multiply(
+          m: tokens, n: rows.count, k: inputs, Matrix(x, stride: inputs),
+          Matrix(weights, stride: inputs).transposed, into: y + rows.lowerBound, stride: outputs
+        )
       }
     }
   }

@@ -134,21 +134,33 @@ public struct RotaryEmbedding: Sendable, Equatable {
   /// positions, but documents and decoding restart them, so each token carries its own row.
   private func tables(_ positions: [Int32], isLong: [Bool], inverse: Bool) -> (Tensor, Tensor) {
     let half = frequencies.count
-    let amplitude = Float(amplitude)
     var cosines = Tensor(uninitialized: [positions.count, half])
     var sines = Tensor(uninitialized: [positions.count, half])
     withPointers(writing(&cosines), writing(&sines)) { cosines, sines in
-      WorkerPool.shared.parallelRanges(positions.count * half, minimum: 64 * half) { range in
-        for index in range {
-          let token = index / half
+      WorkerPool.shared.parallelRanges(positions.count, minimum: 64) { tokens in
+        for token in tokens {
           let frequencies =
             isLong.isEmpty || !isLong[token] ? frequencies : longFrequencies ?? frequencies
-          let angle = Float(positions[token]) * Float(frequencies[index % half])
-          cosines[index] = Float(cos(Double(angle))) * amplitude
-          sines[index] = Float(sin(Double(angle))) * (inverse ? -amplitude : amplitude)
+          fillRow(
+            Float(positions[token]), frequencies, cosines + token * half, sines + token * half,
+            inverse: inverse)
         }
       }
     }
     return (cosines, sines)
+  }
+
+  /// One token's row of both tables. Frequencies are looked up once a token: once an element they
+  /// are counted by reference as often, which cost 3 % of a small teacher's forward pass.
+  private func fillRow(
+    _ position: Float, _ frequencies: [Double], _ cosines: UnsafeMutablePointer<Float>,
+    _ sines: UnsafeMutablePointer<Float>, inverse: Bool
+  ) {
+    let amplitude = Float(amplitude)
+    for pair in 0..<frequencies.count {
+      let angle = position * Float(frequencies[pair])
+      cosines[pair] = Float(cos(Double(angle))) * amplitude
+      sines[pair] = Float(sin(Double(angle))) * (inverse ? -amplitude : amplitude)
+    }
   }
 }

@@ -49,11 +49,14 @@ public struct FidelityPlan: Sendable, Equatable {
   public var sequences: Int
   /// Tokens of a sequence whose attention rows are compared: cost is quadratic in it.
   public var length: Int
+  /// Texts whose beginnings are continued greedily; 0 for none.
+  public var prompts: Int
 
   /// A plan; the defaults are those of a recipe that says nothing.
-  public init(sequences: Int = 2, length: Int = 256) {
+  public init(sequences: Int = 2, length: Int = 256, prompts: Int = 8) {
     self.sequences = sequences
     self.length = length
+    self.prompts = prompts
   }
 
   init(_ reader: DocumentReader) {
@@ -62,6 +65,10 @@ public struct FidelityPlan: Sendable, Equatable {
       "sequences", in: 1...100_000, default: sequences, "Test sequences to compare on.")
     length = reader.integer(
       "length", in: 8...65_536, default: length, "First tokens of each; cost is quadratic in it.")
+    prompts = reader.integer(
+      "prompts", in: 0...100_000, default: prompts,
+      "Test sequences whose beginnings are continued greedily, to see how long the student says what "
+        + "the teacher says; 0 for none.")
   }
 }
 

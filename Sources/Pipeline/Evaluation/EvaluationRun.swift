@@ -200,11 +200,33 @@ struct EvaluationRun {
     let measurement = FidelityMeasurement(
       teacher: teacher, student: student,
       options: FidelityOptions(rowTokens: plan.length, mapTokens: plan.length))
-    let result = try measurement.run(sequences) { done, total in
+    var result = try measurement.run(sequences) { done, total in
       if done == 1 { progress.begin("fidelity", total) }
       try progress.update(done, 0, [])
     }
     progress.end()
+    result.agreement = try measureAgreement(plan, student)
     return result
+  }
+
+  /// Continuations of the text's beginnings, of decoders alone.
+  private func measureAgreement(
+    _ plan: FidelityPlan, _ student: Decoder
+  ) throws -> FidelityResult.Agreement? {
+    if teacher.configuration.isEncoder { return nil }
+    let prompts = GreedyAgreement.prompts(
+      of: self.plan.text, count: plan.prompts,
+      limit: SpeedMeasurement.limit([teacher, student])?.tokens)
+    if prompts.isEmpty { return nil }
+    progress.begin("greedy agreement", prompts.count)
+    let agreement = try GreedyAgreement(teacher, prompts: prompts) {
+      try progress.update($0, GreedyAgreement.continuationTokens, [])
+    }
+    progress.end()
+    return FidelityResult.Agreement(
+      prompts: agreement.prompts, tokens: GreedyAgreement.continuationTokens,
+      student: agreement.meanLength(of: student),
+      untrained: rows.first { $0.variant == .teacherWindowSinks }
+        .map { agreement.meanLength(of: $0.decoder) })
   }
 }

@@ -65,11 +65,9 @@ public protocol StageSpecification: Sendable {
 
   /// Files that the stage reads, by their key below it.
   var inputs: [(field: String, path: String)] { get }
-  /// Looks into what the stage needs besides teacher and text, before any stage does work.
-  ///
-  /// - Parameters:
-  ///   - sequenceLength: tokens of the recipe's sequences.
-  ///   - teacherDigest: SHA-256 of the teacher's weights; to ask for it reads all of them.
+  /// Looks into what the stage needs besides teacher and text, before any stage does work. It is told
+  /// the tokens of the recipe's sequences; to ask for the digest, SHA-256 of the teacher's weights,
+  /// reads all of them.
   func checkInputs(
     sequenceLength: Int, teacher: DecoderConfiguration, teacherDigest: () throws -> String
   ) throws

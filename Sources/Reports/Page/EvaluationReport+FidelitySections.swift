@@ -19,7 +19,9 @@ extension EvaluationReport {
     var section = SectionView(
       id: "fidelity", heading: "Fidelity, layer by layer",
       lead: predictionSentence ?? "On \(Figures.count(fidelity.tokens)) tokens.")
-    if let sentence = fidelity.positionSentence { section.append(paragraph: sentence) }
+    for sentence in [fidelity.positionSentence, fidelity.agreementSentence].compactMap(\.self) {
+      section.append(paragraph: sentence)
+    }
     section.append(
       paragraph: "Each head's attention on the teacher's own activations: a dot is a head, a dash "
         + "the layer's mean.")

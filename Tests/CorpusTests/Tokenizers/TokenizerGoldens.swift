@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import TestSupport
 
 @testable import Corpus
 
@@ -30,36 +31,6 @@ enum TokenizerGoldens {
 
   static func strings(_ value: JSONValue) throws -> [String] {
     try value.elements().map { try $0.text() }
-  }
-}
-
-struct MalformedGolden: Error {
-  let found: JSONValue
-}
-
-extension JSONValue {
-  func elements() throws -> [JSONValue] {
-    guard let elements = arrayValue else { throw MalformedGolden(found: self) }
-    return elements
-  }
-
-  func text() throws -> String {
-    guard let text = stringValue else { throw MalformedGolden(found: self) }
-    return text
-  }
-
-  func member(_ key: String) throws -> JSONValue {
-    guard let member = self[key] else { throw MalformedGolden(found: self) }
-    return member
-  }
-
-  func ids() throws -> [Int32] {
-    try elements().map { element in
-      guard let id = element.intValue.flatMap(Int32.init(exactly:)) else {
-        throw MalformedGolden(found: element)
-      }
-      return id
-    }
   }
 }
 

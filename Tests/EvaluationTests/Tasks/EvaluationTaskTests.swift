@@ -1,5 +1,6 @@
 import Corpus
 import Documents
+import TestSupport
 import Testing
 
 @testable import Evaluation

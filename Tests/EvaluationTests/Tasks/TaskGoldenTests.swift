@@ -1,6 +1,7 @@
 import Corpus
 import Documents
 import Results
+import TestSupport
 import Testing
 
 @testable import Evaluation

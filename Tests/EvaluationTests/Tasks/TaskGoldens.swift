@@ -1,6 +1,7 @@
 import Corpus
 import Documents
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Evaluation
@@ -86,39 +87,4 @@ struct TaskGolden: Sendable, CustomTestStringConvertible {
 
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-}
-
-struct MalformedGolden: Error {
-  let found: JSONValue
-}
-
-extension JSONValue {
-  func elements() throws -> [JSONValue] {
-    guard let arrayValue else { throw MalformedGolden(found: self) }
-    return arrayValue
-  }
-
-  func text() throws -> String {
-    guard let stringValue else { throw MalformedGolden(found: self) }
-    return stringValue
-  }
-
-  func double() throws -> Double {
-    guard let doubleValue else { throw MalformedGolden(found: self) }
-    return doubleValue
-  }
-
-  func member(_ key: String) throws -> JSONValue {
-    guard let member = self[key] else { throw MalformedGolden(found: self) }
-    return member
-  }
-
-  func ids() throws -> [Int32] {
-    try elements().map { element in
-      guard let id = element.intValue.flatMap(Int32.init(exactly:)) else {
-        throw MalformedGolden(found: element)
-      }
-      return id
-    }
-  }
 }

@@ -150,7 +150,6 @@ import Transformers
         // The check itself: half of a gradient is no gradient.
         var half = gradient
         for index in 0..<half.count / 2 { half[index] = 0 }
-        func squares(_ x: [Float]) -> Double { x.reduce(0) { $0 + Double($1) * Double($1) } }
         let (whole, kept) = (squares(gradient), squares(half))
         if whole - kept > max(1e-2, 0.05 * whole) { #expect(error(of: half) > 2e-2, "\(name)") }
         parameter.value = value

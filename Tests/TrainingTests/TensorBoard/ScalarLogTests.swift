@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Training
@@ -88,14 +89,4 @@ import Testing
         try EventReader.values("loss", inFolder: folder + "/tensorboard/b") == [1: 3])
     }
   }
-}
-
-/// Makes a fresh folder, and removes it with all that is in it at the end.
-func withTemporaryFolder(_ body: (String) throws -> Void) throws {
-  let folder = FileManager.default.temporaryDirectory
-    .appendingPathComponent("linearize-tensorboard-\(UUID().uuidString)").path
-  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  let result = Result { try body(folder) }
-  try FileManager.default.removeItem(atPath: folder)
-  try result.get()
 }

@@ -1,0 +1,171 @@
+// Stored blocks to floats in registers: what Widening.c writes to memory and RowProducts.c
+// multiplies with. unpack_T gives 32 elements of a block: piece j of those of 256.
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+// ThreadSanitizer instruments the resolver that target_clones needs, which then crashes at load.
+#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
+#define CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
+
+typedef float f16 __attribute__((ext_vector_type(16)));
+typedef uint32_t u16 __attribute__((ext_vector_type(16)));
+typedef uint16_t h16 __attribute__((ext_vector_type(16)));
+typedef int8_t s8x16 __attribute__((ext_vector_type(16)));
+typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
+typedef f16 f16u __attribute__((aligned(4)));
+typedef u8x16 u8x16u __attribute__((aligned(1)));
+typedef s8x16 s8x16u __attribute__((aligned(1)));
+typedef h16 h16u __attribute__((aligned(1)));
+#define BYTES(p) (*(const u8x16u *)(p))
+#define INLINE static inline __attribute__((always_inline))
+
+// IEEE half to float by bits: the default clone runs on CPUs without a conversion instruction.
+// A subnormal is rebased on the smallest normal, which is then subtracted exactly.
+INLINE float half(const uint8_t *p) {
+  int16_t h;
+  memcpy(&h, p, 2);
+  // The sign stays at the top, exponent and mantissa come together below it.
+  uint32_t bits = ((uint32_t)((int32_t)h << 13) & 0x8FFFE000u) + (112u << 23);
+  float value;
+  const uint32_t exponent = h & 0x7C00u;
+  if (__builtin_expect(exponent - 0x0400u < 0x7800u, 1)) {
+    memcpy(&value, &bits, 4);
+    return value;
+  }
+  const uint32_t sign = bits & 0x80000000u;
+  bits += exponent ? 112u << 23 : 1u << 23;
+  memcpy(&value, &bits, 4);
+  if (exponent == 0) value -= sign ? -0x1p-14f : 0x1p-14f;
+  memcpy(&bits, &value, 4);
+  bits |= sign;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+// 16 halves at any alignment. Vectors go by pointer: by value they would change the calling
+// convention between the clones.
+INLINE void unpack_f16(const uint8_t *p, f16 *w) {
+  const u16 h = __builtin_convertvector(*(const h16u *)p, u16);
+  const u16 exponent = h & 0x7C00u;
+  u16 bits = ((h & 0x7FFFu) << 13) + (112u << 23);
+  bits += (exponent == 0x7C00u) ? (u16)(112u << 23) : (u16)0;
+  const u16 raised = bits + (1u << 23);
+  const f16 rebased = *(const f16 *)&raised - 0x1p-14f;
+  bits = (exponent == 0) ? *(const u16 *)&rebased : bits;
+  bits |= (h & 0x8000u) << 16;
+  *w = *(const f16 *)&bits;
+}
+
+INLINE void unpack_bf16(const uint8_t *p, f16 *w) {
+  const u16 bits = __builtin_convertvector(*(const h16u *)p, u16) << 16;
+  *w = *(const f16 *)&bits;
+}
+
+INLINE float bfloat(const uint8_t *p) {
+  uint16_t h;
+  memcpy(&h, p, 2);
+  const uint32_t bits = (uint32_t)h << 16;
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+
+// w = q * scale + offset over 32 small integers.
+INLINE void affine(u8x16 low, u8x16 high, float scale, float offset, f16 *w) {
+  w[0] = __builtin_convertvector(low, f16) * scale + offset;
+  w[1] = __builtin_convertvector(high, f16) * scale + offset;
+}
+
+INLINE void scaled(s8x16 low, s8x16 high, float scale, f16 *w) {
+  w[0] = __builtin_convertvector(low, f16) * scale;
+  w[1] = __builtin_convertvector(high, f16) * scale;
+}
+
+INLINE void unpack_q8_0(const uint8_t *p, int j, f16 *w) {
+  scaled(*(const s8x16u *)(p + 2), *(const s8x16u *)(p + 18), half(p), w);
+}
+
+INLINE void unpack_q4_0(const uint8_t *p, int j, f16 *w) {
+  const u8x16 bytes = BYTES(p + 2);
+  scaled((s8x16)(bytes & 15) - 8, (s8x16)(bytes >> 4) - 8, half(p), w);
+}
+
+INLINE void unpack_q4_1(const uint8_t *p, int j, f16 *w) {
+  const u8x16 bytes = BYTES(p + 4);
+  affine(bytes & 15, bytes >> 4, half(p), half(p + 2), w);
+}
+
+// The nibbles of 32 elements and their fifth bits, element 0 in the lowest bit of `fifth`.
+INLINE void five_bits(const uint8_t *fifth, const uint8_t *nibbles, u8x16 *low, u8x16 *high) {
+  const u16 bit = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                   1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+  uint16_t halves[2];
+  memcpy(halves, fifth, sizeof halves);
+  const u16 a = halves[0], b = halves[1];
+  const u8x16 bytes = BYTES(nibbles);
+  *low = (bytes & 15) | __builtin_convertvector((u16)((a & bit) != 0) & 16, u8x16);
+  *high = (bytes >> 4) | __builtin_convertvector((u16)((b & bit) != 0) & 16, u8x16);
+}
+
+INLINE void unpack_q5_0(const uint8_t *p, int j, f16 *w) {
+  u8x16 low, high;
+  five_bits(p + 2, p + 6, &low, &high);
+  scaled((s8x16)low - 16, (s8x16)high - 16, half(p), w);
+}
+
+INLINE void unpack_q5_1(const uint8_t *p, int j, f16 *w) {
+  u8x16 low, high;
+  five_bits(p + 4, p + 8, &low, &high);
+  affine(low, high, half(p), half(p + 2), w);
+}
+
+// Eight 6-bit scales and eight 6-bit minima in twelve bytes.
+INLINE void six_bits(const uint8_t *p, int j, float *scale, float *minimum) {
+  if (j < 4) {
+    *scale *= p[j] & 63;
+    *minimum *= p[j + 4] & 63;
+  } else {
+    *scale *= (p[j + 4] & 15) | (p[j - 4] >> 6) << 4;
+    *minimum *= p[j + 4] >> 4 | (p[j] >> 6) << 4;
+  }
+}
+
+INLINE void unpack_q4_k(const uint8_t *p, int j, f16 *w) {
+  float scale = half(p), minimum = half(p + 2);
+  six_bits(p + 4, j, &scale, &minimum);
+  u8x16 q[2];
+  for (int part = 0; part < 2; part++) {
+    q[part] = BYTES(p + 16 + 32 * (j / 2) + 16 * part);
+    q[part] = j % 2 ? q[part] >> 4 : q[part] & 15;
+  }
+  affine(q[0], q[1], scale, -minimum, w);
+}
+
+INLINE void unpack_q5_k(const uint8_t *p, int j, f16 *w) {
+  float scale = half(p), minimum = half(p + 2);
+  six_bits(p + 4, j, &scale, &minimum);
+  u8x16 q[2];
+  for (int part = 0; part < 2; part++) {
+    q[part] = BYTES(p + 48 + 32 * (j / 2) + 16 * part);
+    q[part] = j % 2 ? q[part] >> 4 : q[part] & 15;
+    q[part] |= ((BYTES(p + 16 + 16 * part) >> (uint8_t)j) & 1) << 4;
+  }
+  affine(q[0], q[1], scale, -minimum, w);
+}
+
+INLINE void unpack_q6_k(const uint8_t *p, int j, f16 *w) {
+  const float all = half(p + 208);
+  const int8_t *scales = (const int8_t *)p + 192;
+  const int upper = j / 4, quarter = j % 4;
+  for (int part = 0; part < 2; part++) {
+    u8x16 q = BYTES(p + 64 * upper + 32 * (quarter % 2) + 16 * part);
+    q = quarter >= 2 ? q >> 4 : q & 15;
+    q |= ((BYTES(p + 128 + 32 * upper + 16 * part) >> (uint8_t)(2 * quarter)) & 3) << 4;
+    const float scale = all * scales[8 * upper + 2 * quarter + part];
+    w[part] = __builtin_convertvector((s8x16)q - 32, f16) * scale;
+  }
+}

@@ -1,0 +1,50 @@
+import CVectorKernels
+
+extension StoredTensor {
+  /// `y[r] = Σᵢ w[r, i] x[i]` over some rows, straight from the stored bytes: what a product with one
+  /// row of activations needs, without widened weights in memory. A weight gives the same to the last
+  /// bit whatever it is stored as.
+  ///
+  /// - Parameters:
+  ///   - x: `rowLength` floats.
+  ///   - y: one float for each of `rows`, overwritten.
+  public func multiply(
+    rows: Range<Int>, by x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+  ) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows \(rows) of \(shape)")
+    guard let base = bytes.baseAddress, !rows.isEmpty else { return }
+    let stride = elementType.bytes(of: rowLength)
+    guard let rowOrder else {
+      multiplyRows(
+        base + rows.lowerBound * stride, stride: stride, order: nil, by: x, into: y,
+        count: rows.count)
+      return
+    }
+    rowOrder.withUnsafeBufferPointer {
+      multiplyRows(
+        base, stride: stride, order: $0.baseAddress! + rows.lowerBound, by: x, into: y,
+        count: rows.count)
+    }
+  }
+
+  private func multiplyRows(
+    _ first: UnsafeRawPointer, stride: Int, order: UnsafePointer<Int32>?,
+    by x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    let kernel =
+      switch elementType {
+      case .float32: multiply_rows_f32
+      case .float16: multiply_rows_f16
+      case .bfloat16: multiply_rows_bf16
+      case .q8_0: multiply_rows_q8_0
+      case .q4_0: multiply_rows_q4_0
+      case .q4_1: multiply_rows_q4_1
+      case .q5_0: multiply_rows_q5_0
+      case .q5_1: multiply_rows_q5_1
+      case .q4_K: multiply_rows_q4_k
+      case .q5_K: multiply_rows_q5_k
+      case .q6_K: multiply_rows_q6_k
+      }
+    kernel(first, stride, order, x, y, count, rowLength)
+  }
+}
