@@ -7,7 +7,7 @@ public protocol PagedBytes: AnyObject, Sendable {
   /// - Parameter bytes: a part of the owner's.
   func release(_ bytes: UnsafeRawBufferPointer)
 
-  /// Asks for bytes to be read from the disk before they are needed. Returns at once.
+  /// Asks for bytes to be read from the disk before they are needed. May wait for a busy disk.
   ///
   /// - Parameter bytes: a part of the owner's.
   func expect(_ bytes: UnsafeRawBufferPointer)

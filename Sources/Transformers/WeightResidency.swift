@@ -1,3 +1,4 @@
+import Dispatch
 import TensorCore
 
 /// Keeps of a mapped checkpoint only what is computed with in this process's memory: behind a walk
@@ -8,21 +9,26 @@ final class WeightResidency {
   /// Tokens below which letting go costs more than it is worth: a step of decoding reads every
   /// weight once and computes next to nothing.
   private static let minimumRows = 64
+  /// Bytes of a weight below which calls to the system cost more than they are worth.
+  private static let minimumBytes = 64 << 10
 
   /// Weights of each layer.
   private let layers: [[StoredTensor]]
   /// Weights that are no layer's: embedding and head.
   private let tables: [StoredTensor]
   private var current: Int?
+  /// Asks for what is needed next, so that no computation waits for the disk to take orders.
+  private let queue = DispatchQueue(label: "weights of the next layer")
 
   init(_ weights: DecoderWeights) {
     layers = weights.blocks.map { block in
       var block = block
       var found: [StoredTensor] = []
       block.visit("") { _, weight in weight.mapped.map { found.append($0) } }
-      return found
+      return found.filter { $0.bytes.count >= Self.minimumBytes }
     }
     tables = [weights.embedding, weights.positions, weights.head].compactMap { $0?.mapped }
+      .filter { $0.bytes.count >= Self.minimumBytes }
   }
 
   /// A walk in either direction has come to a layer.
@@ -46,8 +52,10 @@ final class WeightResidency {
   }
 
   func expect(_ layer: Int) {
-    guard layers.indices.contains(layer) else { return }
-    for weight in layers[layer] { weight.expectPages() }
+    guard layers.indices.contains(layer), !layers[layer].isEmpty else { return }
+    queue.async { [weights = layers[layer]] in
+      for weight in weights { weight.expectPages() }
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import Documents
 import Foundation
 import Operations
 import TensorCore
+import TestSupport
 import Testing
 import Transformers
 
@@ -20,18 +21,18 @@ struct WeightResidencyTests {
   private func withDecoder(_ body: (Decoder, _ file: String, _ layerBytes: Int) throws -> Void)
     throws
   {
-    let folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
-    let tensors = try NewModel(Self.configuration, location: "new").initialTensors(seed: 1)
-    try SafetensorsWriter().write(
-      tensors.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, into: folder)
-    try DocumentFile(folder + "/config.json").replace(with: Self.configuration.pretty)
-    let source = try ModelSource.open(folder)
-    let layer = tensors.filter { $0.key.contains(".layers.0.") }.values
-    try body(
-      try Decoder(configuration: source.configuration, tensors: source.tensors, location: folder),
-      folder + "/model.safetensors", layer.reduce(0) { $0 + $1.bytes.count })
+    try withTemporaryFolder { folder in
+      let tensors = try NewModel(Self.configuration, location: "new").initialTensors(seed: 1)
+      try SafetensorsWriter().write(
+        tensors.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, into: folder)
+      try DocumentFile(folder + "/config.json").replace(with: Self.configuration.pretty)
+      let source = try ModelSource.open(folder)
+      let layer = tensors.filter { $0.key.contains(".layers.0.") }.values
+      try body(
+        try Decoder(
+          configuration: source.configuration, tensors: source.tensors, location: folder),
+        folder + "/model.safetensors", layer.reduce(0) { $0 + $1.bytes.count })
+    }
   }
 
   private func hidden(_ decoder: Decoder, tokens: Int, on tape: Tape, isCheckpointed: Bool)
@@ -53,15 +54,17 @@ struct WeightResidencyTests {
     private func residentBytes(_ file: String) throws -> Int {
       var isFile = false
       var kilobytes = 0
-      for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8)
-        .split(separator: "\n")
-      {
+      // Of files without a size `String(contentsOfFile:)` reads a beginning alone.
+      let mappings = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps"))
+      let text = String(decoding: try mappings.readToEnd() ?? Data(), as: UTF8.self)
+      for line in text.split(separator: "\n") {
         if line.contains("-"), line.first?.isHexDigit == true, !line.contains("kB") {
           isFile = line.hasSuffix(file)
         } else if isFile, line.hasPrefix("Rss:") {
           kilobytes += Int(line.split(separator: " ")[1]) ?? 0
         }
       }
+      try #require(kilobytes > 0, "nothing of \(file) is mapped")
       return kilobytes * 1024
     }
 

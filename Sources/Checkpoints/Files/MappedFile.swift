@@ -44,20 +44,22 @@ public final class MappedFile: Sendable {
 
   // MARK: Memory
 
+  /// Linux reads no more ahead for one piece of advice than for a reader in order: 128 KiB unless
+  /// the device was given more.
+  private static let readAheadPortion = 128 << 10
+
   /// Advice cannot fail in a way that matters: the bytes are there either way.
-  fileprivate func advise(_ part: UnsafeRawBufferPointer, _ advice: Int32, roundingUp: Bool) {
-    guard let base = bytes.baseAddress, let start = part.baseAddress else { return }
+  private func advise(_ part: Range<Int>, _ advice: Int32) {
+    guard let base = bytes.baseAddress, !part.isEmpty else { return }
+    _ = madvise(UnsafeMutableRawPointer(mutating: base + part.lowerBound), part.count, advice)
+  }
+
+  /// Where a part of the file's bytes lies in it.
+  private func place(of part: UnsafeRawBufferPointer) -> Range<Int>? {
+    guard let base = bytes.baseAddress, let start = part.baseAddress else { return nil }
     precondition(
       start >= base && start + part.count <= base + bytes.count, "bytes of another file")
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = start - base
-    // Pages that a neighbour shares stay; the mapping begins at one.
-    let lower = roundingUp ? (first + page - 1) / page * page : first / page * page
-    let end = first + part.count
-    let upper = roundingUp && end < bytes.count ? end / page * page : end
-    if lower < upper {
-      _ = madvise(UnsafeMutableRawPointer(mutating: base + lower), upper - lower, advice)
-    }
+    return start - base..<start - base + part.count
   }
 
   private static func failure(_ path: String, _ operation: String, _ number: Int32)
@@ -71,11 +73,24 @@ public final class MappedFile: Sendable {
 }
 
 extension MappedFile: PagedBytes {
+  private static let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+  /// Pages that a neighbour shares stay; the mapping begins at one.
   public func release(_ bytes: UnsafeRawBufferPointer) {
-    advise(bytes, Int32(MADV_DONTNEED), roundingUp: true)
+    guard let place = place(of: bytes) else { return }
+    let page = Self.page
+    let lower = (place.lowerBound + page - 1) / page * page
+    let upper =
+      place.upperBound < self.bytes.count ? place.upperBound / page * page : place.upperBound
+    if lower < upper { advise(lower..<upper, Int32(MADV_DONTNEED)) }
   }
 
   public func expect(_ bytes: UnsafeRawBufferPointer) {
-    advise(bytes, Int32(MADV_WILLNEED), roundingUp: false)
+    guard let place = place(of: bytes) else { return }
+    let lower = place.lowerBound / Self.page * Self.page
+    for start in stride(from: lower, to: place.upperBound, by: Self.readAheadPortion) {
+      let end = min(start + Self.readAheadPortion, place.upperBound)
+      advise(start..<end, Int32(MADV_WILLNEED))
+    }
   }
 }

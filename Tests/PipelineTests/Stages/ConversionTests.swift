@@ -117,6 +117,22 @@ private let artefacts = [
     }
   }
 
+  @Test func `a run goes on with activations as it stored them, or is refused`() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe(#"stages[0].activations={"storage":"float32"}"#)
+    _ = try teacher.run(recipe)
+    let expected = try teacher.bytes(artefacts[0])
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    #expect(throws: Preempted.self) { try teacher.run(recipe, interruption: .after(polls: 36)) }
+    let error = #expect(throws: RunError.self) {
+      try teacher.run(try teacher.recipe("stages[0].activations={}"), resume: true)
+    }
+    #expect(error?.description.contains("$.stages[0].activations.storage") == true)
+    _ = try teacher.run(recipe, resume: true)
+    #expect(try teacher.bytes(artefacts[0]) == expected)
+  }
+
   @Test
   func `blocks without a converted layer are captured again only where a later one needs them`()
     throws
