@@ -4,7 +4,7 @@ import Documents
 public struct NonFiniteValue: ExitCoded, Equatable, CustomStringConvertible {
   /// The stage's id.
   public let stage: String
-  /// Optimizer step, from 1.
+  /// Optimizer step, from 1; 0 before the first.
   public let step: Int
   /// What is not finite: "the loss of layer 7".
   public let quantity: String
@@ -17,8 +17,12 @@ public struct NonFiniteValue: ExitCoded, Equatable, CustomStringConvertible {
   public var description: String {
     let kept =
       lastCheckpoint.map { "the checkpoint \($0) is kept" } ?? "no checkpoint was written yet"
+    // Before the first step no rate can be to blame.
+    let remedy =
+      step == 0
+      ? "Look" : "Lower optimizer.learningRate, set optimizer.clipGradientNorm, or look"
     return
-      "\(stage), step \(step): \(quantity) is \(value), expected a finite number; \(kept). Lower optimizer.learningRate, set optimizer.clipGradientNorm, or look at the teacher's weights and the text"
+      "\(stage), \(step == 0 ? "before the first step" : "step \(step)"): \(quantity) is \(value), expected a finite number; \(kept). \(remedy) at the teacher's weights and the text"
   }
 }
 

@@ -88,6 +88,7 @@ final class TrainingLoop {
   func run(_ objective: any Objective) throws {
     let first = try restore()
     context.progress.begin(stage: name, totalSteps: totalSteps, firstStep: first)
+    if first == 0 { try validateStart(objective) }
     for step in first..<totalSteps {
       let start = context.clock()
       let (means, tokens) = try train(objective, step: step)
@@ -150,7 +151,7 @@ final class TrainingLoop {
     return (LossMeans(of: measured, share: share), tokens)
   }
 
-  private func validationLoss(_ objective: any Objective) throws -> Double {
+  private func validationMeans(_ objective: any Objective) throws -> LossMeans {
     let size = objective.validationBatchSize
     let measured = try stride(from: 0, to: data.validation.count, by: size).map { start in
       let part = start..<min(start + size, data.validation.count)
@@ -160,7 +161,23 @@ final class TrainingLoop {
           places: part.map { .validation($0) }, number: nil),
         share: nil)
     }
-    return LossMeans(of: measured).loss
+    return LossMeans(of: measured)
+  }
+
+  /// What the stage begins with may be better than all that it makes of it. The schedule does not see
+  /// this loss: a plateau is one of training.
+  private func validateStart(_ objective: any Objective) throws {
+    if data.validation.isEmpty || !specification.keepBest { return }
+    let means = try validationMeans(objective)
+    try requireFinite(means, step: -1)
+    try keepIfBest(means.loss, step: 0)
+  }
+
+  private func keepIfBest(_ loss: Double, step: Int) throws {
+    if loss < best?.loss ?? .infinity { best = (loss, step, parameters.map(\.parameter.value)) }
+    try context.metrics.append([
+      "stage": .string(name), "step": .integer(step), "validationLoss": .number(loss),
+    ])
   }
 
   /// - Returns: the validation loss when it was due.
@@ -169,15 +186,10 @@ final class TrainingLoop {
     let isLast = step + 1 == totalSteps
     let isDue = specification.evaluateEvery.map { (step + 1) % $0 == 0 } ?? false
     guard isDue || isLast else { return nil }
-    let loss = try validationLoss(objective)
+    let loss = try validationMeans(objective).loss
     try requireFinite("the validation loss", loss, step: step)
     schedule.observe(validationLoss: loss)
-    if loss < best?.loss ?? .infinity {
-      best = (loss, step + 1, parameters.map(\.parameter.value))
-    }
-    try context.metrics.append([
-      "stage": .string(name), "step": .integer(step + 1), "validationLoss": .number(loss),
-    ])
+    try keepIfBest(loss, step: step + 1)
     return loss
   }
 

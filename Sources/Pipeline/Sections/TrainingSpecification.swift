@@ -66,7 +66,8 @@ public struct TrainingSpecification: Sendable, Equatable {
       "Optimizer steps between two checkpoints: the most that a killed run loses.")
     keepBest = reader.boolean(
       "keepBest", default: true,
-      "End with the weights of the best validation loss instead of the last step's.")
+      "End with the weights of the best validation loss, those of the start included, instead of the last "
+        + "step's.")
     reportConflicts(to: reader)
   }
 

@@ -7,16 +7,19 @@ import Transformers
 @testable import Pipeline
 
 @Suite struct ConversionFailureTests {
-  @Test
-  func `NaN in a layer stops the stage before anything is published, and names layer and step`()
-    throws
-  {
+  /// The start is measured where it may be kept.
+  @Test(arguments: [(true, 0, ", before the first step: "), (false, 1, ", step 1: ")])
+  func `NaN in a layer stops the stage before anything is published, and names layer and step`(
+    keepsBest: Bool, step: Int, place: String
+  ) throws {
     let teacher = try TinyTeacher(poisoned: true)
     defer { #expect(throws: Never.self) { try teacher.remove() } }
-    let error = #expect(throws: NonFiniteValue.self) { try teacher.run(try teacher.recipe()) }
+    let recipe = try teacher.recipe("stages[0].keepBest=\(keepsBest)")
+    let error = #expect(throws: NonFiniteValue.self) { try teacher.run(recipe) }
     #expect(error?.exitCode == .badData)
-    #expect(error?.step == 1)
+    #expect(error?.step == step)
     #expect(error?.quantity == "the loss of layer 1")
+    #expect("\(try #require(error))".contains("attention-transfer" + place))
     #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
     let status = try DocumentFile("\(teacher.folder)/run/status.json").read()
     #expect(status["state"] == "failed")

@@ -32,7 +32,9 @@ import Transformers
         let losses = try lines(encoder, stage: stage).compactMap {
           $0["validationLoss"]?.doubleValue
         }
-        #expect(losses.count == 2 && losses[1] < losses[0], "\(stage): \(losses)")
+        #expect(
+          losses.count == 3 && losses[2] < losses[1] && losses[1] < losses[0], "\(stage): \(losses)"
+        )
       }
       // No row of a batch is padding: texts have 6 to 20 tokens.
       let tokens = try lines(encoder, stage: "embedding-distillation").compactMap {

@@ -41,7 +41,7 @@ import Transformers
     }
     #expect(original.ownWeights.isEmpty)
     let losses = try validationLosses(teacher)
-    #expect(losses.count == 2 && losses[1] < losses[0])
+    #expect(losses.count == 3 && losses[2] < losses[1] && losses[1] < losses[0])
   }
 
   @Test func `a pattern trains what it names and leaves the rest as it was`() throws {
@@ -61,6 +61,18 @@ import Transformers
             "model.layers.\($0).self_attn.window_factors",
           ]
         })
+  }
+
+  @Test func `A start that training only makes worse is what the stage ends with`() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    _ = try teacher.run(
+      try recipe(teacher, "stages[2].keepBest=true", "stages[2].optimizer.learningRate=1"))
+    let before = try teacher.tensors("low-rank-adaptation")
+    let after = try teacher.tensors("finetune")
+    #expect(before.allSatisfy { after[$0.key] == $0.value })
+    let losses = try validationLosses(teacher)
+    #expect(losses.count == 3 && losses.min() == losses.first)
   }
 
   @Test

@@ -16,7 +16,7 @@ import Transformers
 
   private func recipe(_ teacher: TinyTeacher, _ overrides: String...) throws -> LoadedRecipe {
     let stages = """
-      stages=[{"stage":"output-alignment","steps":2,"gradientAccumulation":1},\
+      stages=[{"stage":"output-alignment","steps":2,"gradientAccumulation":1,"keepBest":false},\
       {"stage":"logit-distillation","steps":6,"gradientAccumulation":1,"evaluateEvery":3,\
       "checkpointEvery":2,"keepBest":false,"optimizer":{"learningRate":0.003}},\
       {"stage":"evaluate"}]

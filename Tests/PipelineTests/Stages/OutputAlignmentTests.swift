@@ -64,7 +64,7 @@ import Transformers
     let losses = try String(contentsOfFile: encoder.folder + "/run/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n")
       .compactMap { try JSONValue(parsing: String($0))["validationLoss"]?.doubleValue }
-    #expect(losses.count == 2 && losses[1] < losses[0])
+    #expect(losses.count == 3 && losses[2] < losses[1] && losses[1] < losses[0])
   }
 
   @Test
