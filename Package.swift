@@ -6,7 +6,6 @@ let package = Package(
   products: [.executable(name: "linearize", targets: ["linearize"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "3.12.3"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.0.3"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
   ],
@@ -15,6 +14,8 @@ let package = Package(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS"]),
     .target(name: "CVectorKernels"),
 
@@ -32,7 +33,7 @@ let package = Package(
     .target(
       name: "Checkpoints",
       dependencies: [
-        "TensorCore", "CHDF5", "Documents", .product(name: "Crypto", package: "swift-crypto"),
+        "TensorCore", "CHDF5", "COpenSSL", "Documents",
       ]),
     .target(name: "Corpus", dependencies: ["Documents"]),
     .target(name: "Training", dependencies: ["Differentiation", "Documents"]),

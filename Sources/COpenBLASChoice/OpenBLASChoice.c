@@ -65,19 +65,26 @@ static const char *flags_line(const char *text) {
 const char *openblas_better_core(const char *core, const char *requested, const char *avoided,
                                  const char *processor_text) {
   if (requested && *requested) return NULL;
-  if (!avoided) avoided = "";
   enum level level = level_of(core);
   const char *flags = flags_line(processor_text);
   if (!flags) return NULL;
-  // From the fastest down: the first whose instructions are all there.
-  if (level < AVX512 && !has_word(avoided, "SkylakeX") && has_word(flags, "avx512f") && has_word(flags, "avx512dq") &&
-      has_word(flags, "avx512bw") && has_word(flags, "avx512vl"))
-    return "SkylakeX";
-  if (level < AVX2 && !has_word(avoided, "Haswell") && has_word(flags, "avx2") &&
-      has_word(flags, "fma"))
-    return "Haswell";
-  if (level < AVX && !has_word(avoided, "Sandybridge") && has_word(flags, "avx"))
-    return "Sandybridge";
+  // From the fastest down: the first that is right here and whose instructions are all there.
+  static const struct {
+    struct core core;
+    const char *needs[4];
+  } better[] = {
+      {{"SkylakeX", AVX512}, {"avx512f", "avx512dq", "avx512bw", "avx512vl"}},
+      {{"Haswell", AVX2}, {"avx2", "fma"}},
+      {{"Sandybridge", AVX}, {"avx"}},
+  };
+  for (size_t i = 0; i < sizeof better / sizeof *better; i++) {
+    const struct core candidate = better[i].core;
+    if (level >= candidate.level || (avoided && has_word(avoided, candidate.name))) continue;
+    bool is_there = true;
+    for (int need = 0; need < 4 && better[i].needs[need]; need++)
+      is_there = is_there && has_word(flags, better[i].needs[need]);
+    if (is_there) return candidate.name;
+  }
   return NULL;
 }
 
@@ -101,8 +108,10 @@ int openblas_products_are_right(void) {
   enum { M = 37, N = 53, K = 71 };
   static float a[M * K], b[K * N], c[M * N];
   unsigned state = 1;
-  for (int i = 0; i < M * K; i++) a[i] = (float)((state = state * 1664525u + 1013904223u) >> 24) / 256 - .5f;
-  for (int i = 0; i < K * N; i++) b[i] = (float)((state = state * 1664525u + 1013904223u) >> 24) / 256 - .5f;
+  for (int i = 0; i < M * K + K * N; i++) {
+    state = state * 1664525u + 1013904223u;
+    *(i < M * K ? a + i : b + (i - M * K)) = (float)(state >> 24) / 256 - .5f;
+  }
   for (int form = 0; form < 4; form++) {
     const int left = form & 1, right = form >> 1;
     cblas_sgemm(CblasRowMajor, left ? CblasTrans : CblasNoTrans, right ? CblasTrans : CblasNoTrans, M,
@@ -169,7 +178,8 @@ __attribute__((constructor)) static void restart_with_better_core(int count, cha
   if (count == 0 || getauxval(AT_BASE) == 0 || !read_processor(text, sizeof text)) return;
   const char *requested = getenv("OPENBLAS_CORETYPE"), *core = openblas_replaced_core();
   if (core) {
-    if (openblas_products_are_right()) return;
+    // The library's own kernels are the last resort: nothing is left to start over with.
+    if (strcmp(core, requested) == 0 || openblas_products_are_right()) return;
     const char *before = getenv(WRONG);
     char wrong[128], own[32];
     snprintf(wrong, sizeof wrong, "%s%s%s", before ? before : "", before ? " " : "", requested);

@@ -1,27 +1,17 @@
 // Stored blocks to floats in registers: what Widening.c writes to memory and RowProducts.c
 // multiplies with. unpack_T gives 32 elements of a block: piece j of those of 256.
 #pragma once
+#include "Vectors.h"
 #include <stdint.h>
-#include <string.h>
 
-// ThreadSanitizer instruments the resolver that target_clones needs, which then crashes at load.
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-
-typedef float f16 __attribute__((ext_vector_type(16)));
 typedef uint32_t u16 __attribute__((ext_vector_type(16)));
 typedef uint16_t h16 __attribute__((ext_vector_type(16)));
 typedef int8_t s8x16 __attribute__((ext_vector_type(16)));
 typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
-typedef f16 f16u __attribute__((aligned(4)));
 typedef u8x16 u8x16u __attribute__((aligned(1)));
 typedef s8x16 s8x16u __attribute__((aligned(1)));
 typedef h16 h16u __attribute__((aligned(1)));
 #define BYTES(p) (*(const u8x16u *)(p))
-#define INLINE static inline __attribute__((always_inline))
 
 // IEEE half to float by bits: the default clone runs on CPUs without a conversion instruction.
 // A subnormal is rebased on the smallest normal, which is then subtracted exactly.
@@ -134,14 +124,19 @@ INLINE void six_bits(const uint8_t *p, int j, float *scale, float *minimum) {
   }
 }
 
+// The nibbles of 32 of 256 elements: those of an even piece are the lower ones.
+INLINE void nibbles(const uint8_t *p, int j, u8x16 *q) {
+  for (int part = 0; part < 2; part++) {
+    const u8x16 bytes = BYTES(p + 32 * (j / 2) + 16 * part);
+    q[part] = j % 2 ? bytes >> 4 : bytes & 15;
+  }
+}
+
 INLINE void unpack_q4_k(const uint8_t *p, int j, f16 *w) {
   float scale = half(p), minimum = half(p + 2);
   six_bits(p + 4, j, &scale, &minimum);
   u8x16 q[2];
-  for (int part = 0; part < 2; part++) {
-    q[part] = BYTES(p + 16 + 32 * (j / 2) + 16 * part);
-    q[part] = j % 2 ? q[part] >> 4 : q[part] & 15;
-  }
+  nibbles(p + 16, j, q);
   affine(q[0], q[1], scale, -minimum, w);
 }
 
@@ -149,11 +144,9 @@ INLINE void unpack_q5_k(const uint8_t *p, int j, f16 *w) {
   float scale = half(p), minimum = half(p + 2);
   six_bits(p + 4, j, &scale, &minimum);
   u8x16 q[2];
-  for (int part = 0; part < 2; part++) {
-    q[part] = BYTES(p + 48 + 32 * (j / 2) + 16 * part);
-    q[part] = j % 2 ? q[part] >> 4 : q[part] & 15;
+  nibbles(p + 48, j, q);
+  for (int part = 0; part < 2; part++)
     q[part] |= ((BYTES(p + 16 + 16 * part) >> (uint8_t)j) & 1) << 4;
-  }
   affine(q[0], q[1], scale, -minimum, w);
 }
 
@@ -169,3 +162,14 @@ INLINE void unpack_q6_k(const uint8_t *p, int j, f16 *w) {
     w[part] = __builtin_convertvector((s8x16)q - 32, f16) * scale;
   }
 }
+
+// Every blocked type: its bytes a block, and its pieces of 32 elements.
+#define BLOCKED_TYPES(F) \
+  F(q8_0, 34, 1)         \
+  F(q4_0, 18, 1)         \
+  F(q4_1, 20, 1)         \
+  F(q5_0, 22, 1)         \
+  F(q5_1, 24, 1)         \
+  F(q4_k, 144, 8)        \
+  F(q5_k, 176, 8)        \
+  F(q6_k, 210, 8)

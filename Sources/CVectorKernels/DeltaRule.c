@@ -1,22 +1,10 @@
 #include "DeltaRule.h"
-#include <string.h>
-
-// ThreadSanitizer instruments the resolver that target_clones needs, which then crashes at load.
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
+#include "Vectors.h"
 
 enum { LANES = 16, LONGEST = 16 };
 
 typedef float f4 __attribute__((ext_vector_type(4)));
 typedef float f8 __attribute__((ext_vector_type(8)));
-typedef float f16 __attribute__((ext_vector_type(16)));
-typedef f16 f16u __attribute__((aligned(4)));
-#define LOAD(p) (*(const f16u *)(p))
-#define STORE(p, v) (*(f16u *)(p) = (v))
-#define INLINE static inline __attribute__((always_inline))
 
 // Vectors go by pointer: by value they would change the calling convention between the clones.
 INLINE void load(f16 *v, const float *p, long n) {

@@ -1,25 +1,5 @@
 #include "GatedLinearAttention.h"
-#include <string.h>
-
-// ThreadSanitizer instruments the resolver that target_clones needs, which then crashes at load.
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-
-typedef float f16 __attribute__((ext_vector_type(16)));
-typedef f16 f16u __attribute__((aligned(4)));
-#define LOAD(p) (*(const f16u *)(p))
-#define STORE(p, v) (*(f16u *)(p) = (v))
-
-static inline __attribute__((always_inline)) float sum_lanes(const f16 *v) {
-  float t[16];
-  memcpy(t, v, sizeof t);
-  for (int w = 8; w; w /= 2)
-    for (int i = 0; i < w; i++) t[i] += t[i + w];
-  return t[0];
-}
+#include "Vectors.h"
 
 CLONES void vk_gated_pairs(const float *query, const float *decay, const float *previous,
                            float *current, float *products, long count, long width) {

@@ -1,20 +1,7 @@
 #include "RecurrentStep.h"
-
-// ThreadSanitizer instruments the resolver that target_clones needs, which then crashes at load.
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
+#include "Vectors.h"
 
 enum { LANES = 16, BLOCK = 4 };
-
-typedef float f16 __attribute__((ext_vector_type(16)));
-typedef f16 f16u __attribute__((aligned(4)));
-
-#define LOAD(p) (*(const f16u *)(p))
-#define STORE(p, v) (*(f16u *)(p) = (v))
-#define INLINE static inline __attribute__((always_inline))
 
 // `count` vectors of 16 columns, whose sums stay in registers.
 INLINE void step_block(const float *queries, float scale, const float *decays, long decay_step,

@@ -1,21 +1,14 @@
 #include "Widening.h"
 #include "Blocks.h"
 
-#define LOAD(p) (*(const f16u *)(p))
-
 INLINE float total(const f16 *sums) {
   const f16 sum = sums[0] + sums[1];
-  float lanes[16];
-  memcpy(lanes, &sum, sizeof lanes);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-  return lanes[0];
+  return sum_lanes(&sum);
 }
 
 // 32 plain elements.
 INLINE void pair_f32(const uint8_t *p, int j, f16 *w) {
-  w[0] = LOAD(p);
-  w[1] = LOAD(p + 64);
+  memcpy(w, p, 2 * sizeof *w);
 }
 
 INLINE void pair_f16(const uint8_t *p, int j, f16 *w) {
@@ -69,17 +62,11 @@ INLINE float none(const uint8_t *p) { return 0; }
     }                                                                                              \
   }
 
-#define BLOCKED(type, block_bytes, pieces) \
-  PRODUCTS(type, unpack_##type, block_bytes, pieces, none, 0)
-
 PRODUCTS(f32, pair_f32, 128, 1, single, 4)
 PRODUCTS(f16, pair_f16, 64, 1, half, 2)
 PRODUCTS(bf16, pair_bf16, 64, 1, bfloat, 2)
-BLOCKED(q8_0, 34, 1)
-BLOCKED(q4_0, 18, 1)
-BLOCKED(q4_1, 20, 1)
-BLOCKED(q5_0, 22, 1)
-BLOCKED(q5_1, 24, 1)
-BLOCKED(q4_k, 144, 8)
-BLOCKED(q5_k, 176, 8)
-BLOCKED(q6_k, 210, 8)
+
+#define BLOCKED(type, block_bytes, pieces) \
+  PRODUCTS(type, unpack_##type, block_bytes, pieces, none, 0)
+
+BLOCKED_TYPES(BLOCKED)

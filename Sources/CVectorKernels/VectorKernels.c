@@ -1,21 +1,9 @@
 #define _GNU_SOURCE
 #include "VectorKernels.h"
+#include "Vectors.h"
 #include <sched.h>
-#include <string.h>
 
-// ThreadSanitizer instruments the resolver that target_clones needs, which then crashes at load.
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-
-typedef float f16 __attribute__((ext_vector_type(16)));
 typedef int i16 __attribute__((ext_vector_type(16)));
-typedef f16 f16u __attribute__((aligned(4)));
-#define LOAD(p) (*(const f16u *)(p))
-#define STORE(p, v) (*(f16u *)(p) = (v))
-#define INLINE static inline __attribute__((always_inline))
 
 // Vectors go by pointer: by value they would change the calling convention between the clones.
 INLINE void load_tail(f16 *v, const float *p, long n, float fill) {
@@ -29,14 +17,6 @@ INLINE void store_tail(float *p, const f16 *v, long n) {
   float t[16];
   memcpy(t, v, sizeof t);
   memcpy(p, t, n * sizeof(float));
-}
-
-INLINE float sum_lanes(const f16 *v) {
-  float t[16];
-  memcpy(t, v, sizeof t);
-  for (int w = 8; w; w /= 2)
-    for (int i = 0; i < w; i++) t[i] += t[i + w];
-  return t[0];
 }
 
 // Cody-Waite reduction and a degree-5 polynomial: relative error below 1.2e-7 on [-87, 88];

@@ -1,8 +1,6 @@
 #include "Widening.h"
 #include "Blocks.h"
 
-#define STORE(p, v) (*(f16u *)(p) = (v))
-
 CLONES void widen_f16(const void *source, float *output, long count) {
   const uint8_t *p = source;
   long i = 0;
@@ -37,11 +35,4 @@ CLONES void widen_bf16(const void *source, float *output, long count) {
       }                                                                     \
   }
 
-WIDEN(q8_0, 34, 1)
-WIDEN(q4_0, 18, 1)
-WIDEN(q4_1, 20, 1)
-WIDEN(q5_0, 22, 1)
-WIDEN(q5_1, 24, 1)
-WIDEN(q4_k, 144, 8)
-WIDEN(q5_k, 176, 8)
-WIDEN(q6_k, 210, 8)
+BLOCKED_TYPES(WIDEN)

@@ -33,6 +33,7 @@ struct Benchmarks {
     print(String(format: "matrix product 1024x576x1536            %8.1f GFLOP/s", rate))
     try hybridKernel()
     recurrentKernels()
+    storedRows()
     let suite = ModelBenchmarks(model: model, tokens: tokens, isQuick: isQuick, rate: rate)
     try suite.run()
     print("peak memory \(ProcessMemory.peakBytes >> 20) MiB")

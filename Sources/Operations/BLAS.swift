@@ -2,7 +2,8 @@ import COpenBLAS
 import TensorCore
 
 /// Row-major single-precision GEMM through OpenBLAS, one thread a call: `WorkerPool` splits the
-/// work above it. OpenBLAS's own threads inside our workers halve its speed, and its thread count
+/// work above it. Large matrices have another way where the processor has tiles (`TileProduct`).
+/// OpenBLAS's own threads inside our workers halve its speed, and its thread count
 /// is a process-wide setting, so it is set once.
 enum BLAS {
   private static let singleThreaded: Void = openblas_set_num_threads(1)
@@ -56,8 +57,11 @@ enum BLAS {
 
 /// What the linked OpenBLAS says of itself; results depend on it bit by bit.
 public enum OpenBLASInformation {
-  /// The kernel set in use, e.g. `SkylakeX`.
-  public static var core: String { String(cString: openblas_get_corename()) }
+  /// The kernel set in use, e.g. `SkylakeX`, and the tiles of bfloat16 where large products are
+  /// taken on them: `SkylakeX with AMX`.
+  public static var core: String { ownCore + (TileProduct.isAvailable ? " with AMX" : "") }
+  /// What OpenBLAS uses.
+  static var ownCore: String { String(cString: openblas_get_corename()) }
   /// Version and build options.
   public static var configuration: String { String(cString: openblas_get_config()) }
 }

@@ -6,7 +6,7 @@ extension OpenBLASInformation {
   public static var choice: String {
     let wrong = openblas_wrong_cores().map { String(cString: $0) }
     let left = wrong.map { "; \($0) computed wrongly here and was left" } ?? ""
-    if let own = openblas_replaced_core().map({ String(cString: $0) }), own != core {
+    if let own = openblas_replaced_core().map({ String(cString: $0) }), own != ownCore {
       return "\(core), for what this processor has; by itself this OpenBLAS takes \(own)" + left
     }
     if let requested = requestedCore {
@@ -17,13 +17,13 @@ extension OpenBLASInformation {
 
   /// What to do about kernels that are slower than this processor allows, nil where they are not.
   public static var slowKernels: String? {
-    let better = betterCore(than: core, requested: nil, processorText: processorText)
+    let better = betterCore(than: ownCore, requested: nil, processorText: processorText)
     guard let better else { return nil }
     let remedy =
       requestedCore.map { "OPENBLAS_CORETYPE=\($0) asks for them: unset it" }
       ?? "set OPENBLAS_CORETYPE=\(better)"
     return
-      "OpenBLAS uses its \(core) kernels, and this processor has what \(better)'s need, which are "
+      "OpenBLAS uses its \(ownCore) kernels, and this processor has what \(better)'s need, which are "
       + "up to five times as fast; \(remedy)"
   }
 
@@ -32,7 +32,7 @@ extension OpenBLASInformation {
   /// (OpenBLASChoice.h), so it is nil where that worked, and where `OPENBLAS_CORETYPE` asks for
   /// kernels: whoever set it meant it.
   static var betterCore: String? {
-    betterCore(than: core, requested: requestedCore, processorText: processorText)
+    betterCore(than: ownCore, requested: requestedCore, processorText: processorText)
   }
 
   /// - Parameters:
@@ -46,6 +46,9 @@ extension OpenBLASInformation {
 
   /// Whether small products of every form are those of plain loops.
   static var productsAreRight: Bool { openblas_products_are_right() != 0 }
+
+  /// Whether whoever started the program asked for kernels.
+  static var isRequested: Bool { requestedCore != nil && openblas_replaced_core() == nil }
 
   private static var requestedCore: String? {
     ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"].flatMap { $0.isEmpty ? nil : $0 }

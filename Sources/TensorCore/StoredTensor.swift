@@ -100,6 +100,22 @@ extension StoredTensor {
   }
 }
 
+extension StoredTensor {
+  /// Stored elements in memory of their own, as tests and benchmarks make them.
+  ///
+  /// - Parameter bytes: exactly those that `shape` and `elementType` need.
+  public init(elementType: ElementType, shape: [Int], copying bytes: [UInt8]) {
+    var storage = Tensor(zeros: [(bytes.count + 3) / 4])
+    storage.withMutablePointer {
+      UnsafeMutableRawPointer($0).copyMemory(from: bytes, byteCount: bytes.count)
+    }
+    self.init(
+      elementType: elementType, shape: shape,
+      bytes: storage.withPointer { UnsafeRawBufferPointer(start: $0, count: bytes.count) },
+      owner: TensorOwner(storage))
+  }
+}
+
 /// Keeps a tensor's storage alive and shared, so that nobody writes it in place.
 private final class TensorOwner: Sendable {
   let tensor: Tensor

@@ -5,6 +5,49 @@ extension ShippedRecipe {
   /// The text of every file under `recipes`, byte for byte, by its name without `.json`.
   static let documents: [(name: String, text: String)] = [
     (
+      "distilled-hybrid",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "distilled-hybrid",
+  "description": "A window of 64 with 4 sinks and a memory that starts at nothing, distilled from the teacher; softmax in 5 layers.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 1024, "documentBoundaries": "ignored",
+    "validationSequences": 4, "testSequences": 16
+  },
+  "student": {
+    "memory": { "kind": "feature-map" },
+    "window": { "kind": "terrace", "size": 64, "sinks": 4 },
+    "policy": { "kind": "projected-sum" },
+    "softmaxLayers": [8, 15, 17, 18, 23]
+  },
+  "stages": [
+    {
+      "stage": "logit-distillation",
+      "steps": 40, "batchSize": 1, "gradientAccumulation": 1,
+      "parameters": ["*.self_attn.*"], "untiesHead": false,
+      "losses": [{ "kind": "kl", "weight": 1 }],
+      "optimizer": {
+        "learningRate": 0.0001,
+        "groups": [{ "parameters": ["*feature_map*", "*memory_projection*"], "learningRate": 0.0003 }]
+      },
+      "schedule": { "kind": "cosine", "warmupSteps": 4, "finalLearningRate": 0.00001 },
+      "evaluateEvery": 20, "checkpointEvery": 20
+    },
+    {
+      "stage": "evaluate",
+      "thresholds": { "perplexityRatio": { "maximum": 1.05 }, "associativeRecall": { "minimum": 0.4 } }
+    }
+  ]
+}
+
+"""#
+    ),
+    (
       "hedgehog-gpt2",
       #"""
 {

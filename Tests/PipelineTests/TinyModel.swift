@@ -60,3 +60,17 @@ extension Interruption {
     }
   }
 }
+
+/// The first mistake that is found in a recipe with some of its values changed.
+func expectMistake(
+  _ expected: String, in document: JSONValue, _ overrides: [String],
+  sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  let overrides = try overrides.map { try RecipeOverride(parsing: $0) }
+  do {
+    _ = try LoadedRecipe(document: document, path: "tiny.json", overrides: overrides)
+    Issue.record("no mistake was found", sourceLocation: sourceLocation)
+  } catch RecipeError.mistaken(_, let error) {
+    #expect(error.diagnostics.first?.description == expected, sourceLocation: sourceLocation)
+  }
+}

@@ -70,13 +70,6 @@ private func decoded(_ bits: UInt16) -> Float {
 }
 
 extension StoredTensor {
-  fileprivate init(elementType: ElementType, shape: [Int], copying bytes: [UInt8]) {
-    let owner = Bytes(bytes)
-    self.init(
-      elementType: elementType, shape: shape, bytes: UnsafeRawBufferPointer(owner.buffer),
-      owner: owner)
-  }
-
   /// Random blocks, whose halves are finite and below 1.
   fileprivate init(
     elementType type: ElementType, rows: Int, inputs: Int,
@@ -98,15 +91,4 @@ extension StoredTensor {
     }
     self.init(elementType: type, shape: [rows, inputs], copying: bytes)
   }
-}
-
-private final class Bytes: Sendable {
-  nonisolated(unsafe) let buffer: UnsafeMutableRawBufferPointer
-
-  init(_ bytes: [UInt8]) {
-    buffer = .allocate(byteCount: bytes.count, alignment: 16)
-    buffer.copyBytes(from: bytes)
-  }
-
-  deinit { buffer.deallocate() }
 }

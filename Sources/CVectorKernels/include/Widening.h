@@ -20,7 +20,7 @@ void widen_q6_k(const void *source, float *output, long count);
 // What decoding spends its time on. The weights are those above, number for number, but they
 // go from the stored bytes into registers and never into memory; 32 partial sums a row, one of every
 // 32 elements each, whatever the type.
-// 1.7 to 2.8 times as fast as widening and sgemv, see docs/performance.md.
+// Nanoseconds a weight by type: docs/performance.md.
 
 /// @param rows the tensor's first row, at any alignment; rows are `row_bytes` apart.
 /// @param order the stored row of each of the `count` rows; NULL: they stand in order.

@@ -1,4 +1,3 @@
-import Crypto
 import Documents
 import Foundation
 
@@ -19,9 +18,9 @@ extension Digest {
     for start in stride(from: 0, to: file.bytes.count, by: 1 << 24) {
       let end = min(file.bytes.count, start + 1 << 24)
       let portion = UnsafeRawBufferPointer(rebasing: file.bytes[start..<end])
-      hash.update(bufferPointer: portion)
+      hash.update(portion)
       file.release(portion)
     }
-    return hexadecimal(hash.finalize())
+    return hash.hexadecimal
   }
 }

@@ -1,6 +1,3 @@
-import Crypto
-import Foundation
-
 /// SHA-256 in hexadecimal, as sha256sum prints it.
 public enum Digest {
   /// Reads the file once, in portions.
@@ -8,17 +5,15 @@ public enum Digest {
   /// - Throws: `PublicationError`: 66 when there is no such file, 74 when it cannot be read.
   public static func sha256(ofFile path: String) throws(PublicationError) -> String {
     var hash = SHA256()
-    try FileSystem.read(path) { hash.update(bufferPointer: $0) }
-    return hexadecimal(hash.finalize())
+    try FileSystem.read(path) { hash.update($0) }
+    return hash.hexadecimal
   }
 
   /// SHA-256 of a text's UTF-8, 64 hexadecimal digits.
   public static func sha256(of text: String) -> String {
-    hexadecimal(SHA256.hash(data: Data(text.utf8)))
-  }
-
-  static func hexadecimal(_ digest: SHA256.Digest) -> String {
-    digest.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+    var hash = SHA256()
+    hash.update(Array(text.utf8))
+    return hash.hexadecimal
   }
 }
 
@@ -31,9 +26,9 @@ public struct NumberDigest {
 
   /// Goes on with these numbers.
   public mutating func update(_ numbers: [some FixedWidthInteger & BitwiseCopyable]) {
-    numbers.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    numbers.withUnsafeBytes { hash.update($0) }
   }
 
   /// Of all numbers so far, in hexadecimal.
-  public var sha256: String { Digest.hexadecimal(hash.finalize()) }
+  public var sha256: String { hash.hexadecimal }
 }

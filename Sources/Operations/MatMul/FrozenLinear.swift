@@ -20,6 +20,13 @@ public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
     1, (outputs + forwardBlockRows * pool.workers - 1) / (forwardBlockRows * pool.workers))
   let blocks = min(outputs, waves * pool.workers)
   withPointers(writing(&y), x) { y, x in
+    if tokens > 1, TileProduct.pays(n: outputs, k: inputs) {
+      TileProduct(
+        m: tokens, n: outputs, k: inputs, left: Matrix(x, stride: inputs),
+        right: .stored(weight, transposed: true)
+      ).write(to: y, stride: outputs)
+      return
+    }
     pool.parallel(blocks) { block in
       let rows = outputs * block / blocks..<outputs * (block + 1) / blocks
       if tokens == 1 {
@@ -44,6 +51,15 @@ public func frozenLinearInputGradient(_ gradient: Tensor, _ weight: StoredTensor
   let outputs = weight.shape[0]
   let tokens = gradient.count / outputs
   var inputGradient = Tensor(uninitialized: [tokens, inputs])
+  if TileProduct.pays(n: inputs, k: outputs) {
+    withPointers(writing(&inputGradient), gradient) { inputGradient, gradient in
+      TileProduct(
+        m: tokens, n: inputs, k: outputs, left: Matrix(gradient, stride: outputs),
+        right: .stored(weight, transposed: false)
+      ).write(to: inputGradient, stride: inputs)
+    }
+    return inputGradient
+  }
   let blockRows = min(outputs, max(1, backwardBlockElements / inputs))
   var scratch = Tensor(uninitialized: [blockRows, inputs])
   withPointers(writing(&inputGradient), gradient, writing(&scratch)) {
@@ -68,18 +84,18 @@ public func frozenLinearInputGradient(_ gradient: Tensor, _ weight: StoredTensor
 }
 
 /// Floats stored in order are used where they lie; everything else is widened into scratch.
-private func withWidenedRows(
-  of weight: StoredTensor, _ rows: Range<Int>, _ body: (UnsafePointer<Float>) -> Void
-) {
+func withWidenedRows<Result>(
+  of weight: StoredTensor, _ rows: Range<Int>, _ body: (UnsafePointer<Float>) -> Result
+) -> Result {
   if weight.elementType == .float32, weight.rowOrder == nil,
     let base = weight.bytes.baseAddress, UInt(bitPattern: base) % 4 == 0
   {
-    body(base.assumingMemoryBound(to: Float.self) + rows.lowerBound * weight.rowLength)
-    return
+    return body(
+      base.assumingMemoryBound(to: Float.self) + rows.lowerBound * weight.rowLength)
   }
   var scratch = Tensor(uninitialized: [rows.count, weight.rowLength])
-  scratch.withMutablePointer {
+  return scratch.withMutablePointer {
     weight.widen(rows: rows, into: $0)
-    body($0)
+    return body($0)
   }
 }

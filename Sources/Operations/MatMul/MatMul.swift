@@ -34,6 +34,13 @@ private func multiply(
   let leftStride = left.shape[1]
   let rightStride = right.shape[1]
   withPointers(writing(&product), left, right) { product, left, right in
+    if TileProduct.pays(n: n, k: k) {
+      TileProduct(
+        m: m, n: n, k: k, left: Matrix(left, stride: leftStride, transposed: leftTransposed),
+        right: .matrix(Matrix(right, stride: rightStride, transposed: rightTransposed)), beta: beta
+      ).write(to: product, stride: n)
+      return
+    }
     WorkerPool.shared.parallelRanges(m, minimum: 16) { rows in
       BLAS.multiply(
         m: rows.count, n: n, k: k,

@@ -184,15 +184,7 @@ import Testing
   ) throws {
     let teacher = try TinyTeacher()
     defer { #expect(throws: Never.self) { try teacher.remove() } }
-    let document = try recipe(teacher).resolved
-    do {
-      _ = try LoadedRecipe(
-        document: document, path: "tiny.json",
-        overrides: try overrides.map { try RecipeOverride(parsing: $0) })
-      Issue.record("no mistake was found")
-    } catch RecipeError.mistaken(_, let error) {
-      #expect(error.diagnostics.first?.description == expected)
-    }
+    try expectMistake(expected, in: try recipe(teacher).resolved, overrides)
   }
 
   @Test func `A folder from before artefacts had numbers and losses a list is resumed`() throws {

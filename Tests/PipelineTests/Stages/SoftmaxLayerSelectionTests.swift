@@ -222,15 +222,7 @@ import Transformers
     throws
   {
     try withTeacher(layers: 2) { teacher in
-      let document = try recipe(teacher).resolved
-      do {
-        _ = try LoadedRecipe(
-          document: document, path: "tiny.json",
-          overrides: try overrides.map { try RecipeOverride(parsing: $0) })
-        Issue.record("no mistake was found")
-      } catch RecipeError.mistaken(_, let error) {
-        #expect(error.diagnostics.first?.description == expected)
-      }
+      try expectMistake(expected, in: try recipe(teacher).resolved, overrides)
     }
   }
 

@@ -1,0 +1,378 @@
+#include "TileProducts.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TILES __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw")))
+#define INLINE TILES static inline __attribute__((always_inline))
+
+enum {
+  LINES = 16,                     // rows of the left side, or columns of the right, a tile holds
+  DEPTH = 32,                     // terms of a sum a tile holds
+  PARTS = 3,                      // bfloat16s of a float
+  TILE = LINES * DEPTH,           // numbers of a tile
+  STEP = PARTS * TILE,            // numbers of 16 lines and 32 terms
+  BLOCK = 2 * LINES,              // rows and columns of the result that are summed at a time
+  MAXIMUM_STEPS = 12,             // of a block of terms: what stays in the second-level cache
+};
+
+typedef unsigned short bfloat16;
+
+// What is packed: for every group of 16 lines, for every 32 terms, three tiles, the parts. A tile
+// of the left side is [line][pair], of the right [pair][line]; pair i holds terms i and i + 16, so
+// that both come from whole vectors.
+
+// To the nearest bfloat16, ties away from 0. Not a number stays so in the part after the last one
+// that is rounded, which is cut.
+INLINE __m512i rounded(__m512 x) {
+  return _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000)),
+                          _mm512_set1_epi32((int)0xffff0000));
+}
+
+// Exact: the part is within a factor of two of the number, or its leading bits.
+INLINE __m512 remainder_of(__m512 x, __m512i part) {
+  return _mm512_sub_ps(x, _mm512_castsi512_ps(part));
+}
+
+INLINE __m512i paired(__m512i first, __m512i second) {
+  return _mm512_or_si512(
+      _mm512_srli_epi32(first, 16),
+      _mm512_and_si512(second, _mm512_set1_epi32((int)0xffff0000)));
+}
+
+INLINE void split(__m512 first, __m512 second, __m512i parts[PARTS]) {
+  for (int part = 0; part < PARTS - 1; part++) {
+    const __m512i x = rounded(first), y = rounded(second);
+    parts[part] = paired(x, y);
+    first = remainder_of(first, x), second = remainder_of(second, y);
+  }
+  parts[PARTS - 1] = paired(_mm512_castps_si512(first), _mm512_castps_si512(second));
+}
+
+// 16 x 16 numbers of 32 bits, here and back.
+INLINE void transpose(__m512i rows[LINES]) {
+  __m512i t[LINES];
+  for (int i = 0; i < LINES; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < LINES; i += 4) {
+    rows[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    rows[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    rows[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    rows[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int i = 0; i < LINES; i += 8)
+    for (int j = i; j < i + 4; j++) {
+      t[j] = _mm512_shuffle_i32x4(rows[j], rows[j + 4], 0x88);
+      t[j + 4] = _mm512_shuffle_i32x4(rows[j], rows[j + 4], 0xdd);
+    }
+  for (int i = 0; i < 8; i++) {
+    rows[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    rows[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+  }
+}
+
+INLINE __mmask16 first_of(long count) {
+  return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
+}
+
+struct matrix {
+  const float *elements;
+  long stride;
+  bool lines_are_rows; // else the terms run from row to row
+};
+
+// Packs up to 16 lines of `terms` terms from the matrix's first; what is missing is 0.
+// Returns how many parts are not all 0, at least 1.
+INLINE int pack_group(struct matrix x, long lines, long terms, bool pairs_first, bfloat16 *packed) {
+  __m512i seen[PARTS];
+  for (int part = 0; part < PARTS; part++) seen[part] = _mm512_setzero_si512();
+  for (long start = 0; start < terms; start += DEPTH, packed += STEP) {
+    const long left = terms - start;
+    __m512i *tiles = (__m512i *)packed;
+    for (long i = 0; i < LINES; i++) {
+      __m512i parts[PARTS];
+      if (x.lines_are_rows) {
+        const float *terms_of_line = x.elements + i * x.stride + start;
+        const bool is_there = i < lines;
+        split(_mm512_maskz_loadu_ps(is_there ? first_of(left) : 0, terms_of_line),
+              _mm512_maskz_loadu_ps(is_there ? first_of(left - 16) : 0, terms_of_line + 16), parts);
+      } else {
+        const float *lines_of_term = x.elements + (start + i) * x.stride;
+        split(_mm512_maskz_loadu_ps(i < left ? first_of(lines) : 0, lines_of_term),
+              _mm512_maskz_loadu_ps(i + 16 < left ? first_of(lines) : 0,
+                                    lines_of_term + 16 * x.stride),
+              parts);
+      }
+      for (int part = 0; part < PARTS; part++) {
+        seen[part] = _mm512_or_si512(seen[part], parts[part]);
+        _mm512_store_si512(tiles + part * LINES + i, parts[part]);
+      }
+    }
+    if (x.lines_are_rows == pairs_first)
+      for (int part = 0; part < PARTS; part++) {
+        __m512i rows[LINES];
+        for (int i = 0; i < LINES; i++) rows[i] = _mm512_load_si512(tiles + part * LINES + i);
+        transpose(rows);
+        for (int i = 0; i < LINES; i++) _mm512_store_si512(tiles + part * LINES + i, rows[i]);
+      }
+  }
+  int count = PARTS;
+  // Without their signs: -0 is nothing too.
+  while (count > 1 && !_mm512_test_epi32_mask(seen[count - 1], _mm512_set1_epi32(0x7fff7fff)))
+    count--;
+  return count;
+}
+
+static struct matrix from(struct matrix x, long line, long term) {
+  x.elements += x.lines_are_rows ? line * x.stride + term : term * x.stride + line;
+  return x;
+}
+
+static long smaller(long a, long b) { return a < b ? a : b; }
+
+// The side is a constant of each call, which a group's inner loops are made for.
+INLINE int pack(struct matrix x, long lines, long terms, bool is_right, bfloat16 *packed,
+                long group_stride) {
+  int parts = 1;
+  // Whole blocks: the last group may be empty.
+  for (long line = 0; line < (lines + BLOCK - 1) / BLOCK * BLOCK; line += LINES) {
+    const int found = pack_group(from(x, line, 0), lines - line, terms, is_right,
+                                 packed + line / LINES * group_stride);
+    if (found > parts) parts = found;
+  }
+  return parts;
+}
+
+TILES int pack_tiles(const float *x, long stride, int lines_are_rows, long lines, long terms,
+                     int is_right, bfloat16 *packed, long group_stride) {
+  const struct matrix matrix = {x, stride, lines_are_rows};
+  return is_right ? pack(matrix, lines, terms, true, packed, group_stride)
+                  : pack(matrix, lines, terms, false, packed, group_stride);
+}
+
+long packed_tile_steps(long terms) { return (terms + DEPTH - 1) / DEPTH; }
+
+// Two groups of 16 rows by two of 16 columns: tiles 0 to 3 hold the sums, 4 and 5 a part of the
+// left side, 6 and 7 one of the right.
+#define LOAD_LEFT(part)                                                                          \
+  _tile_loadd(4, left + (part) * TILE, 64), _tile_loadd(5, left + left_group + (part) * TILE, 64)
+#define LOAD_RIGHT(part)                                                                          \
+  _tile_loadd(6, right + (part) * TILE, 64), _tile_loadd(7, right + right_group + (part) * TILE, 64)
+#define ADD_PRODUCTS                                                                             \
+  _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 4, 7), _tile_dpbf16ps(2, 5, 6), _tile_dpbf16ps(3, 5, 7)
+#define FOR_ALL_STEPS(body)                                                                       \
+  for (long step = 0; step < steps; step++, left += STEP, right += STEP) { body; }
+
+// The small products first, each with one new part loaded. What a missing part would add is 0.
+INLINE void add_block(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
+                      long right_group, int right_parts, long steps) {
+  switch (left_parts * 4 + right_parts) {
+  case 3 * 4 + 3:
+    FOR_ALL_STEPS(LOAD_LEFT(2); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(1); ADD_PRODUCTS;
+                  LOAD_RIGHT(1); ADD_PRODUCTS; LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(2);
+                  ADD_PRODUCTS; LOAD_RIGHT(0); ADD_PRODUCTS)
+    break;
+  case 3 * 4 + 2:
+    FOR_ALL_STEPS(LOAD_LEFT(2); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(1); ADD_PRODUCTS;
+                  LOAD_RIGHT(1); ADD_PRODUCTS; LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(0);
+                  ADD_PRODUCTS)
+    break;
+  case 3 * 4 + 1:
+    FOR_ALL_STEPS(LOAD_LEFT(2); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(1); ADD_PRODUCTS;
+                  LOAD_LEFT(0); ADD_PRODUCTS)
+    break;
+  case 2 * 4 + 3:
+    FOR_ALL_STEPS(LOAD_LEFT(1); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_RIGHT(1); ADD_PRODUCTS;
+                  LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(2); ADD_PRODUCTS; LOAD_RIGHT(0);
+                  ADD_PRODUCTS)
+    break;
+  case 2 * 4 + 2:
+    FOR_ALL_STEPS(LOAD_LEFT(1); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_RIGHT(1); ADD_PRODUCTS;
+                  LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(0); ADD_PRODUCTS)
+    break;
+  case 2 * 4 + 1:
+    FOR_ALL_STEPS(LOAD_LEFT(1); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(0); ADD_PRODUCTS)
+    break;
+  case 1 * 4 + 3:
+    FOR_ALL_STEPS(LOAD_LEFT(0); LOAD_RIGHT(2); ADD_PRODUCTS; LOAD_RIGHT(1); ADD_PRODUCTS;
+                  LOAD_RIGHT(0); ADD_PRODUCTS)
+    break;
+  case 1 * 4 + 2:
+    FOR_ALL_STEPS(LOAD_LEFT(0); LOAD_RIGHT(1); ADD_PRODUCTS; LOAD_RIGHT(0); ADD_PRODUCTS)
+    break;
+  default:
+    FOR_ALL_STEPS(LOAD_LEFT(0); LOAD_RIGHT(0); ADD_PRODUCTS)
+  }
+}
+
+#define FOR_ALL_SUMS(operation, base, stride)                                                    \
+  operation(0, base, (stride) * 4), operation(1, (base) + LINES, (stride) * 4),                   \
+      operation(2, (base) + LINES * (stride), (stride) * 4),                                      \
+      operation(3, (base) + LINES * (stride) + LINES, (stride) * 4)
+
+// A block that is not whole, or that is scaled, is summed here.
+struct sums {
+  _Alignas(64) float values[BLOCK * BLOCK];
+};
+
+static void copy(long rows, long columns, const float *from, long from_stride, float *to,
+                 long to_stride) {
+  for (long row = 0; row < rows; row++)
+    memcpy(to + row * to_stride, from + row * from_stride, columns * sizeof *to);
+}
+
+static void scale(long rows, long columns, float alpha, const float *sums, float beta, float *c,
+                  long stride) {
+  for (long row = 0; row < rows; row++)
+    for (long column = 0; column < columns; column++) {
+      float *element = c + row * stride + column;
+      *element = alpha * sums[row * BLOCK + column] + (beta == 0 ? 0 : beta * *element);
+    }
+}
+
+struct tile_configuration {
+  uint8_t palette, start_row, reserved[14];
+  uint16_t bytes_a_row[16];
+  uint8_t rows[16];
+};
+
+INLINE void configure(void) {
+  struct tile_configuration configuration = {.palette = 1};
+  for (int tile = 0; tile < 8; tile++)
+    configuration.bytes_a_row[tile] = 64, configuration.rows[tile] = LINES;
+  _tile_loadconfig(&configuration);
+}
+
+// A block of terms over all rows and columns.
+INLINE void add_terms(long m, long n, long steps, float alpha, struct packed_tiles a,
+                      struct packed_tiles b, float beta, float *c, long stride) {
+  struct sums aside = {0};
+  for (long row = 0; row < m; row += BLOCK)
+    for (long column = 0; column < n; column += BLOCK) {
+      const long rows = smaller(BLOCK, m - row), columns = smaller(BLOCK, n - column);
+      float *block = c + row * stride + column;
+      // Whole or not, a sum goes on from what is there, so that its bits are the same.
+      const bool goes_on = alpha == 1 && (beta == 0 || beta == 1);
+      const bool is_in_place = goes_on && rows == BLOCK && columns == BLOCK;
+      float *sums = is_in_place ? block : aside.values;
+      const long sums_stride = is_in_place ? stride : BLOCK;
+      if (goes_on && beta == 1) {
+        if (!is_in_place) copy(rows, columns, block, stride, sums, BLOCK);
+        FOR_ALL_SUMS(_tile_loadd, sums, sums_stride);
+      } else {
+        _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+      }
+      add_block(a.numbers + row / LINES * a.group_stride, a.group_stride, a.parts,
+                b.numbers + column / LINES * b.group_stride, b.group_stride, b.parts, steps);
+      FOR_ALL_SUMS(_tile_stored, sums, sums_stride);
+      if (is_in_place) continue;
+      if (goes_on) copy(rows, columns, sums, BLOCK, block, stride);
+      else scale(rows, columns, alpha, sums, beta, block, stride);
+    }
+}
+
+TILES void multiply_packed_tiles(long m, long n, long k, float alpha, struct packed_tiles a,
+                                 struct packed_tiles b, float beta, float *c, long c_stride) {
+  const long steps = packed_tile_steps(k), blocks = (steps + MAXIMUM_STEPS - 1) / MAXIMUM_STEPS;
+  const long depth = (steps + blocks - 1) / blocks;
+  configure();
+  for (long step = 0; step < steps; step += depth) {
+    add_terms(m, n, smaller(depth, steps - step), alpha, a, b, step ? 1 : beta, c, c_stride);
+    a.numbers += depth * STEP, b.numbers += depth * STEP;
+  }
+  _tile_release();
+}
+
+// Leaf 7: AMX-BF16 and AMX-TILE; leaf 1: that the system saves extended states; register 0: that
+// tiles are among them, and AVX-512's vectors.
+static bool processor_has_tiles(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 27)) return false;
+  unsigned low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  const unsigned states = 3u << 17 | 7u << 5 | 3u << 1;
+  if ((low & states) != states || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  return (d & 1u << 22) && (d & 1u << 24) && (b & 1u << 16) && (b & 1u << 30);
+}
+
+// Linux gives a process its tiles when it asks for them: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA).
+static bool system_grants_tiles(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
+
+// Sizes that fill no block, so that every edge is used.
+static bool products_are_right(void) {
+  enum { M = 37, N = 53, K = 71 };
+  static float a[M * K], b[K * N], c[M * N];
+  unsigned state = 1;
+  for (int i = 0; i < M * K + K * N; i++) {
+    state = state * 1664525u + 1013904223u;
+    *(i < M * K ? a + i : b + (i - M * K)) = (float)(state >> 8) / 0x1p24f - .5f;
+  }
+  for (int form = 0; form < 4; form++) {
+    const int left = form & 1, right = form >> 1;
+    static bfloat16 packed[2][4 * 3 * STEP] __attribute__((aligned(64)));
+    const long group = packed_tile_steps(K) * STEP;
+    const struct packed_tiles sides[2] = {
+        {packed[0], group, pack_tiles(a, left ? M : K, !left, M, K, 0, packed[0], group)},
+        {packed[1], group, pack_tiles(b, right ? K : N, right, N, K, 1, packed[1], group)}};
+    multiply_packed_tiles(M, N, K, 1, sides[0], sides[1], 0, c, N);
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < N; j++) {
+        double sum = 0, magnitude = 0;
+        for (int k = 0; k < K; k++) {
+          const double term = (double)(left ? a[k * M + i] : a[i * K + k]) *
+                              (right ? b[j * K + k] : b[k * N + j]);
+          sum += term;
+          magnitude += term < 0 ? -term : term;
+        }
+        // 2^-23 of every term for the parts that are left out, and nine roundings of the sum;
+        // written so that a NaN is wrong too.
+        const double error = c[i * N + j] - sum, bound = 10 * 0x1p-23 * magnitude;
+        if (!(error <= bound && -error <= bound)) return false;
+      }
+  }
+  return true;
+}
+
+static int is_available;
+
+static void find_out(void) {
+  is_available = processor_has_tiles() && system_grants_tiles() && products_are_right();
+}
+
+int tile_products_are_available(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, find_out);
+  return is_available;
+}
+
+#else
+
+#include <stdlib.h>
+
+int tile_products_are_available(void) { return 0; }
+
+// Mistakes of a caller that has not asked.
+int pack_tiles(const float *x, long stride, int lines_are_rows, long lines, long terms,
+               int is_right, unsigned short *packed, long group_stride) {
+  abort();
+}
+
+long packed_tile_steps(long terms) { abort(); }
+
+void multiply_packed_tiles(long m, long n, long k, float alpha, struct packed_tiles a,
+                           struct packed_tiles b, float beta, float *c, long c_stride) {
+  abort();
+}
+
+#endif
