@@ -12,6 +12,10 @@ public protocol TokenMixer: AnyObject {
   /// Everything trained, named as checkpoints name it below `self_attn.`.
   var parameters: [Parameter] { get }
 
+  /// What was drawn for the mixer once and is never trained, named as `parameters` are: a function of
+  /// the seed and the layer, which a checkpoint for other programs has to hold.
+  var constants: [(name: String, value: Tensor)] { get }
+
   /// Tokens that a sequence may have; nil: any number.
   var maximumLength: Int? { get }
 
@@ -39,6 +43,7 @@ public protocol TokenMixer: AnyObject {
 }
 
 extension TokenMixer {
+  public var constants: [(name: String, value: Tensor)] { [] }
   public var maximumLength: Int? { nil }
 
   /// The same after any number of tokens.

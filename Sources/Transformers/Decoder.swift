@@ -84,6 +84,13 @@ public final class Decoder {
     LogitHead(weights.head!.stored, transform: configuration.logits)
   }
 
+  /// What was drawn for mixers once and is never trained, named as `parameters` are.
+  public var constants: [(name: String, value: Tensor)] {
+    layers.flatMap { layer in
+      layer.mixer.constants.map { ("model.layers.\(layer.index).self_attn.\($0.name)", $0.value) }
+    }
+  }
+
   /// Everything that is not the checkpoint's, with its name there: of mixers and adapters
   /// `model.layers.N.self_attn.…`, and the weights that are the decoder's own.
   public var parameters: [(name: String, parameter: Parameter)] {

@@ -8,8 +8,9 @@ import Transformers
 ///
 /// Frozen tensors equal the teacher's. A student's are added under the names of its artefact, and
 /// `config.json` has a member `linearize` that says what they are; with that, the folder is a
-/// student again for every command here. Its `model_type` is one that transformers refuses, such as
-/// `linearize_llama`, unless every layer is still the teacher's softmax attention.
+/// student again for every command here. Unless every layer is still the teacher's softmax attention,
+/// its `model_type` is `linearize`, and beside it stand the Python module by which transformers opens
+/// it and a model card.
 public struct ModelExport {
   private let model: LoadedModel
   private let type: ExportType?
@@ -29,21 +30,45 @@ public struct ModelExport {
   }
 
   /// - Returns: names of the files written.
-  /// - Throws: `ExportError`, `PublicationError`, `DocumentFile.Failure`; the output is then as it
-  ///   was.
+  /// - Throws: `ExportError`, `PublicationError`, `DocumentFile.Failure`, `ResultsError`; the output is
+  ///   then as it was.
   public func run(to output: String) throws -> [String] {
     let folder = ExportFolder(output)
     try folder.requireFree()
     let tensors = try tensors().sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     if type == .float16 { try tensors.forEach(requireFloat16) }
+    let student = exportedStudent
+    let portable = try student.flatMap { try portableModel($0, tensors) }
+    let card = try portable == nil ? nil : student.map(card)
     let writer = SafetensorsWriter(
       elementType: type?.elementType, maximumShardBytes: shardBytes)
     return try folder.publish { temporary in
       try writer.write(tensors, into: temporary)
-      try DocumentFile("\(temporary)/config.json").replace(with: configuration.pretty)
+      try DocumentFile("\(temporary)/config.json").replace(
+        with: configuration(student, portable).pretty)
       try ExportedTokenizer(model.source).write(to: temporary)
       try writeSentenceModules(to: temporary)
+      guard portable != nil, let card else { return }
+      try DocumentFile("\(temporary)/README.md").replace(with: card)
+      try DocumentFile("\(temporary)/\(ExportedConfiguration.module).py").replace(
+        with: HuggingFaceCode.text)
+      try writeGenerationConfiguration(to: temporary)
     }
+  }
+
+  /// How to sample, where the teacher says nothing: which tokens begin and end a text.
+  private func writeGenerationConfiguration(to folder: String) throws {
+    let file = DocumentFile("\(folder)/generation_config.json")
+    if file.exists || model.decoder.configuration.isEncoder { return }
+    var object = JSONObject()
+    for (key, token) in [
+      ("bos_token_id", model.tokenizer?.beginningOfText),
+      ("eos_token_id", model.tokenizer?.endOfText),
+    ] {
+      object[key] = model.source.configuration[key] ?? token.map { .integer(Int($0)) }
+    }
+    object["pad_token_id"] = model.source.configuration["pad_token_id"]
+    try file.replace(with: JSONValue.object(object).pretty)
   }
 
   /// What says how an encoder's hidden states become embeddings.
@@ -62,6 +87,7 @@ public struct ModelExport {
     var frozen = model.source.tensors
     // An exported student that is exported again brings its own tensors along.
     for (name, _) in model.student?.tensors ?? [] { frozen[name] = nil }
+    for (name, _) in model.decoder.constants { frozen[name] = nil }
     frozen = model.decoder.checkpointTensors(frozen)
     if isTransposedFromGGUF {
       for (name, tensor) in frozen where isConv1D(name) {
@@ -72,6 +98,7 @@ public struct ModelExport {
     return frozen.map { ($0.key, $0.value) }
       + model.decoder.parameters.filter { !weights.contains($0.name) }
       .map { ($0.name, StoredTensor($0.parameter.value)) }
+      + model.decoder.constants.map { ($0.name, StoredTensor($0.value)) }
   }
 
   /// Beyond 65504 a value would silently become infinite.
@@ -98,20 +125,44 @@ public struct ModelExport {
 
   // MARK: Configuration
 
-  private var configuration: JSONValue {
+  private var exportedType: ExportType {
+    type ?? ExportType(model.decoder.weights.original.embedding.stored.elementType)
+  }
+
+  /// What the folder says of the student, its adapters as they are exported.
+  private var exportedStudent: StudentArtefact? {
+    var student = model.student
+    if mergesAdapters { student?.adapters = nil }
+    return student
+  }
+
+  /// nil where the teacher's code computes what the student does.
+  private func portableModel(
+    _ student: StudentArtefact, _ tensors: [SafetensorsWriter.NamedTensor]
+  ) throws -> PortableModel? {
+    if model.decoder.convertedLayers.isEmpty, student.adapters == nil { return nil }
+    return try PortableModel(
+      model, student: student,
+      shapes: Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.tensor.shape) }),
+      isTransposed: { isTransposedFromGGUF && isConv1D($0) })
+  }
+
+  private func card(_ student: StudentArtefact) throws -> String {
+    try ModelCard(model, student: student, type: exportedType).text()
+  }
+
+  private func configuration(_ student: StudentArtefact?, _ portable: PortableModel?) -> JSONValue {
     var object = model.source.configuration.objectValue ?? JSONObject()
     object[Self.transposedKey] = nil
-    let stored = model.decoder.weights.original.embedding.stored.elementType
-    let name = (type ?? ExportType(stored)).rawValue
     // transformers 5 writes `dtype`, earlier ones `torch_dtype`.
-    object[object["dtype"] == nil ? "torch_dtype" : "dtype"] = .string(name)
+    object[object["dtype"] == nil ? "torch_dtype" : "dtype"] = .string(exportedType.rawValue)
     if model.decoder.configuration.tiesHead, !model.decoder.isHeadTied {
       object["tie_word_embeddings"] = false
     }
-    guard var student = model.student else { return .object(object) }
-    if mergesAdapters { student.adapters = nil }
-    let isPlain = model.decoder.convertedLayers.isEmpty && student.adapters == nil
+    guard let student else { return .object(object) }
     return .object(
-      ExportedConfiguration.make(teacher: object, student: student.document, isPlain: isPlain))
+      ExportedConfiguration.make(
+        teacher: object, student: student.document, model: portable?.document,
+        isEncoder: model.decoder.configuration.isEncoder))
   }
 }

@@ -141,8 +141,10 @@ public final class LoadedModel {
     source.configuration = ExportedConfiguration.teacher(of: exported.configuration)
     var frozen = source.tensors
     var trained: [(name: String, tensor: Tensor)] = []
-    let names = try StudentArtefact(document: document, tensors: [])
+    let (names, constants) = try StudentArtefact(document: document, tensors: [])
       .ownTensorNames(configuration: source.configuration, location: location)
+    // They are drawn again, as they were.
+    for name in constants { frozen[name] = nil }
     for name in source.tensors.keys.sorted() where names.contains(name) {
       trained.append((name, frozen.removeValue(forKey: name)!.widened()))
     }

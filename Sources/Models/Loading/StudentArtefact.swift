@@ -169,15 +169,17 @@ public struct StudentArtefact: Sendable {
 }
 
 extension StudentArtefact {
-  /// Names of what the student's mixers and adapters train, which no checkpoint of its teacher
-  /// has: asked of the mixers themselves, on a model without weights.
+  /// Names of what the student's mixers and adapters train and of what mixers drew, which no
+  /// checkpoint of its teacher has: asked of the mixers themselves, on a model without weights.
   ///
   /// - Parameter configuration: of the teacher, as its `config.json` has it.
   /// - Throws: as `install`.
-  func ownTensorNames(configuration: JSONValue, location: String) throws -> Set<String> {
+  func ownTensorNames(configuration: JSONValue, location: String) throws -> (
+    trained: Set<String>, constant: [String]
+  ) {
     let sketch = try NewModel(configuration, location: location).sketch
     try makeMixers(on: sketch, location: location)
-    return Set(sketch.parameters.map(\.name))
+    return (Set(sketch.parameters.map(\.name)), sketch.constants.map(\.name))
   }
 
   private func makeMixers(on decoder: Decoder, location: String) throws {

@@ -1,6 +1,7 @@
 import Differentiation
 import Documents
 import Operations
+import TensorCore
 
 /// The fixed part of a feature map: coordinates of heads to features whose products stand for
 /// attention weights. What is trained stands before it (`FeatureMapSpecification`).
@@ -40,6 +41,9 @@ public protocol FeatureMap: Sendable {
   /// This map with whatever it draws, a function of the seed and the layer alone.
   func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> Self
 
+  /// What `drawn` drew, by name.
+  var constants: [(name: String, value: Tensor)] { get }
+
   /// Floating-point operations for the features of one head of one token, where products make them;
   /// 0 of what acts on each coordinate.
   func operations(of dim: Int) -> Double
@@ -57,6 +61,7 @@ public protocol FeatureMap: Sendable {
 extension FeatureMap {
   public static var defaults: ProjectionDefaults { ProjectionDefaults() }
   public var maximumLength: Int? { nil }
+  public var constants: [(name: String, value: Tensor)] { [] }
   public func conflicts(dim: Int) -> [String] { [] }
   public func operations(of dim: Int) -> Double { 0 }
   public var keepsCoordinates: Bool { true }

@@ -35,6 +35,10 @@ final class LearnedFeatureMap {
     return specification.isTied ? query : query + (keyProjection?.parameters ?? [])
   }
 
+  var constants: [(name: String, value: Tensor)] {
+    map.constants.map { ("feature_map.\($0.name)", $0.value) }
+  }
+
   var featureDim: Int { map.featureDim(of: dim) }
   var maximumLength: Int? { map.maximumLength }
 

@@ -27,6 +27,10 @@ public struct PerformerFeatureMap: FeatureMap {
     count ?? max(1, Int((Double(dim) * log(Double(dim))).rounded()))
   }
 
+  public var constants: [(name: String, value: Tensor)] {
+    draw.map { [("directions", $0.directions)] } ?? []
+  }
+
   public func operations(of dim: Int) -> Double { 2 * Double(dim * featureDim(of: dim)) }
 
   public func drawn(dim: Int, scale: Float, seed: UInt64, layer: Int) -> PerformerFeatureMap {

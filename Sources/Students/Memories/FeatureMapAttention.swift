@@ -66,6 +66,8 @@ final class FeatureMapAttention: HybridMixer {
     featureMap.parameters + [windowFactors].compactMap { $0 }
   }
 
+  var constants: [(name: String, value: Tensor)] { featureMap.constants }
+
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     let features = self.features(input, on: tape)
     let output = tape.hybridAttention(

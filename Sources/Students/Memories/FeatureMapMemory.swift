@@ -50,6 +50,7 @@ private final class FeatureMapBranch: MemoryBranch {
   }
 
   var parameters: [Parameter] { featureMap.parameters }
+  var constants: [(name: String, value: Tensor)] { featureMap.constants }
   var maximumLength: Int? { featureMap.maximumLength }
 
   func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading {

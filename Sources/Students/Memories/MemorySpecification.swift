@@ -1,6 +1,7 @@
 import Differentiation
 import Documents
 import Operations
+import TensorCore
 
 /// What becomes of the keys that softmax does not read, as a recipe describes it.
 public protocol MemorySpecification: Sendable {
@@ -36,6 +37,9 @@ public protocol MemoryBranch: AnyObject {
   /// Everything trained, named as checkpoints name it below `self_attn.`.
   var parameters: [Parameter] { get }
 
+  /// As of `TokenMixer`.
+  var constants: [(name: String, value: Tensor)] { get }
+
   /// Tokens that a sequence may have; nil: any number.
   var maximumLength: Int? { get }
 
@@ -52,6 +56,10 @@ public protocol MemoryBranch: AnyObject {
 
   /// Adds what it remembers of an empty past to the memory of its layer.
   func add(to memory: inout Memory)
+}
+
+extension MemoryBranch {
+  public var constants: [(name: String, value: Tensor)] { [] }
 }
 
 extension MixerCost {

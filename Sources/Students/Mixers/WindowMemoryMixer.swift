@@ -17,6 +17,7 @@ class WindowMemoryMixer: HybridMixer {
   }
 
   final var parameters: [Parameter] { memory.parameters + policy.parameters }
+  final var constants: [(name: String, value: Tensor)] { memory.constants }
   final var maximumLength: Int? { memory.maximumLength }
   final var window: AttentionWindow { softmax.window }
   final var sinks: Int { softmax.sinks }

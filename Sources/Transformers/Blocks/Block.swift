@@ -42,7 +42,7 @@ public struct Block {
   public internal(set) var feedForward: FeedForward
   /// Both branches read what enters the block, as in GPT-NeoX; otherwise the second one reads what
   /// the first has left.
-  let isParallel: Bool
+  public let isParallel: Bool
 
   init(
     attentionNorms: BranchNorms, attention: AttentionProjections, feedForwardNorms: BranchNorms,

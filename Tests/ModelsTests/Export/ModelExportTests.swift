@@ -104,9 +104,14 @@ import Transformers
       for out in ["\(folder)/once", "\(folder)/twice"] {
         _ = try export(try LoadedModel.open(from), to: out, merge: merge)
         let written = try configuration(out)
-        #expect(written["model_type"]?.stringValue == "linearize_" + type)
-        #expect(written["architectures"] == nil)
-        #expect(written["auto_map"] == nil)
+        #expect(written["model_type"]?.stringValue == "linearize")
+        #expect(written["architectures"] == ["LinearizeForCausalLM"])
+        #expect(
+          written["auto_map"] == [
+            "AutoConfig": "modeling_linearize.LinearizeConfig",
+            "AutoModel": "modeling_linearize.LinearizeModel",
+            "AutoModelForCausalLM": "modeling_linearize.LinearizeForCausalLM",
+          ])
         let teacher = written["linearize"]?["teacherConfiguration"]
         #expect(teacher?["model_type"]?.stringValue == type)
         #expect(teacher?["architectures"] == object["architectures"])
@@ -114,6 +119,7 @@ import Transformers
         let again = try LoadedModel.open(out).source.configuration
         #expect(again["model_type"]?.stringValue == type)
         #expect(again["architectures"] == object["architectures"])
+        #expect(again["auto_map"] == object["auto_map"])
         #expect(try Inspection(out).text.contains("family"))
         from = out
       }
@@ -150,7 +156,7 @@ import Transformers
       // Adapters that stand apart are the student's own, whatever its layers are.
       #expect(
         try configuration("\(folder)/out")["model_type"]?.stringValue
-          == (merge ? "llama" : "linearize_llama"))
+          == (merge ? "llama" : "linearize"))
       let again = try LoadedModel.open("\(folder)/out")
       #expect(relativeError(logits(again), expected) < (merge ? 1e-5 : 1e-7))
     }
