@@ -17,7 +17,8 @@ extension LinearShare {
     let reason =
       gain > 2 * (gainStandardError ?? 0)
       ? "an untrained window with sinks does as well or better"
-      : "without it the student is no worse"
+      : gain > 0
+        ? "what it adds is within two standard errors" : "without it the student is no worse"
     return "The memory did not earn its place: \(reason) (\(numbers))."
   }
 }
