@@ -12,6 +12,10 @@ import Transformers
 /// Forward, transfer, adaptation, long sequences and decoding of one model.
 struct ModelBenchmarks {
   let model: LoadedModel
+  /// Tokens of the longest sequence that is timed.
+  static let longest = 4096
+
+  /// `longest` at least.
   let tokens: [Int32]
   let isQuick: Bool
   /// GFLOP/s of a matrix product in this run.
@@ -101,7 +105,7 @@ struct ModelBenchmarks {
     _ = cost(512)
     let ratios = (0..<runs).map { _ in
       let short = (0..<8).map { _ in cost(512) }.reduce(0, +) / 8
-      return cost(4096) / short
+      return cost(Self.longest) / short
     }
     print(
       String(
