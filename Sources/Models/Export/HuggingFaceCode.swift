@@ -57,6 +57,10 @@ class LinearizeConfig(PretrainedConfig):
         self.linearize = linearize
         super().__init__(**kwargs)
 
+    def to_diff_dict(self):
+        """With what this program and transformers take for granted in different ways."""
+        return super().to_diff_dict() | {"tie_word_embeddings": self.tie_word_embeddings}
+
 
 # Rows of a batch
 
@@ -134,6 +138,8 @@ class LinearizeCache:
     """What a model remembers of the texts of a batch: per layer a few tensors, rows first."""
 
     is_compileable = False
+    # transformers may run this file again for another folder, and classes are then not the same.
+    is_linearize = True
 
     def __init__(self):
         self.layers = {}
@@ -753,7 +759,8 @@ class WindowMemoryMixer:
         window = spec["window"]
         self.window = Window(window["kind"], window["size"], window["sinks"])
         self.reads_older = memory["keys"] == "older"
-        if memory["kind"] == "feature-map":
+        self.is_normalized = memory["kind"] == "feature-map"
+        if self.is_normalized:
             self.memory = LinearMixer(memory, heads)
         else:
             delay = self.window if self.reads_older else None
@@ -767,7 +774,7 @@ class WindowMemoryMixer:
             holds = (self.window.start(rows.positions) > self.window.sinks)[..., None, None].float()
         else:
             holds = torch.ones(1, device=near.numerators.device)
-        if isinstance(self.memory, LinearMixer):
+        if self.is_normalized:
             far = self.memory.branch(
                 inputs, rows, memory, self.window if self.reads_older else NO_WINDOW
             )
@@ -823,7 +830,7 @@ class WindowMemoryMixer:
 
 
 def output(branch):
-    return branch.output() if isinstance(branch, Branch) else branch
+    return branch if isinstance(branch, torch.Tensor) else branch.output()
 
 
 def make_mixer(spec, heads):
@@ -1024,10 +1031,12 @@ class LinearizeLayer(nn.Module):
         return x if spec is None else self.module(spec)(x)
 
     def linear(self, role, x):
+        """Of the input's type, whatever that of the weight: files may hold several."""
         spec = self.spec[role]
         module = self.module(spec)
         if not spec["isTransposed"] and spec["rows"] is None:
-            return module(x.to(module.weight.dtype) if module.weight.is_floating_point() else x)
+            y = module(x.to(module.weight.dtype) if module.weight.is_floating_point() else x)
+            return y.to(x.dtype)
         weight = module.weight.T if spec["isTransposed"] else module.weight
         bias = module.bias
         if spec["rows"] is not None:
@@ -1039,7 +1048,7 @@ class LinearizeLayer(nn.Module):
                 )
                 for t in (weight, bias)
             )
-        return F.linear(x.to(weight.dtype), weight, bias)
+        return F.linear(x.to(weight.dtype), weight, bias).to(x.dtype)
 
     def forward(self, x, own, rotation, step):
         rows, memory = step.rows.to(x.device), step.cache.layer(self.index)
@@ -1244,7 +1253,7 @@ class LinearizePreTrainedModel(PreTrainedModel):
         return x
 
     def cache(self, given, use_cache):
-        if isinstance(given, LinearizeCache):
+        if hasattr(given, "is_linearize"):
             return given
         if given is not None and (
             not hasattr(given, "get_seq_length") or given.get_seq_length() > 0
@@ -1340,7 +1349,7 @@ class LinearizeForCausalLM(LinearizePreTrainedModel, GenerationMixin):
 
     def logits(self, hidden):
         head = at(self, without_weight(self._head["weight"]))
-        logits = F.linear(hidden, head.weight)
+        logits = F.linear(hidden.to(head.weight.dtype), head.weight)
         spec = self._model["logits"]
         if spec["scale"] != 1:
             logits = spec["scale"] * logits
@@ -1381,7 +1390,7 @@ class LinearizeForCausalLM(LinearizePreTrainedModel, GenerationMixin):
         use_cache=True, **kwargs,
     ):  # fmt: skip
         past = past_key_values.get_seq_length() if past_key_values is not None else 0
-        if past > 0 and isinstance(past_key_values, LinearizeCache):
+        if past > 0 and hasattr(past_key_values, "is_linearize"):
             before = past_key_values.positions
             now = (
                 before + input_ids.shape[1] - past

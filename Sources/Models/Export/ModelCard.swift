@@ -87,7 +87,7 @@ struct ModelCard {
       from transformers import AutoModelForCausalLM, AutoTokenizer
 
       model = AutoModelForCausalLM.from_pretrained("PATH", trust_remote_code=True)
-      tokenizer = AutoTokenizer.from_pretrained("PATH")
+      tokenizer = AutoTokenizer.from_pretrained("PATH", trust_remote_code=True)
       inputs = tokenizer("Once upon a time", return_tensors="pt")
       print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))
       """
