@@ -16,7 +16,7 @@ let package = Package(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS"]),
+    .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS", "CVectorKernels"]),
     .target(name: "CVectorKernels"),
 
     .target(name: "Documents"),
@@ -32,9 +32,7 @@ let package = Package(
     .target(name: "Transformers", dependencies: ["Students"]),
     .target(
       name: "Checkpoints",
-      dependencies: [
-        "TensorCore", "CHDF5", "COpenSSL", "Documents",
-      ]),
+      dependencies: ["TensorCore", "CHDF5", "COpenSSL", "Documents"]),
     .target(name: "Corpus", dependencies: ["Documents"]),
     .target(name: "Training", dependencies: ["Differentiation", "Documents"]),
     .target(name: "Results", dependencies: ["Documents"]),
@@ -49,7 +47,8 @@ let package = Package(
       name: "Models",
       dependencies: [
         "Evaluation", "Checkpoints", "Corpus", "Transformers", "Reports", "Results", "Documents",
-      ]),
+      ],
+      resources: [.embedInCode("Export/modeling_linearize.py")]),
     .target(name: "Pipeline", dependencies: ["Models", "Training", "Evaluation", "Reports"]),
     .executableTarget(
       name: "linearize",

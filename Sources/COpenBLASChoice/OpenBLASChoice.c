@@ -1,5 +1,6 @@
 #include "OpenBLASChoice.h"
 
+#include <TrialProduct.h>
 #include <cblas.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -103,34 +104,16 @@ const char *openblas_replaced_core(void) {
 
 const char *openblas_wrong_cores(void) { return getenv(WRONG); }
 
+static void multiply(long m, long n, long k, const float *a, long a_stride, int a_transposed,
+                     const float *b, long b_stride, int b_transposed, float *c, long c_stride) {
+  cblas_sgemm(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans,
+              b_transposed ? CblasTrans : CblasNoTrans, m, n, k, 1, a, a_stride, b, b_stride, 0, c,
+              c_stride);
+}
+
+// A rounding a term at most, whatever the order.
 int openblas_products_are_right(void) {
-  // Sizes that fill no kernel's tile, so that every edge of it is used.
-  enum { M = 37, N = 53, K = 71 };
-  static float a[M * K], b[K * N], c[M * N];
-  unsigned state = 1;
-  for (int i = 0; i < M * K + K * N; i++) {
-    state = state * 1664525u + 1013904223u;
-    *(i < M * K ? a + i : b + (i - M * K)) = (float)(state >> 24) / 256 - .5f;
-  }
-  for (int form = 0; form < 4; form++) {
-    const int left = form & 1, right = form >> 1;
-    cblas_sgemm(CblasRowMajor, left ? CblasTrans : CblasNoTrans, right ? CblasTrans : CblasNoTrans, M,
-                N, K, 1, a, left ? M : K, b, right ? K : N, 0, c, N);
-    for (int i = 0; i < M; i++)
-      for (int j = 0; j < N; j++) {
-        double sum = 0, magnitude = 0;
-        for (int k = 0; k < K; k++) {
-          const double term = (double)(left ? a[k * M + i] : a[i * K + k]) *
-                              (right ? b[j * K + k] : b[k * N + j]);
-          sum += term;
-          magnitude += term < 0 ? -term : term;
-        }
-        // K roundings at most, whatever the order; written so that a NaN is wrong too.
-        const double error = c[i * N + j] - sum, bound = K * 0x1p-23 * magnitude;
-        if (!(error <= bound && -error <= bound)) return 0;
-      }
-  }
-  return 1;
+  return products_are_right(multiply, TRIAL_TERMS * 0x1p-23);
 }
 
 #if defined(__linux__) && defined(__GLIBC__)

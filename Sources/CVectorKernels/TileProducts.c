@@ -1,4 +1,5 @@
 #include "TileProducts.h"
+#include "TrialProduct.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
@@ -171,49 +172,44 @@ long packed_tile_steps(long terms) { return (terms + DEPTH - 1) / DEPTH; }
   _tile_loadd(6, right + (part) * TILE, 64), _tile_loadd(7, right + right_group + (part) * TILE, 64)
 #define ADD_PRODUCTS                                                                             \
   _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 4, 7), _tile_dpbf16ps(2, 5, 6), _tile_dpbf16ps(3, 5, 7)
-#define FOR_ALL_STEPS(body)                                                                       \
-  for (long step = 0; step < steps; step++, left += STEP, right += STEP) { body; }
 
-// The small products first, each with one new part loaded. What a missing part would add is 0.
+// The six products of parts in one order, the small ones first, each with one new part loaded. What a
+// missing part would add is 0, so that an element has the same bits with and without it: whether it
+// is missing depends on the other lines too.
+INLINE void add_steps(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
+                      long right_group, int right_parts, long steps) {
+  for (long step = 0; step < steps; step++, left += STEP, right += STEP) {
+    LOAD_RIGHT(0);
+    if (left_parts > 2) LOAD_LEFT(2), ADD_PRODUCTS;
+    if (left_parts > 1) LOAD_LEFT(1), ADD_PRODUCTS;
+    if (right_parts > 1) {
+      LOAD_RIGHT(1);
+      if (left_parts > 1) ADD_PRODUCTS;
+    }
+    LOAD_LEFT(0);
+    if (right_parts > 1) ADD_PRODUCTS;
+    if (right_parts > 2) LOAD_RIGHT(2), ADD_PRODUCTS;
+    if (right_parts > 1) LOAD_RIGHT(0);
+    ADD_PRODUCTS;
+  }
+}
+
+// A loop without conditions for every number of parts.
 INLINE void add_block(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
                       long right_group, int right_parts, long steps) {
-  switch (left_parts * 4 + right_parts) {
-  case 3 * 4 + 3:
-    FOR_ALL_STEPS(LOAD_LEFT(2); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(1); ADD_PRODUCTS;
-                  LOAD_RIGHT(1); ADD_PRODUCTS; LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(2);
-                  ADD_PRODUCTS; LOAD_RIGHT(0); ADD_PRODUCTS)
-    break;
-  case 3 * 4 + 2:
-    FOR_ALL_STEPS(LOAD_LEFT(2); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(1); ADD_PRODUCTS;
-                  LOAD_RIGHT(1); ADD_PRODUCTS; LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(0);
-                  ADD_PRODUCTS)
-    break;
-  case 3 * 4 + 1:
-    FOR_ALL_STEPS(LOAD_LEFT(2); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(1); ADD_PRODUCTS;
-                  LOAD_LEFT(0); ADD_PRODUCTS)
-    break;
-  case 2 * 4 + 3:
-    FOR_ALL_STEPS(LOAD_LEFT(1); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_RIGHT(1); ADD_PRODUCTS;
-                  LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(2); ADD_PRODUCTS; LOAD_RIGHT(0);
-                  ADD_PRODUCTS)
-    break;
-  case 2 * 4 + 2:
-    FOR_ALL_STEPS(LOAD_LEFT(1); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_RIGHT(1); ADD_PRODUCTS;
-                  LOAD_LEFT(0); ADD_PRODUCTS; LOAD_RIGHT(0); ADD_PRODUCTS)
-    break;
-  case 2 * 4 + 1:
-    FOR_ALL_STEPS(LOAD_LEFT(1); LOAD_RIGHT(0); ADD_PRODUCTS; LOAD_LEFT(0); ADD_PRODUCTS)
-    break;
-  case 1 * 4 + 3:
-    FOR_ALL_STEPS(LOAD_LEFT(0); LOAD_RIGHT(2); ADD_PRODUCTS; LOAD_RIGHT(1); ADD_PRODUCTS;
-                  LOAD_RIGHT(0); ADD_PRODUCTS)
-    break;
-  case 1 * 4 + 2:
-    FOR_ALL_STEPS(LOAD_LEFT(0); LOAD_RIGHT(1); ADD_PRODUCTS; LOAD_RIGHT(0); ADD_PRODUCTS)
-    break;
-  default:
-    FOR_ALL_STEPS(LOAD_LEFT(0); LOAD_RIGHT(0); ADD_PRODUCTS)
-  }
+#define ADD_STEPS(l, r)                                                                          \
+  if (left_parts == l && right_parts == r)                                                        \
+  add_steps(left, left_group, l, right, right_group, r, steps)
+  ADD_STEPS(1, 1);
+  else ADD_STEPS(1, 2);
+  else ADD_STEPS(1, 3);
+  else ADD_STEPS(2, 1);
+  else ADD_STEPS(2, 2);
+  else ADD_STEPS(2, 3);
+  else ADD_STEPS(3, 1);
+  else ADD_STEPS(3, 2);
+  else ADD_STEPS(3, 3);
+#undef ADD_STEPS
 }
 
 #define FOR_ALL_SUMS(operation, base, stride)                                                    \
@@ -309,45 +305,23 @@ static bool processor_has_tiles(void) {
 // Linux gives a process its tiles when it asks for them: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA).
 static bool system_grants_tiles(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
 
-// Sizes that fill no block, so that every edge is used.
-static bool products_are_right(void) {
-  enum { M = 37, N = 53, K = 71 };
-  static float a[M * K], b[K * N], c[M * N];
-  unsigned state = 1;
-  for (int i = 0; i < M * K + K * N; i++) {
-    state = state * 1664525u + 1013904223u;
-    *(i < M * K ? a + i : b + (i - M * K)) = (float)(state >> 8) / 0x1p24f - .5f;
-  }
-  for (int form = 0; form < 4; form++) {
-    const int left = form & 1, right = form >> 1;
-    static bfloat16 packed[2][4 * 3 * STEP] __attribute__((aligned(64)));
-    const long group = packed_tile_steps(K) * STEP;
-    const struct packed_tiles sides[2] = {
-        {packed[0], group, pack_tiles(a, left ? M : K, !left, M, K, 0, packed[0], group)},
-        {packed[1], group, pack_tiles(b, right ? K : N, right, N, K, 1, packed[1], group)}};
-    multiply_packed_tiles(M, N, K, 1, sides[0], sides[1], 0, c, N);
-    for (int i = 0; i < M; i++)
-      for (int j = 0; j < N; j++) {
-        double sum = 0, magnitude = 0;
-        for (int k = 0; k < K; k++) {
-          const double term = (double)(left ? a[k * M + i] : a[i * K + k]) *
-                              (right ? b[j * K + k] : b[k * N + j]);
-          sum += term;
-          magnitude += term < 0 ? -term : term;
-        }
-        // 2^-23 of every term for the parts that are left out, and nine roundings of the sum;
-        // written so that a NaN is wrong too.
-        const double error = c[i * N + j] - sum, bound = 10 * 0x1p-23 * magnitude;
-        if (!(error <= bound && -error <= bound)) return false;
-      }
-  }
-  return true;
+static void multiply(long m, long n, long k, const float *a, long a_stride, int a_transposed,
+                     const float *b, long b_stride, int b_transposed, float *c, long c_stride) {
+  // Of a trial's size.
+  static bfloat16 packed[2][4 * 3 * STEP] __attribute__((aligned(64)));
+  const long group = packed_tile_steps(k) * STEP;
+  const struct packed_tiles sides[2] = {
+      {packed[0], group, pack_tiles(a, a_stride, !a_transposed, m, k, 0, packed[0], group)},
+      {packed[1], group, pack_tiles(b, b_stride, b_transposed, n, k, 1, packed[1], group)}};
+  multiply_packed_tiles(m, n, k, 1, sides[0], sides[1], 0, c, c_stride);
 }
 
 static int is_available;
 
 static void find_out(void) {
-  is_available = processor_has_tiles() && system_grants_tiles() && products_are_right();
+  // 2^-23 of every term for the parts that are left out, and nine roundings of the sum.
+  is_available =
+      processor_has_tiles() && system_grants_tiles() && products_are_right(multiply, 10 * 0x1p-23);
 }
 
 int tile_products_are_available(void) {

@@ -1254,7 +1254,7 @@ extension ShippedRecipe {
       "schedule": { "kind": "cosine", "warmupSteps": 4, "finalLearningRate": 0.00003 },
       "evaluateEvery": 15, "checkpointEvery": 15 },
     { "stage": "evaluate",
-      "thresholds": { "perplexityRatio": { "maximum": 1.03 }, "associativeRecall": { "minimum": 0.4 } } }
+      "thresholds": { "perplexityRatio": { "maximum": 1.02 }, "associativeRecall": { "minimum": 0.5 } } }
   ]
 }
 

@@ -35,6 +35,11 @@ import Testing
     return draw.normal(count).map { Float($0) }
   }
 
+  /// Numbers of 8 bits a part.
+  private func cut(_ x: [Float], to parts: Int) -> [Float] {
+    x.map { Float(bitPattern: $0.bitPattern & ~((1 << (24 - 8 * UInt32(parts))) - 1)) }
+  }
+
   private func product(
     _ form: Form, _ a: [Float], _ b: [Float], into c: [Float], columns: Range<Int>? = nil,
     rows: Range<Int>? = nil
@@ -97,9 +102,6 @@ import Testing
   @Test(arguments: [1, 2], [1, 2])
   func `Sides with fewer parts are multiplied as well`(left: Int, right: Int) {
     let form = Form(m: 40, n: 40, k: 70, right: true)
-    func cut(_ x: [Float], to parts: Int) -> [Float] {
-      x.map { Float(bitPattern: $0.bitPattern & ~((1 << (24 - 8 * UInt32(parts))) - 1)) }
-    }
     expectProduct(
       form, cut(normal(form.m * form.k, seed: 1), to: left),
       cut(normal(form.k * form.n, seed: 2), to: right))
@@ -128,6 +130,24 @@ import Testing
     }
     let differing = zip(parts, whole).count { $0 != $1 }
     #expect(differing == 0)
+  }
+
+  /// Which parts are multiplied is decided for many lines at once.
+  @Test func `An element's bits do not depend on how many parts its neighbours have`() {
+    let form = Form(m: 64, n: 64, k: 500)
+    let b = normal(form.k * form.n, seed: 2)
+    let nothing = [Float](repeating: 0, count: form.m * form.n)
+    for parts in [1, 2] {
+      let few = cut(normal(form.m * form.k, seed: 1), to: parts)
+      var mixed = few
+      for place in form.k..<2 * form.k { mixed[place] *= 1.000_1 }
+      let (alone, beside) = (
+        product(form, few, b, into: nothing), product(form, mixed, b, into: nothing)
+      )
+      let differing = alone.indices.filter { alone[$0] != beside[$0] }
+      #expect(differing.allSatisfy { $0 / form.n == 1 })
+      #expect(!differing.isEmpty)
+    }
   }
 
   @Test(arguments: [Float.nan, .infinity, -.infinity, Float(bitPattern: 0xffff_ffff)])

@@ -2,9 +2,9 @@
 // products of floats. Every float is the sum of three bfloat16s (8 + 8 + 8 bits of its 24), so a
 // product of two is nine products of parts; the six that reach beyond 2^-24 of it are taken, and
 // fewer where a matrix has no third or second part: three for weights stored as bfloat16. A tile
-// instruction sums 32 terms before it rounds into the result. Root mean square error over
-// [1024, 576] times [576, 512]: 1.9e-7, OpenBLAS's SkylakeX kernels 3.1e-7. Parts below 2^-126 count as 0. What is
-// not finite gives something that is not finite.
+// instruction sums 32 terms before it rounds into the result. Root mean square error of [1024, 576]
+// times [576, 512] over the result's: 1.9e-7, OpenBLAS's SkylakeX kernels 3.1e-7. Parts below 2^-126
+// count as 0. What is not finite gives something that is not finite.
 #pragma once
 
 /// 1 where the processor has such tiles, the system lets this process use them, and a trial product

@@ -51,7 +51,7 @@ public struct ModelExport {
       guard portable != nil, let card else { return }
       try DocumentFile("\(temporary)/README.md").replace(with: card)
       try DocumentFile("\(temporary)/\(ExportedConfiguration.module).py").replace(
-        with: HuggingFaceCode.text)
+        with: String(decoding: PackageResources.modeling_linearize_py, as: UTF8.self))
       try writeGenerationConfiguration(to: temporary)
     }
   }

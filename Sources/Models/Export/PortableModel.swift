@@ -10,8 +10,6 @@ import Transformers
 struct PortableModel {
   /// The `model` of a configuration's `linearize`.
   let document: JSONValue
-  /// Tensors that the module expects in the file; what else stands there it ignores.
-  let tensorNames: Set<String>
 
   /// - Parameters:
   ///   - shapes: of the tensors as they are written.
@@ -42,7 +40,6 @@ struct PortableModel {
         path: model.location, found: "layer \(other), whose tensors are not those of layer 0",
         expected: "layers of one kind, for example a bias in all of them or in none")
     }
-    let own = PortableParameters(decoder)
     document = [
       "hiddenSize": .integer(configuration.hiddenSize), "layers": .integer(configuration.layers),
       "intermediateSize": .integer(configuration.intermediateSize),
@@ -59,9 +56,8 @@ struct PortableModel {
       "convertedLayers": .array(decoder.convertedLayers.map { .integer($0) }),
       "student": try PortableStudent.document(student.student, location: model.location),
       "adapterScale": student.adapters.map { .number($0.alpha / Double($0.rank)) } ?? .null,
-      "tensors": outer, "block": blocks.first ?? .null, "own": own.document,
+      "tensors": outer, "block": blocks.first ?? .null, "own": PortableParameters(decoder).document,
     ]
-    tensorNames = places.names.union(own.names)
   }
 
   private static func attention(_ shape: AttentionShape) -> JSONValue {
@@ -107,18 +103,15 @@ struct PortableModel {
 private struct PortableParameters {
   /// Shapes by name, `{}` for the layer, with the layers that have it.
   let document: JSONValue
-  let names: Set<String>
 
   init(_ decoder: Decoder) {
     var found: [(pattern: String, shape: [Int], layers: [Int])] = []
-    var names: Set<String> = []
     for layer in decoder.layers {
       let own =
         layer.parameters.map { ($0.name, $0.value.shape.dimensions) }
         + layer.mixer.constants.map { ($0.name, $0.value.shape.dimensions) }
       for (name, shape) in own {
         let pattern = "model.layers.{}.self_attn.\(name)"
-        names.insert("model.layers.\(layer.index).self_attn.\(name)")
         if let index = found.firstIndex(where: { $0.pattern == pattern && $0.shape == shape }) {
           found[index].layers.append(layer.index)
         } else {
@@ -126,7 +119,6 @@ private struct PortableParameters {
         }
       }
     }
-    self.names = names
     document = .array(
       found.map { pattern, shape, layers in
         [

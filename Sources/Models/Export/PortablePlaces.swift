@@ -1,7 +1,7 @@
 import Documents
 import Transformers
 
-/// Says where a checkpoint has the weights of a decoder, and remembers which tensors those are.
+/// Says where a checkpoint has the weights of a decoder.
 struct PortablePlaces {
   /// Of the tensors as they are written.
   let shapes: [String: [Int]]
@@ -9,16 +9,14 @@ struct PortablePlaces {
   let isTransposed: (String) -> Bool
   /// Whose number becomes `{}` in names; nil outside of layers.
   var layer: Int?
-  private(set) var names: Set<String> = []
 
   init(shapes: [String: [Int]], isTransposed: @escaping (String) -> Bool) {
     self.shapes = shapes
     self.isTransposed = isTransposed
   }
 
-  private mutating func name(_ weight: Weight) -> String {
+  private func name(_ weight: Weight) -> String {
     let name = weight.place.tensor
-    names.insert(name)
     guard let layer else { return name }
     var parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     if let index = parts.firstIndex(of: "\(layer)") { parts[index] = "{}" }
@@ -30,11 +28,11 @@ struct PortablePlaces {
   }
 
   /// A table with a row a token, a position or a type.
-  mutating func table(_ weight: Weight) -> JSONValue {
+  func table(_ weight: Weight) -> JSONValue {
     ["weight": .string(name(weight)), "shape": shape(weight)]
   }
 
-  mutating func norm(_ norm: Norm?) -> JSONValue {
+  func norm(_ norm: Norm?) -> JSONValue {
     guard let norm else { return .null }
     var object = JSONObject([
       ("weight", .string(name(norm.weight))), ("shape", shape(norm.weight)),
@@ -50,7 +48,7 @@ struct PortablePlaces {
     return .object(object)
   }
 
-  mutating func block(_ block: Block) -> JSONValue {
+  func block(_ block: Block) -> JSONValue {
     let attention = block.attention
     return [
       "attentionNorms": norms(block.attentionNorms),
@@ -64,13 +62,13 @@ struct PortablePlaces {
     ]
   }
 
-  private mutating func norms(_ norms: BranchNorms) -> JSONValue {
+  private func norms(_ norms: BranchNorms) -> JSONValue {
     ["before": norm(norms.before), "after": norm(norms.after), "sum": norm(norms.sum)]
   }
 
   /// The shape is the whole tensor's; rows, of what it is as `[outputs, inputs]`, are runs of a first
   /// row and a count.
-  private mutating func projection(_ projection: Projection) -> JSONValue {
+  private func projection(_ projection: Projection) -> JSONValue {
     let place = projection.weight.place
     var object = JSONObject([
       ("weight", .string(name(projection.weight))), ("shape", shape(projection.weight)),

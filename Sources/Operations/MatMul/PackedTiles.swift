@@ -3,6 +3,9 @@ import TensorCore
 
 /// One side of a product, split into parts of bfloat16 and laid out in tiles (TileProducts.h).
 struct PackedTiles {
+  enum Side { case left, right }
+
+  let side: Side
   /// Rows of the left side, or columns of the right.
   let lines: Int
   let terms: Int
@@ -10,16 +13,14 @@ struct PackedTiles {
   var parts: Int32 = 1
   /// Two bfloat16s an element.
   var numbers: Tensor
+  /// Of 16 lines, in bfloat16s.
+  private let groupStride: Int
 
-  init(lines: Int, terms: Int) {
-    (self.lines, self.terms) = (lines, terms)
-    let groups = (lines + 31) / 32 * 2
-    numbers = Tensor(
-      uninitialized: [groups * packed_tile_steps(terms) * Int(PACKED_TILE_STEP) / 2])
+  init(_ side: Side, lines: Int, terms: Int) {
+    (self.side, self.lines, self.terms) = (side, lines, terms)
+    groupStride = packed_tile_steps(terms) * Int(PACKED_TILE_STEP)
+    numbers = Tensor(uninitialized: [(lines + 31) / 32 * groupStride])
   }
-
-  /// Of 16 lines.
-  private var groupStride: Int { packed_tile_steps(terms) * Int(PACKED_TILE_STEP) }
 
   /// From a line on, which is a multiple of 32.
   func tiles(_ numbers: UnsafePointer<Float>, from line: Int) -> packed_tiles {
@@ -30,40 +31,38 @@ struct PackedTiles {
 
   /// Fills `numbers`, several tasks at a time, each its own places. Functions return how many parts are
   /// not all 0.
-  var writer: Writer { Writer(lines: lines, terms: terms, groupStride: groupStride) }
+  var writer: Writer { Writer(side: side, lines: lines, terms: terms, groupStride: groupStride) }
 
   struct Writer {
+    let side: Side
     let lines, terms, groupStride: Int
 
-    /// Rows of the left side, of which `matrix` has the first; `rows` says where they belong.
-    func packRows(
-      of matrix: Matrix, _ rows: Range<Int>, into numbers: UnsafeMutablePointer<Float>
+    /// All terms of some lines, of which `matrix` has the first; `range` says where they belong.
+    func pack(
+      lines range: Range<Int>, of matrix: Matrix, into numbers: UnsafeMutablePointer<Float>
     ) -> Int32 {
-      pack_tiles(
-        matrix.elements, matrix.stride, matrix.isTransposed ? 0 : 1, rows.count, terms, 0,
-        bfloat16s(numbers) + rows.lowerBound / 16 * groupStride, groupStride)
+      pack(
+        matrix, lines: range.count, terms: terms,
+        into: numbers, at: range.lowerBound / 16 * groupStride)
     }
 
-    /// Columns of the right side, of which `matrix` has the first.
-    func packColumns(
-      of matrix: Matrix, _ columns: Range<Int>, into numbers: UnsafeMutablePointer<Float>
+    /// Up to 32 terms of all lines, of which `matrix` has the first.
+    func pack(
+      terms range: Range<Int>, of matrix: Matrix, into numbers: UnsafeMutablePointer<Float>
     ) -> Int32 {
-      pack_tiles(
-        matrix.elements, matrix.stride, matrix.isTransposed ? 1 : 0, columns.count, terms, 1,
-        bfloat16s(numbers) + columns.lowerBound / 16 * groupStride, groupStride)
+      pack(
+        matrix, lines: lines, terms: range.count,
+        into: numbers, at: range.lowerBound / 32 * Int(PACKED_TILE_STEP))
     }
 
-    /// Up to 32 terms of all columns of the right side, of which `matrix` has the first.
-    func packTerms(
-      of matrix: Matrix, _ terms: Range<Int>, into numbers: UnsafeMutablePointer<Float>
+    private func pack(
+      _ matrix: Matrix, lines: Int, terms: Int, into numbers: UnsafeMutablePointer<Float>,
+      at place: Int
     ) -> Int32 {
-      pack_tiles(
-        matrix.elements, matrix.stride, matrix.isTransposed ? 1 : 0, lines, terms.count, 1,
-        bfloat16s(numbers) + terms.lowerBound / 32 * Int(PACKED_TILE_STEP), groupStride)
-    }
-
-    private func bfloat16s(_ numbers: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt16> {
-      UnsafeMutableRawPointer(numbers).assumingMemoryBound(to: UInt16.self)
+      let linesAreRows = matrix.isTransposed == (side == .right)
+      return pack_tiles(
+        matrix.elements, matrix.stride, linesAreRows ? 1 : 0, lines, terms, side == .right ? 1 : 0,
+        UnsafeMutableRawPointer(numbers).assumingMemoryBound(to: UInt16.self) + place, groupStride)
     }
   }
 }

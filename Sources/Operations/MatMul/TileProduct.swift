@@ -49,9 +49,9 @@ struct TileProduct {
   func write(to c: UnsafeMutablePointer<Float>, stride: Int) {
     for terms in portions(k, of: Self.maximumTerms) {
       for rows in portions(m, of: Self.maximumLeft / terms.count) {
-        var packedLeft = PackedTiles(lines: rows.count, terms: terms.count)
+        var packedLeft = PackedTiles(.left, lines: rows.count, terms: terms.count)
         for columns in portions(n, of: Self.maximumRight / terms.count) {
-          var packedRight = PackedTiles(lines: columns.count, terms: terms.count)
+          var packedRight = PackedTiles(.right, lines: columns.count, terms: terms.count)
           pack(
             left: columns.lowerBound == 0 ? rows : 0..<0, columns, terms, into: &packedLeft,
             &packedRight)
@@ -76,9 +76,9 @@ struct TileProduct {
       WorkerPool.shared.parallelMap(leftTasks.count + rightTasks.count) { task in
         if task < leftTasks.count {
           let lines = leftTasks[task]
-          return leftWriter.packRows(
-            of: left.from(rows.lowerBound + lines.lowerBound, terms.lowerBound), lines,
-            into: packedLeft)
+          return leftWriter.pack(
+            lines: lines,
+            of: left.from(rows.lowerBound + lines.lowerBound, terms.lowerBound), into: packedLeft)
         }
         return packRight(
           rightTasks[task - leftTasks.count], columns, terms, rightWriter, into: packedRight)
@@ -97,9 +97,9 @@ struct TileProduct {
     let start = right.isTransposed ? columns.lowerBound : terms.lowerBound
     return right.withRows(start + portion.lowerBound..<start + portion.upperBound) { stored in
       right.isTransposed
-        ? writer.packColumns(
-          of: stored.from(0, terms.lowerBound).transposed, portion, into: packed)
-        : writer.packTerms(of: stored.from(0, columns.lowerBound), portion, into: packed)
+        ? writer.pack(
+          lines: portion, of: stored.from(0, terms.lowerBound).transposed, into: packed)
+        : writer.pack(terms: portion, of: stored.from(0, columns.lowerBound), into: packed)
     }
   }
 

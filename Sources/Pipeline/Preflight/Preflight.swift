@@ -41,7 +41,7 @@ public struct Preflight {
     let configuration = teacher.decoder.configuration
     let fits = found.note { try loaded.requireFit(configuration) } != nil
     let student = Decoder(configuration: configuration, weights: teacher.decoder.weights)
-    let stands = found.note {
+    let stands: Void? = found.note {
       if let specification = recipe.student {
         try student.install(specification, seed: seed, location: loaded.path)
       }

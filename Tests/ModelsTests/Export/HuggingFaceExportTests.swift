@@ -94,8 +94,8 @@ import Transformers
           "modeling_linearize.py", "tokenizer.json", "tokenizer_config.json",
         ])
       let code = try TextFile.read("\(out)/modeling_linearize.py")
-      #expect(code == HuggingFaceCode.text)
-      let module = FilePath.folder(of: #filePath) + "/../../../python/modeling_linearize.py"
+      let module =
+        FilePath.folder(of: #filePath) + "/../../../Sources/Models/Export/modeling_linearize.py"
       #expect(try TextFile.read(module) == code)
       #expect(try DocumentFile("\(out)/generation_config.json").read() == ["eos_token_id": 0])
     }
