@@ -20,9 +20,9 @@ public struct Tokenizer: Sendable {
 
   /// The token that begins a text, if the model has one. Whether `encode` adds it is a matter of
   /// the file's post-processor.
-  public let beginningOfText: Int32?
+  public private(set) var beginningOfText: Int32?
   /// The token that ends a text, if the model has one.
-  public let endOfText: Int32?
+  public private(set) var endOfText: Int32?
   /// One more than the greatest id: the least number of rows that an embedding needs.
   public let vocabularySize: Int
 
@@ -74,6 +74,11 @@ public struct Tokenizer: Sendable {
     }
     beginningOfText = find(parts.beginningOfText)
     endOfText = find(parts.endOfText)
+  }
+
+  /// Says which tokens begin and end a text, where the tokenizer's own files name none.
+  public mutating func setEnds(_ ends: (beginning: Int32?, end: Int32?)) {
+    (beginningOfText, endOfText) = ends
   }
 
   /// The id of a token in the spelling of the vocabulary ("Ġthe", "<0x0A>", "<|im_end|>").
