@@ -11,6 +11,12 @@ final class TemplateInterpreter {
   /// How a statement ended.
   enum Flow { case onward, leavesLoop, nextTurn }
 
+  /// What `generation` marked, in bytes of the text; nil where it marked something whose place in the
+  /// text is not known, because it was kept before it was printed.
+  private(set) var generatedSpans: [Range<Int>]? = []
+  /// Texts that are being kept instead of printed.
+  private var captures = 0
+
   /// Line of what runs now, for errors.
   private(set) var line = 1
   private var output = ""
@@ -33,7 +39,11 @@ final class TemplateInterpreter {
   ) throws -> (text: String, flow: Flow) {
     let outer = output
     output = ""
-    defer { output = outer }
+    captures += 1
+    defer {
+      output = outer
+      captures -= 1
+    }
     let flow = try run(statements, in: scope)
     return (output, flow)
   }
@@ -89,7 +99,15 @@ final class TemplateInterpreter {
       let (text, flow) = try captured(body, in: TemplateScope(parent: scope))
       try print(try filtered(.string(text), filters, in: scope).text())
       return flow
-    case .generation(let body): return try run(body, in: TemplateScope(parent: scope))
+    case .generation(let body):
+      let start = output.utf8.count
+      let flow = try run(body, in: TemplateScope(parent: scope))
+      if captures > 1 {
+        generatedSpans = nil
+      } else {
+        generatedSpans?.append(start..<output.utf8.count)
+      }
+      return flow
     case .breakLoop: return .leavesLoop
     case .continueLoop: return .nextTurn
     }
