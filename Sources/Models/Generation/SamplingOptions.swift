@@ -1,3 +1,4 @@
+import Documents
 import Operations
 
 /// How the next token is chosen: greedily, unless a temperature is given.
@@ -34,6 +35,28 @@ public struct SamplingOptions: Sendable, Equatable {
     self.topK = topK
     self.topP = topP
     self.seed = seed
+  }
+
+  /// What a `generation_config.json` asks for; nil where it asks for no draws.
+  ///
+  /// - Throws: `GenerationError.options` for values out of range.
+  public init?(generation: JSONValue?, seed: UInt64) throws {
+    guard let generation, generation["do_sample"]?.boolValue == true else { return nil }
+    // What transformers takes where the file says nothing; 0 and 1 stand for no limit.
+    let topK = generation["top_k"].map { $0.intValue ?? 0 } ?? 50
+    let topP = generation["top_p"]?.doubleValue ?? 1
+    try self.init(
+      temperature: generation["temperature"]?.doubleValue ?? 1, topK: topK > 0 ? topK : nil,
+      topP: topP < 1 ? topP : nil, seed: seed)
+  }
+
+  /// The options in words.
+  public var description: String {
+    if temperature == 0 { return "the most probable token" }
+    return
+      (["temperature \(temperature)"]
+      + [topK.map { "top-k \($0)" }, topP.map { "top-p \($0)" }]
+      .compactMap { $0 }).joined(separator: ", ")
   }
 
   /// Temperature first, then top-k, then top-p: the order of transformers.
