@@ -69,11 +69,12 @@ final class FeatureMapAttention: HybridMixer {
   var constants: [(name: String, value: Tensor)] { featureMap.constants }
 
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
-    let features = self.features(input, on: tape)
     let output = tape.hybridAttention(
       queries: input.queries, keys: input.keys, values: input.values,
-      queryFeatures: features.queries, keyFeatures: features.keys,
-      windowFactors: features.windowFactors, shape: shape, layout: input.layout,
+      queryFeatures: featureMap.queryFeatures(
+        input.queries, positions: input.layout.positions, on: tape),
+      keyFeatures: featureMap.keyFeatures(on: tape),
+      windowFactors: windowFactors.map(tape.parameter), shape: shape, layout: input.layout,
       memory: &memory)
     memory?.position += input.layout.rows
     return output
@@ -97,5 +98,32 @@ final class FeatureMapAttention: HybridMixer {
       featureMap.keyFeatures(input.keys, positions: positions, on: tape),
       windowFactors.map(tape.parameter)
     )
+  }
+}
+
+extension FeatureMapAttention: FarWeightMixer, FarMassMixer {
+  var farKeys: BranchKeys { window == .none ? .all : .older(window, sinks: sinks) }
+
+  func farFeatures(_ input: MixerInput, on tape: Tape) -> (queries: Variable, keys: Variable) {
+    let features = features(input, on: tape)
+    return (features.queries, features.keys)
+  }
+
+  var farMassKeys: BranchKeys? { window == .none ? nil : farKeys }
+
+  func farMassLogits(_ input: MixerInput, on tape: Tape) -> Variable {
+    let features = features(input, on: tape)
+    guard let factors = features.windowFactors else {
+      preconditionFailure("without a window the memory has all of the attention")
+    }
+    let layout = input.layout
+    return tape.branchLogRatio(
+      window: tape.windowBranch(
+        queries: input.queries, keys: input.keys, values: input.values,
+        attention: shape.attention, window: window, sinks: sinks, layout: layout),
+      memory: tape.featureBranch(
+        queryFeatures: features.queries, keyFeatures: features.keys, values: input.values,
+        attention: shape.attention, keys: farKeys, layout: layout),
+      logRatios: tape.logRatios(factors, isAffine: shape.isAffine), units: .rowMax)
   }
 }
