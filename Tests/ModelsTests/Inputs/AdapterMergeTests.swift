@@ -21,6 +21,8 @@ import Transformers
     others: [(String, Tensor)] = [], _ body: (LoadedModel, LoadedModel) throws -> Void
   ) throws {
     try withTemporaryFolder { folder in
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/base", withIntermediateDirectories: false)
       try TinyCheckpoint.write(TinyCheckpoint.llama(), to: "\(folder)/base")
       let module = "base_model.model.model.layers.1.self_attn.q_proj"
       let names = names ?? ("\(module).lora_A.weight", "\(module).lora_B.weight")
