@@ -6,8 +6,8 @@ struct ScalarSet: Sendable, Equatable {
   private(set) var categories: UInt32 = 0
   private var hasWhitespace = false
   private var hasNonWhitespace = false
-  /// Letters, marks, digits and what joins them: `\w`.
-  private var hasWords = false
+  /// Letters, marks, digits and what joins them: flags of `\w`.
+  private var words: UInt8 = 0
   private var isNegated = false
   /// Sets of which all scalars are in this one too.
   private var parts: [ScalarSet] = []
@@ -27,7 +27,11 @@ struct ScalarSet: Sendable, Equatable {
   mutating func insertWhitespace(_ isNegated: Bool) {
     if isNegated { hasNonWhitespace = true } else { hasWhitespace = true }
   }
-  mutating func insertWords() { hasWords = true }
+  /// - Parameter isAlone: whether `\w` stands outside of brackets, where it has the numbers of Latin-1
+  ///   too.
+  mutating func insertWords(isAlone: Bool) {
+    words = isAlone ? ScalarClasses.patternWord : ScalarClasses.bracketWord
+  }
   mutating func negate() { isNegated.toggle() }
 
   /// The set ready to be asked.
@@ -56,7 +60,7 @@ struct ScalarSet: Sendable, Equatable {
     if hasWhitespace || hasNonWhitespace {
       if Self.isWhitespace(code) ? hasWhitespace : hasNonWhitespace { return true }
     }
-    if hasWords, Self.isWord(code) { return true }
+    if words != 0, Self.flags(code) & words != 0 { return true }
     return parts.contains { $0.computes(code) }
   }
 
@@ -81,11 +85,9 @@ struct ScalarSet: Sendable, Equatable {
     Unicode.Scalar(code)?.properties.isWhitespace ?? false
   }
 
-  private static func isWord(_ code: UInt32) -> Bool {
-    let flags =
-      Int(code) < ScalarClasses.limit
+  private static func flags(_ code: UInt32) -> UInt8 {
+    Int(code) < ScalarClasses.limit
       ? ScalarClasses.table[Int(code)] : ScalarClasses.flags(above: code)
-    return flags & ScalarClasses.word != 0
   }
 
   /// Names of general categories, in the order of their bits.
@@ -108,6 +110,8 @@ struct ScalarSet: Sendable, Equatable {
   /// The bit of a scalar's category, as the patterns of the `tokenizers` package know it: of Unicode
   /// 16, later scalars are unassigned.
   static func category(_ code: UInt32) -> UInt32 {
+    // A lower-case letter until Unicode 17 took its case away.
+    if code == 0x295 { return 1 << 1 }
     guard let properties = Unicode.Scalar(code)?.properties else { return 1 << 27 }
     guard let age = properties.age, age.major <= 16 else {
       return properties.generalCategory == .privateUse ? 1 << 28 : 1 << 29

@@ -38,8 +38,12 @@ struct SplitExpression: Sendable, Equatable {
     var matcher = SplitMatcher(cursor: cursor, start: piece.start)
     var unmatched = piece.start
     var position = piece.start
-    while position < piece.end {
-      guard let end = matcher.end(of: root, from: position), end > position else {
+    /// A match of nothing splits too, but not where the last match has ended.
+    var lastEnd: Int?
+    while position <= piece.end {
+      guard let end = matcher.end(of: root, from: position), end > position || end != lastEnd
+      else {
+        if position == piece.end { break }
         position = cursor.read(position).next
         continue
       }
@@ -47,8 +51,7 @@ struct SplitExpression: Sendable, Equatable {
         parts.append(PreTokens.Part(start: unmatched, end: position, isMatch: false))
       }
       parts.append(PreTokens.Part(start: position, end: end, isMatch: true))
-      position = end
-      unmatched = end
+      (position, unmatched, lastEnd) = (end, end, end)
     }
     if unmatched < piece.end {
       parts.append(PreTokens.Part(start: unmatched, end: piece.end, isMatch: false))
@@ -107,7 +110,9 @@ private struct SplitMatcher {
     case .ahead(let inner, let isNegated):
       return (end(of: inner, from: position) != nil) != isNegated && next(&self, position)
     case .lineStart:
-      return (position == start || cursor.bytes[position - 1] == 0x0A) && next(&self, position)
+      let begins =
+        position == start || position < cursor.end && cursor.bytes[position - 1] == 0x0A
+      return begins && next(&self, position)
     case .lineEnd:
       return (position == cursor.end || cursor.bytes[position] == 0x0A) && next(&self, position)
     case .wordBorder(let isNegated):
@@ -167,9 +172,11 @@ private struct SplitMatcher {
     if greed == .possessive {
       var end = position
       var count = 0
-      while count < most, let following = self.end(of: inner, from: end), following > end {
-        end = following
+      while count < most, let following = self.end(of: inner, from: end) {
         count += 1
+        // A turn that takes nothing can be taken as often as is asked for.
+        if following == end { return next(&self, end) }
+        end = following
       }
       return count >= least && next(&self, end)
     }
@@ -178,8 +185,8 @@ private struct SplitMatcher {
       depth += 1
       defer { depth -= 1 }
       let isMatch = match(inner, position) { matcher, end in
-        // A turn that takes nothing would go on for ever.
-        if end == position { return least <= 1 && next(&matcher, end) }
+        // A turn that takes nothing can be taken as often as is asked for, and would go on for ever.
+        if end == position { return next(&matcher, end) }
         return matcher.turn(
           inner, end, max(0, least - 1), most == .max ? most : most - 1, greed, next)
       }
@@ -189,7 +196,7 @@ private struct SplitMatcher {
   }
 
   private func isWord(at position: Int) -> Bool {
-    position < cursor.end && cursor.read(position).flags & ScalarClasses.word != 0
+    position < cursor.end && cursor.read(position).flags & ScalarClasses.patternWord != 0
   }
 
   private func isWord(before position: Int) -> Bool {

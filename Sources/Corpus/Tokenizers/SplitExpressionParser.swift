@@ -58,19 +58,22 @@ struct SplitExpressionParser {
 
   private mutating func repeated(_ node: Node) throws -> Node {
     var node = node
-    while let (least, most) = try bounds() {
+    while next.map({ "*+?{".unicodeScalars.contains($0) }) == true {
+      let isInterval = next == "{"
+      let (least, most) = try bounds()
+      // Behind an interval a plus repeats it, and a question mark behind {n} makes it optional.
+      let isLazy = !(isInterval && least == most) && take("?")
       let greed: SplitExpression.Greed =
-        take("?") ? .lazy : take("+") ? .possessive : .greedy
+        isLazy ? .lazy : !isInterval && take("+") ? .possessive : .greedy
       node = .repetition(node, atLeast: least, atMost: most, greed)
     }
     return node
   }
 
-  private mutating func bounds() throws -> (Int, Int)? {
+  private mutating func bounds() throws -> (Int, Int) {
     if take("*") { return (0, .max) }
     if take("+") { return (1, .max) }
     if take("?") { return (0, 1) }
-    guard next == "{" else { return nil }
     let start = position
     position += 1
     let least = number()
@@ -112,7 +115,9 @@ struct SplitExpressionParser {
       if take("b") { return .wordBorder(isNegated: false) }
       if take("B") { return .wordBorder(isNegated: true) }
       if take("A") { throw failure("has \\A, which is not supported") }
-      return .scalar(try escaped().completed(ignoringCase: ignoresCase))
+      let set = try escaped(isAlone: true)
+      // Outside of brackets a category stays what it is where case is ignored.
+      return .scalar(set.completed(ignoringCase: ignoresCase && set.categories == 0))
     case "*", "+", "?": throw failure("repeats nothing")
     default: return .scalar(ScalarSet.single(scalar.value).completed(ignoringCase: ignoresCase))
     }
@@ -194,7 +199,7 @@ struct SplitExpressionParser {
     let scalar = scalars[position]
     position += 1
     if scalar != "\\" { return (scalar.value, ScalarSet()) }
-    let set = try escaped()
+    let set = try escaped(isAlone: false)
     if set.categories == 0, set.ranges.count == 1, let range = set.ranges.first,
       range.lowerBound == range.upperBound, set == ScalarSet.single(range.lowerBound)
     {
@@ -204,7 +209,9 @@ struct SplitExpressionParser {
   }
 
   /// What stands behind a backslash.
-  private mutating func escaped() throws -> ScalarSet {
+  ///
+  /// - Parameter isAlone: whether it stands outside of brackets.
+  private mutating func escaped(isAlone: Bool) throws -> ScalarSet {
     guard let scalar = next else { throw failure("ends in a backslash") }
     position += 1
     var set = ScalarSet()
@@ -219,7 +226,7 @@ struct SplitExpressionParser {
       set.insert(categories: ScalarSet.categories(named: "Nd")!)
       if scalar == "D" { set.negate() }
     case "w", "W":
-      set.insertWords()
+      set.insertWords(isAlone: isAlone)
       if scalar == "W" { set.negate() }
     case "p", "P":
       set.insert(categories: try category())

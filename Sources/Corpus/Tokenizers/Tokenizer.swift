@@ -181,6 +181,9 @@ public struct Tokenizer: Sendable {
       if token.isSpecial, skipSpecialTokens { return nil }
       return normalizedSpellings[id] ?? token.content
     }
-    return model.vocabulary[id]
+    guard let content = model.vocabulary[id] else { return nil }
+    // A vocabulary may hold a special token twice: what is special is the spelling.
+    if skipSpecialTokens, let twin = addedIDs.find(content), isSpecial(twin) { return nil }
+    return content
   }
 }
