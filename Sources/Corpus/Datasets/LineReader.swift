@@ -39,7 +39,7 @@ final class LineReader {
   private var end = 0
   private var number = 0
   /// Unpacks the file; nil where it is not packed.
-  private var inflate: Inflate?
+  private var packed: GzipReader?
 
   /// - Parameter path: a text file, or one that gzip has packed, whatever its name.
   init(path: String, bufferSize: Int = 1 << 20) throws {
@@ -50,14 +50,8 @@ final class LineReader {
     let count = try fill(&buffer)
     (start, end) = (0, count)
     guard buffer[..<count].starts(with: [0x1F, 0x8B]) else { return }
-    var packed = Array(buffer[..<count])
-    let size = bufferSize
-    inflate = Inflate { [descriptor, path] in
-      if !packed.isEmpty {
-        defer { packed = [] }
-        return packed
-      }
-      var bytes = [UInt8](repeating: 0, count: size)
+    packed = try GzipReader(Array(buffer[..<count])) { [descriptor, path] in
+      var bytes = [UInt8](repeating: 0, count: bufferSize)
       let count = try Self.fill(&bytes, descriptor, path)
       return Array(bytes[..<count])
     }
@@ -94,17 +88,25 @@ final class LineReader {
   }
 
   private func refill() throws -> Bool {
-    if inflate != nil {
-      do {
-        buffer = try inflate!.next()
-      } catch let damage as Inflate.Damage {
-        throw DatasetError.badData("\(path): packed by gzip, and damaged: \(damage.reason)")
-      }
-      (start, end) = (0, buffer.count)
-    } else {
-      (start, end) = (0, try fill(&buffer))
+    start = 0
+    guard let packed else {
+      end = try fill(&buffer)
+      return end > 0
+    }
+    do {
+      end = try packed.fill(&buffer)
+    } catch GzipReader.Damage.cutOff {
+      throw damage("the file ends before its packed text does")
+    } catch GzipReader.Damage.damaged(let reason) {
+      throw damage("its bytes are not those that were packed (\(reason))")
     }
     return end > 0
+  }
+
+  private func damage(_ reason: String) -> DatasetError {
+    DatasetError.badData(
+      "\(path), after line \(number): packed by gzip, and damaged: \(reason); fetch or pack it again"
+    )
   }
 
   private func fill(_ bytes: inout [UInt8]) throws -> Int {

@@ -1,3 +1,4 @@
+import CZlib
 import Documents
 import Foundation
 import Testing
@@ -74,36 +75,38 @@ import Testing
         .randomElement(using: &generator)!
     }
     let text = words.joined()
-    for level in ["-1", "-9"] {
+    for mode in ["wb0", "wb1", "wb9"] {
       let folder = try DatasetFolder()
-      let path = try folder.file("a.txt", text)
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/bin/gzip")
-      process.arguments = [level, path]
-      try process.run()
-      process.waitUntilExit()
-      let reader = try LineReader(path: "\(path).gz", bufferSize: 1000)
+      let path = "\(folder.path)/a.txt"
+      let packing = gzopen(path, mode)
+      #expect(gzwrite(packing, text, UInt32(text.utf8.count)) == Int32(text.utf8.count))
+      #expect(gzclose(packing) == Z_OK)
+      let reader = try LineReader(path: path, bufferSize: 1000)
       var lines: [String] = []
       while let line = try reader.next() { lines.append(try line.text()) }
       #expect(lines.joined(separator: "\n") + (text.hasSuffix("\n") ? "\n" : "") == text)
     }
-    // Blocks that hold bytes as they are.
-    let bytes = Array("{\"text\":\"a\"}\n".utf8)
-    let size = [UInt8(bytes.count), 0]
-    let stored = packed[..<21] + [1] + size + size.map { ~$0 } + bytes
-    #expect(throws: DatasetError.self) { try texts(packed: stored + [0, 0, 0, 0, 13, 0, 0, 0]) }
   }
 
-  @Test func `What is cut or changed is damaged`() {
+  private func expectDamage(_ bytes: [UInt8], _ reason: String, _ what: String) {
+    let error = #expect(throws: DatasetError.self, "\(what)") { try texts(packed: bytes) }
+    #expect(error?.exitCode == .badData, "\(what)")
+    #expect(error?.description.contains(reason) == true, "\(what): \(error?.description ?? "")")
+  }
+
+  @Test func `What is cut or changed is damaged, wherever it is`() {
     for length in [3, 12, 25, packed.count - 1] {
-      #expect(throws: DatasetError.self, "\(length) bytes") {
-        try texts(packed: Array(packed[..<length]))
-      }
+      let cut = Array(packed[..<length])
+      expectDamage(cut, "the file ends before its packed text does", "\(length) bytes")
+      // The last bytes are a checksum, behind all lines.
+      let lines = length < packed.count - 8 ? 2 : 4
+      expectDamage(packed + cut, "after line \(lines): packed", "\(length) bytes of a second file")
     }
     for index in [2, 30, packed.count - 6] {
       var changed = packed
       changed[index] ^= 4
-      #expect(throws: DatasetError.self, "byte \(index)") { try texts(packed: changed) }
+      expectDamage(changed, "its bytes are not those that were packed", "byte \(index)")
     }
+    expectDamage(packed + [1, 2, 3], "(incorrect header check)", "what follows")
   }
 }
