@@ -11,8 +11,9 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Continues a text, token by token.",
     discussion: """
       The text goes to standard output as it is made, the figures to standard error. Without a \
-      temperature the model is sampled as its generation_config.json says, and takes the most \
-      probable token every time where that says nothing. What the model remembers can be \
+      temperature the model is sampled as its generation_config.json says, if that sets do_sample, as \
+      transformers does; otherwise it takes the most probable token every time, as with \
+      --temperature 0. The same --seed gives the same text. What the model remembers can be \
       kept in a file, so that a long prompt is read once.
 
       EXAMPLES
@@ -60,7 +61,8 @@ struct GenerateCommand: ParsableCommand {
   @Option(
     help: """
       0 takes the most probable token, 1 draws by the model's probabilities. Without it, with \
-      --top-k and with --top-p: as the model's generation_config.json says, or the most probable.
+      --top-k and --top-p: as the model's generation_config.json says if it sets do_sample, \
+      otherwise the most probable.
       """)
   var temperature: Double?
 
@@ -115,6 +117,7 @@ struct GenerateCommand: ParsableCommand {
     if json {
       var document = JSONObject([("text", .string(answer))])
       for (key, value) in result.document.objectValue?.members ?? [] { document[key] = value }
+      document["sampling"] = sampling.document
       try Console.output(JSONValue.object(document).pretty)
     } else {
       try Console.output("\n")
@@ -131,11 +134,10 @@ struct GenerateCommand: ParsableCommand {
   /// What the model's own files say of sampling counts where no option says anything.
   private func sampling(of model: LoadedModel) throws -> SamplingOptions {
     if temperature == nil, topK == nil, topP == nil,
-      let own = try SamplingOptions(generation: model.source.generation, seed: seed)
+      let generation = model.source.generation,
+      let own = try SamplingOptions(generation: generation, seed: seed)
     {
-      options.log(
-        "sampling as generation_config.json says: \(own.description); --temperature 0 takes the most "
-          + "probable tokens")
+      options.log(own.notice(of: generation))
       return own
     }
     return try SamplingOptions(

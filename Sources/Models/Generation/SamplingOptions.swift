@@ -50,6 +50,39 @@ public struct SamplingOptions: Sendable, Equatable {
       topP: topP < 1 ? topP : nil, seed: seed)
   }
 
+  /// Settings of a `generation_config.json` that would change what is drawn and that nothing here applies,
+  /// by name.
+  static func unapplied(in generation: JSONValue) -> [String] {
+    let neutral: [(key: String, value: Double)] = [
+      ("repetition_penalty", 1), ("encoder_repetition_penalty", 1), ("no_repeat_ngram_size", 0),
+      ("min_p", 0), ("typical_p", 1), ("epsilon_cutoff", 0), ("eta_cutoff", 0), ("top_h", 0),
+      ("penalty_alpha", 0), ("num_beams", 1), ("num_beam_groups", 1), ("guidance_scale", 1),
+    ]
+    let lists = [
+      "bad_words_ids", "force_words_ids", "suppress_tokens", "begin_suppress_tokens",
+      "sequence_bias", "forced_bos_token_id", "forced_eos_token_id",
+    ]
+    return neutral.filter { generation[$0.key]?.doubleValue ?? $0.value != $0.value }.map(\.key)
+      + lists.filter { generation[$0].map { !$0.isNull } ?? false }
+  }
+
+  /// How a `generation_config.json` has a model sampled, for the one who runs it.
+  public func notice(of generation: JSONValue) -> String {
+    let unapplied = Self.unapplied(in: generation)
+    return "sampling as generation_config.json says: \(description)"
+      + (unapplied.isEmpty ? "" : ", but without its \(unapplied.joined(separator: ", "))")
+      + "; --temperature 0 takes the most probable tokens"
+  }
+
+  /// The options as a JSON object.
+  public var document: JSONValue {
+    var members = JSONObject([("temperature", .number(temperature))])
+    if let topK { members["topK"] = .integer(topK) }
+    if let topP { members["topP"] = .number(topP) }
+    if temperature > 0 { members["seed"] = .string(String(seed)) }
+    return .object(members)
+  }
+
   /// The options in words.
   public var description: String {
     if temperature == 0 { return "the most probable token" }

@@ -107,5 +107,13 @@ import Testing
       try options(["do_sample": true, "temperature": 0.6, "top_k": 0, "top_p": 0.95])
         == SamplingOptions(temperature: 0.6, topP: 0.95, seed: 3))
     #expect(throws: GenerationError.self) { try options(["do_sample": true, "temperature": -1]) }
+    let document: JSONValue = [
+      "do_sample": true, "repetition_penalty": 1.05, "min_p": 0, "typical_p": 1.0,
+      "bad_words_ids": [[3]], "suppress_tokens": nil,
+    ]
+    let notice = try #require(try options(document)).notice(of: document)
+    #expect(
+      notice.contains(
+        "temperature 1.0, top-k 50, but without its repetition_penalty, bad_words_ids;"))
   }
 }
