@@ -21,8 +21,10 @@ import Transformers
     others: [(String, Tensor)] = [], _ body: (LoadedModel, LoadedModel) throws -> Void
   ) throws {
     try withTemporaryFolder { folder in
-      try FileManager.default.createDirectory(
-        atPath: "\(folder)/base", withIntermediateDirectories: false)
+      for name in ["base", "written", "adapter"] {
+        try FileManager.default.createDirectory(
+          atPath: "\(folder)/\(name)", withIntermediateDirectories: false)
+      }
       try TinyCheckpoint.write(TinyCheckpoint.llama(), to: "\(folder)/base")
       let module = "base_model.model.model.layers.1.self_attn.q_proj"
       let names = names ?? ("\(module).lora_A.weight", "\(module).lora_B.weight")
@@ -32,8 +34,6 @@ import Transformers
       _ = try SafetensorsWriter().write(
         tensors.map { (name: $0.name, tensor: StoredTensor($0.tensor)) }, into: "\(folder)/written")
       let adapter = "\(folder)/adapter"
-      try FileManager.default.createDirectory(
-        atPath: adapter, withIntermediateDirectories: false)
       try FileManager.default.moveItem(
         atPath: "\(folder)/written/model.safetensors",
         toPath: "\(adapter)/adapter_model.safetensors")
@@ -78,7 +78,8 @@ import Transformers
     }
   }
 
-  @Test func `Names without the prefix of a whole model are found, and modules saved whole`() throws {
+  @Test func `Names without the prefix of a whole model are found, and modules saved whole`() throws
+  {
     let module = "base_model.model.layers.1.self_attn.q_proj"
     let norm = Tensor(repeating: 7, [16])
     try merged(
