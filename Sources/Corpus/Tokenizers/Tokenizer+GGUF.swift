@@ -80,6 +80,8 @@ private struct GGUFTokenizerMetadata {
       ]), .other
     ),
     "llama-bpe": (patterned(.newlineAware(digits: 3)), .llama3),
+    // The same words, merged as all others are.
+    "dbrx": (patterned(.newlineAware(digits: 3)), .other),
     "qwen2": (patterned(.newlineAware(digits: 1)), .qwen2),
   ]
 

@@ -118,12 +118,12 @@ struct GGUFTokenizerConversion {
           "pretokenizers": [["type": "Digits", "individual_digits": true], byteLevel(true)],
         ], decoder
       )
-    case "llama-bpe": return (nil, split(#"\p{N}{1,3}"#), decoder)
+    case "llama-bpe", "dbrx": return (nil, split(#"\p{N}{1,3}"#), decoder)
     case "qwen2": return (["type": "NFC"], split(#"\p{N}"#), decoder)
     default:
       throw InputError(
         location, "tokenizer.ggml.pre",
-        "found \"\(name)\", which has no tokenizer.json here; expected gpt-2, smollm, llama-bpe or qwen2"
+        "found \"\(name)\", which has no tokenizer.json here; expected gpt-2, smollm, llama-bpe, dbrx or qwen2"
       )
     }
   }

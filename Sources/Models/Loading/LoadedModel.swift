@@ -110,7 +110,7 @@ public final class LoadedModel {
       ])
   }
 
-  private static func open(_ student: StudentArtefact, at path: String, teacher: String) throws
+  static func open(_ student: StudentArtefact, at path: String, teacher: String) throws
     -> LoadedModel
   {
     let source: ModelSource

@@ -21,6 +21,10 @@ public struct RotaryEmbedding: Sendable, Equatable {
 
   /// Leading coordinates of each head that are rotated; even, at most the head dimension.
   public let rotaryDim: Int
+  /// Base of the frequencies.
+  public let theta: Double
+  /// How they were stretched.
+  public let scaling: Scaling
   /// Radians per position of each pair, `[rotaryDim / 2]`.
   public let frequencies: [Double]
   /// The same in sequences of more than `originalContext` tokens, where they differ.
@@ -34,6 +38,8 @@ public struct RotaryEmbedding: Sendable, Equatable {
   public init(rotaryDim: Int, theta: Double, scaling: Scaling = .none) {
     precondition(rotaryDim % 2 == 0, "rotary dimension \(rotaryDim) is odd")
     self.rotaryDim = rotaryDim
+    self.theta = theta
+    self.scaling = scaling
     if case .longRope(let short, let long, let originalContext, let amplitude) = scaling {
       precondition(
         short.count == rotaryDim / 2 && long.count == rotaryDim / 2,

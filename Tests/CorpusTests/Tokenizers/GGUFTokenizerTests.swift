@@ -82,7 +82,7 @@ struct GGUFTokenizerTests {
     Refusal(
       key: "tokenizer.ggml.pre", value: "tekken",
       reason:
-        "the pre-tokeniser \"tekken\" is not supported; supported are gpt-2, llama-bpe, qwen2, "
+        "the pre-tokeniser \"tekken\" is not supported; supported are dbrx, gpt-2, llama-bpe, qwen2, "
         + "smollm"),
     Refusal(
       key: "tokenizer.ggml.token_type", value: [1],

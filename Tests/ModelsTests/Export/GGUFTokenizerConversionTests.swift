@@ -87,7 +87,7 @@ import Testing
     #expect(
       error?.description == """
         model.gguf, tokenizer.ggml.pre: found "falcon", which has no tokenizer.json here; \
-        expected gpt-2, smollm, llama-bpe or qwen2
+        expected gpt-2, smollm, llama-bpe, dbrx or qwen2
         """)
   }
 }
