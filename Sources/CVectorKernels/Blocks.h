@@ -64,29 +64,47 @@ INLINE float bfloat(const uint8_t *p) {
   return value;
 }
 
-// w = q * scale + offset over 32 small integers.
-INLINE void affine(u8x16 low, u8x16 high, float scale, float offset, f16 *w) {
-  w[0] = __builtin_convertvector(low, f16) * scale + offset;
-  w[1] = __builtin_convertvector(high, f16) * scale + offset;
+// 32 small integers of a block, what they are times, and what is added where the type has it.
+struct quanta {
+  f16 q[2];
+  float scale, offset;
+};
+
+INLINE void set_signed(s8x16 low, s8x16 high, const uint8_t *scale, struct quanta *block) {
+  block->q[0] = __builtin_convertvector(low, f16);
+  block->q[1] = __builtin_convertvector(high, f16);
+  block->scale = half(scale);
+  block->offset = 0;
 }
 
-INLINE void scaled(s8x16 low, s8x16 high, float scale, f16 *w) {
-  w[0] = __builtin_convertvector(low, f16) * scale;
-  w[1] = __builtin_convertvector(high, f16) * scale;
+INLINE void set_unsigned(
+    u8x16 low, u8x16 high, float scale, float offset, struct quanta *block) {
+  block->q[0] = __builtin_convertvector(low, f16);
+  block->q[1] = __builtin_convertvector(high, f16);
+  block->scale = scale;
+  block->offset = offset;
 }
 
-INLINE void unpack_q8_0(const uint8_t *p, int j, f16 *w) {
-  scaled(*(const s8x16u *)(p + 2), *(const s8x16u *)(p + 18), half(p), w);
+INLINE void scaled(const struct quanta *block, f16 *w) {
+  for (int part = 0; part < 2; part++) w[part] = block->q[part] * block->scale;
 }
 
-INLINE void unpack_q4_0(const uint8_t *p, int j, f16 *w) {
+INLINE void affine(const struct quanta *block, f16 *w) {
+  for (int part = 0; part < 2; part++) w[part] = block->q[part] * block->scale + block->offset;
+}
+
+INLINE void quanta_q8_0(const uint8_t *p, int j, struct quanta *block) {
+  set_signed(*(const s8x16u *)(p + 2), *(const s8x16u *)(p + 18), p, block);
+}
+
+INLINE void quanta_q4_0(const uint8_t *p, int j, struct quanta *block) {
   const u8x16 bytes = BYTES(p + 2);
-  scaled((s8x16)(bytes & 15) - 8, (s8x16)(bytes >> 4) - 8, half(p), w);
+  set_signed((s8x16)(bytes & 15) - 8, (s8x16)(bytes >> 4) - 8, p, block);
 }
 
-INLINE void unpack_q4_1(const uint8_t *p, int j, f16 *w) {
+INLINE void quanta_q4_1(const uint8_t *p, int j, struct quanta *block) {
   const u8x16 bytes = BYTES(p + 4);
-  affine(bytes & 15, bytes >> 4, half(p), half(p + 2), w);
+  set_unsigned(bytes & 15, bytes >> 4, half(p), half(p + 2), block);
 }
 
 // The nibbles of 32 elements and their fifth bits, element 0 in the lowest bit of `fifth`.
@@ -101,16 +119,16 @@ INLINE void five_bits(const uint8_t *fifth, const uint8_t *nibbles, u8x16 *low, 
   *high = (bytes >> 4) | __builtin_convertvector((u16)((b & bit) != 0) & 16, u8x16);
 }
 
-INLINE void unpack_q5_0(const uint8_t *p, int j, f16 *w) {
+INLINE void quanta_q5_0(const uint8_t *p, int j, struct quanta *block) {
   u8x16 low, high;
   five_bits(p + 2, p + 6, &low, &high);
-  scaled((s8x16)low - 16, (s8x16)high - 16, half(p), w);
+  set_signed((s8x16)low - 16, (s8x16)high - 16, p, block);
 }
 
-INLINE void unpack_q5_1(const uint8_t *p, int j, f16 *w) {
+INLINE void quanta_q5_1(const uint8_t *p, int j, struct quanta *block) {
   u8x16 low, high;
   five_bits(p + 4, p + 8, &low, &high);
-  affine(low, high, half(p), half(p + 2), w);
+  set_unsigned(low, high, half(p), half(p + 2), block);
 }
 
 // Eight 6-bit scales and eight 6-bit minima in twelve bytes.
@@ -132,23 +150,39 @@ INLINE void nibbles(const uint8_t *p, int j, u8x16 *q) {
   }
 }
 
-INLINE void unpack_q4_k(const uint8_t *p, int j, f16 *w) {
+INLINE void quanta_q4_k(const uint8_t *p, int j, struct quanta *block) {
   float scale = half(p), minimum = half(p + 2);
   six_bits(p + 4, j, &scale, &minimum);
   u8x16 q[2];
   nibbles(p + 16, j, q);
-  affine(q[0], q[1], scale, -minimum, w);
+  set_unsigned(q[0], q[1], scale, -minimum, block);
 }
 
-INLINE void unpack_q5_k(const uint8_t *p, int j, f16 *w) {
+INLINE void quanta_q5_k(const uint8_t *p, int j, struct quanta *block) {
   float scale = half(p), minimum = half(p + 2);
   six_bits(p + 4, j, &scale, &minimum);
   u8x16 q[2];
   nibbles(p + 48, j, q);
   for (int part = 0; part < 2; part++)
     q[part] |= ((BYTES(p + 16 + 16 * part) >> (uint8_t)j) & 1) << 4;
-  affine(q[0], q[1], scale, -minimum, w);
+  set_unsigned(q[0], q[1], scale, -minimum, block);
 }
+
+// Types whose 32 elements have one scale, and how they come of it.
+#define SCALED_TYPES(F) F(q8_0, 34, 1) F(q4_0, 18, 1) F(q5_0, 22, 1)
+#define AFFINE_TYPES(F) F(q4_1, 20, 1) F(q5_1, 24, 1) F(q4_k, 144, 8) F(q5_k, 176, 8)
+#define FACTORED_TYPES(F) SCALED_TYPES(F) AFFINE_TYPES(F)
+
+#define UNPACK(type, how)                                                                          \
+  INLINE void unpack_##type(const uint8_t *p, int j, f16 *w) {                                     \
+    struct quanta block;                                                                           \
+    quanta_##type(p, j, &block);                                                                   \
+    how(&block, w);                                                                                \
+  }
+#define UNPACK_SCALED(type, block_bytes, pieces) UNPACK(type, scaled)
+#define UNPACK_AFFINE(type, block_bytes, pieces) UNPACK(type, affine)
+SCALED_TYPES(UNPACK_SCALED)
+AFFINE_TYPES(UNPACK_AFFINE)
 
 INLINE void unpack_q6_k(const uint8_t *p, int j, f16 *w) {
   const float all = half(p + 208);
@@ -164,12 +198,4 @@ INLINE void unpack_q6_k(const uint8_t *p, int j, f16 *w) {
 }
 
 // Every blocked type: its bytes a block, and its pieces of 32 elements.
-#define BLOCKED_TYPES(F) \
-  F(q8_0, 34, 1)         \
-  F(q4_0, 18, 1)         \
-  F(q4_1, 20, 1)         \
-  F(q5_0, 22, 1)         \
-  F(q5_1, 24, 1)         \
-  F(q4_k, 144, 8)        \
-  F(q5_k, 176, 8)        \
-  F(q6_k, 210, 8)
+#define BLOCKED_TYPES(F) FACTORED_TYPES(F) F(q6_k, 210, 8)

@@ -1,5 +1,6 @@
 #include "TileProducts.h"
 #include "TrialProduct.h"
+#include "Blocks.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 #define TILES __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw")))
-#define INLINE TILES static inline __attribute__((always_inline))
+#define TILES_INLINE TILES static inline __attribute__((always_inline))
 
 enum {
   LINES = 16,                     // rows of the left side, or columns of the right, a tile holds
@@ -34,23 +35,23 @@ typedef unsigned short bfloat16;
 
 // To the nearest bfloat16, ties away from 0. Not a number stays so in the part after the last one
 // that is rounded, which is cut.
-INLINE __m512i rounded(__m512 x) {
+TILES_INLINE __m512i rounded(__m512 x) {
   return _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000)),
                           _mm512_set1_epi32((int)0xffff0000));
 }
 
 // Exact: the part is within a factor of two of the number, or its leading bits.
-INLINE __m512 remainder_of(__m512 x, __m512i part) {
+TILES_INLINE __m512 remainder_of(__m512 x, __m512i part) {
   return _mm512_sub_ps(x, _mm512_castsi512_ps(part));
 }
 
-INLINE __m512i paired(__m512i first, __m512i second) {
+TILES_INLINE __m512i paired(__m512i first, __m512i second) {
   return _mm512_or_si512(
       _mm512_srli_epi32(first, 16),
       _mm512_and_si512(second, _mm512_set1_epi32((int)0xffff0000)));
 }
 
-INLINE void split(__m512 first, __m512 second, __m512i parts[PARTS]) {
+TILES_INLINE void split(__m512 first, __m512 second, __m512i parts[PARTS]) {
   for (int part = 0; part < PARTS - 1; part++) {
     const __m512i x = rounded(first), y = rounded(second);
     parts[part] = paired(x, y);
@@ -60,7 +61,7 @@ INLINE void split(__m512 first, __m512 second, __m512i parts[PARTS]) {
 }
 
 // 16 x 16 numbers of 32 bits, here and back.
-INLINE void transpose(__m512i rows[LINES]) {
+TILES_INLINE void transpose(__m512i rows[LINES]) {
   __m512i t[LINES];
   for (int i = 0; i < LINES; i += 2) {
     t[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
@@ -83,7 +84,7 @@ INLINE void transpose(__m512i rows[LINES]) {
   }
 }
 
-INLINE __mmask16 first_of(long count) {
+TILES_INLINE __mmask16 first_of(long count) {
   return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1);
 }
 
@@ -95,7 +96,7 @@ struct matrix {
 
 // Packs up to 16 lines of `terms` terms from the matrix's first; what is missing is 0.
 // Returns how many parts are not all 0, at least 1.
-INLINE int pack_group(struct matrix x, long lines, long terms, bool pairs_first, bfloat16 *packed) {
+TILES_INLINE int pack_group(struct matrix x, long lines, long terms, bool pairs_first, bfloat16 *packed) {
   __m512i seen[PARTS];
   for (int part = 0; part < PARTS; part++) seen[part] = _mm512_setzero_si512();
   for (long start = 0; start < terms; start += DEPTH, packed += STEP) {
@@ -143,7 +144,7 @@ static struct matrix from(struct matrix x, long line, long term) {
 static long smaller(long a, long b) { return a < b ? a : b; }
 
 // The side is a constant of each call, which a group's inner loops are made for.
-INLINE int pack(struct matrix x, long lines, long terms, bool is_right, bfloat16 *packed,
+TILES_INLINE int pack(struct matrix x, long lines, long terms, bool is_right, bfloat16 *packed,
                 long group_stride) {
   int parts = 1;
   // Whole blocks: the last group may be empty.
@@ -164,6 +165,32 @@ TILES int pack_tiles(const float *x, long stride, int lines_are_rows, long lines
 
 long packed_tile_steps(long terms) { return (terms + DEPTH - 1) / DEPTH; }
 
+// Small integers of 16 lines, a tile a step, and what they are times: 16 factors a step.
+#define PACK_BLOCKS(type, block_bytes, pieces)                                                     \
+  TILES PACK_TILE_BLOCKS(type) {                                                                   \
+    const long steps = terms / DEPTH;                                                              \
+    for (long line = 0; line < (lines + BLOCK - 1) / BLOCK * BLOCK; line += LINES)                 \
+      for (long step = 0; step < steps; step++) {                                                  \
+        bfloat16 *tile = packed + line / LINES * steps * TILE + step * TILE;                       \
+        float *of_lines = factors + line * steps + step * LINES;                                   \
+        __m512i pairs[LINES];                                                                      \
+        for (long i = 0; i < LINES; i++) {                                                         \
+          pairs[i] = _mm512_setzero_si512(), of_lines[i] = 0;                                      \
+          if (line + i >= lines) continue;                                                         \
+          const uint8_t *row =                                                                     \
+              (const uint8_t *)rows + row_bytes * (order ? order[line + i] : line + i);            \
+          struct quanta block;                                                                     \
+          quanta_##type(row + step / (pieces) * (block_bytes), step % (pieces), &block);           \
+          pairs[i] = paired(*(__m512i *)&block.q[0], *(__m512i *)&block.q[1]);                     \
+          of_lines[i] = block.scale;                                                               \
+        }                                                                                          \
+        transpose(pairs);                                                                          \
+        for (int i = 0; i < LINES; i++) _mm512_store_si512((__m512i *)tile + i, pairs[i]);         \
+      }                                                                                            \
+  }
+
+FACTORED_TYPES(PACK_BLOCKS)
+
 // Two groups of 16 rows by two of 16 columns: tiles 0 to 3 hold the sums, 4 and 5 a part of the
 // left side, 6 and 7 one of the right.
 #define LOAD_LEFT(part)                                                                          \
@@ -176,7 +203,7 @@ long packed_tile_steps(long terms) { return (terms + DEPTH - 1) / DEPTH; }
 // The six products of parts in one order, the small ones first, each with one new part loaded. What a
 // missing part would add is 0, so that an element has the same bits with and without it: whether it
 // is missing depends on the other lines too.
-INLINE void add_steps(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
+TILES_INLINE void add_steps(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
                       long right_group, int right_parts, long steps) {
   for (long step = 0; step < steps; step++, left += STEP, right += STEP) {
     LOAD_RIGHT(0);
@@ -195,7 +222,7 @@ INLINE void add_steps(const bfloat16 *left, long left_group, int left_parts, con
 }
 
 // A loop without conditions for every number of parts.
-INLINE void add_block(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
+TILES_INLINE void add_block(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
                       long right_group, int right_parts, long steps) {
 #define ADD_STEPS(l, r)                                                                          \
   if (left_parts == l && right_parts == r)                                                        \
@@ -210,6 +237,18 @@ INLINE void add_block(const bfloat16 *left, long left_group, int left_parts, con
   else ADD_STEPS(3, 2);
   else ADD_STEPS(3, 3);
 #undef ADD_STEPS
+}
+
+// Of a right side in blocks that have a factor each: a step's sums, of exact products, are multiplied
+// by their columns' factors and added. While tiles sum a step, vectors add the one before.
+TILES_INLINE void sum_step(const bfloat16 *left, long left_group, int left_parts,
+                           const bfloat16 *right, long right_group) {
+  _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+  LOAD_RIGHT(0);
+  if (left_parts > 2) LOAD_LEFT(2), ADD_PRODUCTS;
+  if (left_parts > 1) LOAD_LEFT(1), ADD_PRODUCTS;
+  LOAD_LEFT(0);
+  ADD_PRODUCTS;
 }
 
 #define FOR_ALL_SUMS(operation, base, stride)                                                    \
@@ -243,21 +282,93 @@ struct tile_configuration {
   uint8_t rows[16];
 };
 
-INLINE void configure(void) {
+TILES_INLINE void configure(void) {
   struct tile_configuration configuration = {.palette = 1};
   for (int tile = 0; tile < 8; tile++)
     configuration.bytes_a_row[tile] = 64, configuration.rows[tile] = LINES;
   _tile_loadconfig(&configuration);
 }
 
+TILES_INLINE void add_factored_steps(const bfloat16 *left, long left_group, int left_parts,
+                                     const bfloat16 *right, long right_group, const float *factors,
+                                     long factor_group, long steps, float *sums, long stride) {
+  struct sums step_sums[2];
+  for (long step = 0; step <= steps; step++) {
+    if (step < steps)
+      sum_step(left + step * STEP, left_group, left_parts, right + step * TILE, right_group);
+    if (step > 0) {
+      const float *values = step_sums[(step - 1) % 2].values;
+      const __m512 first = _mm512_loadu_ps(factors + (step - 1) * LINES),
+                   second = _mm512_loadu_ps(factors + factor_group + (step - 1) * LINES);
+      for (int row = 0; row < BLOCK; row++, values += BLOCK) {
+        float *sum = sums + row * stride;
+        _mm512_storeu_ps(sum, _mm512_fmadd_ps(first, _mm512_load_ps(values), _mm512_loadu_ps(sum)));
+        sum += LINES;
+        _mm512_storeu_ps(
+            sum, _mm512_fmadd_ps(second, _mm512_load_ps(values + LINES), _mm512_loadu_ps(sum)));
+      }
+    }
+    if (step < steps) FOR_ALL_SUMS(_tile_stored, step_sums[step % 2].values, BLOCK);
+  }
+}
+
+TILES_INLINE void add_factored_block(const bfloat16 *left, long left_group, int left_parts,
+                                     const bfloat16 *right, long right_group, const float *factors,
+                                     long factor_group, long steps, float *sums, long stride) {
+#define ADD_STEPS(parts)                                                                           \
+  add_factored_steps(left, left_group, parts, right, right_group, factors, factor_group, steps,    \
+                     sums, stride)
+  if (left_parts == 1) ADD_STEPS(1);
+  else if (left_parts == 2) ADD_STEPS(2);
+  else ADD_STEPS(3);
+#undef ADD_STEPS
+}
+
+TILES_INLINE struct packed_tiles lines_from(struct packed_tiles side, long line) {
+  side.numbers += line / LINES * side.group_stride;
+  if (side.factors) side.factors += line / LINES * (side.group_stride / DEPTH);
+  return side;
+}
+
+// Rows and columns of a block that are there, and where they belong.
+struct place {
+  long rows, columns, stride;
+  float *c;
+};
+
+// The same with factors. Sums go on from what is there, so that their bits do not depend on where
+// they stand.
+TILES_INLINE void add_factored(struct place place, long steps, float alpha, struct packed_tiles a,
+                               struct packed_tiles b, float beta) {
+  struct sums aside;
+  const bool goes_on = alpha == 1 && (beta == 0 || beta == 1);
+  const bool is_in_place = goes_on && place.rows == BLOCK && place.columns == BLOCK;
+  float *sums = is_in_place ? place.c : aside.values;
+  const long stride = is_in_place ? place.stride : BLOCK;
+  if (!goes_on || beta == 0 || !is_in_place)
+    for (int row = 0; row < BLOCK; row++) memset(sums + row * stride, 0, BLOCK * sizeof *sums);
+  if (goes_on && beta == 1 && !is_in_place)
+    copy(place.rows, place.columns, place.c, place.stride, sums, BLOCK);
+  add_factored_block(a.numbers, a.group_stride, a.parts, b.numbers, b.group_stride, b.factors,
+                     b.group_stride / DEPTH, steps, sums, stride);
+  if (is_in_place) return;
+  if (goes_on) copy(place.rows, place.columns, sums, BLOCK, place.c, place.stride);
+  else scale(place.rows, place.columns, alpha, sums, beta, place.c, place.stride);
+}
+
 // A block of terms over all rows and columns.
-INLINE void add_terms(long m, long n, long steps, float alpha, struct packed_tiles a,
+TILES_INLINE void add_terms(long m, long n, long steps, float alpha, struct packed_tiles a,
                       struct packed_tiles b, float beta, float *c, long stride) {
   struct sums aside = {0};
   for (long row = 0; row < m; row += BLOCK)
     for (long column = 0; column < n; column += BLOCK) {
       const long rows = smaller(BLOCK, m - row), columns = smaller(BLOCK, n - column);
       float *block = c + row * stride + column;
+      if (b.factors) {
+        const struct place place = {rows, columns, stride, block};
+        add_factored(place, steps, alpha, lines_from(a, row), lines_from(b, column), beta);
+        continue;
+      }
       // Whole or not, a sum goes on from what is there, so that its bits are the same.
       const bool goes_on = alpha == 1 && (beta == 0 || beta == 1);
       const bool is_in_place = goes_on && rows == BLOCK && columns == BLOCK;
@@ -285,7 +396,8 @@ TILES void multiply_packed_tiles(long m, long n, long k, float alpha, struct pac
   configure();
   for (long step = 0; step < steps; step += depth) {
     add_terms(m, n, smaller(depth, steps - step), alpha, a, b, step ? 1 : beta, c, c_stride);
-    a.numbers += depth * STEP, b.numbers += depth * STEP;
+    a.numbers += depth * STEP, b.numbers += depth * (b.factors ? TILE : STEP);
+    if (b.factors) b.factors += depth * LINES;
   }
   _tile_release();
 }
@@ -311,8 +423,8 @@ static void multiply(long m, long n, long k, const float *a, long a_stride, int 
   static bfloat16 packed[2][4 * 3 * STEP] __attribute__((aligned(64)));
   const long group = packed_tile_steps(k) * STEP;
   const struct packed_tiles sides[2] = {
-      {packed[0], group, pack_tiles(a, a_stride, !a_transposed, m, k, 0, packed[0], group)},
-      {packed[1], group, pack_tiles(b, b_stride, b_transposed, n, k, 1, packed[1], group)}};
+      {packed[0], group, pack_tiles(a, a_stride, !a_transposed, m, k, 0, packed[0], group), NULL},
+      {packed[1], group, pack_tiles(b, b_stride, b_transposed, n, k, 1, packed[1], group), NULL}};
   multiply_packed_tiles(m, n, k, 1, sides[0], sides[1], 0, c, c_stride);
 }
 
@@ -341,6 +453,9 @@ int pack_tiles(const float *x, long stride, int lines_are_rows, long lines, long
                int is_right, unsigned short *packed, long group_stride) {
   abort();
 }
+
+#define CANNOT_PACK(type, block_bytes, pieces) PACK_TILE_BLOCKS(type) { abort(); }
+FACTORED_TYPES(CANNOT_PACK)
 
 long packed_tile_steps(long terms) { abort(); }
 

@@ -100,6 +100,13 @@ CLONES float vk_sum(const float *x, long n) {
   return sum_lanes(&s);
 }
 
+CLONES void vk_block_sums(const float *x, float *sums, long n) {
+  for (long i = 0; i < n; i++, x += 32) {
+    const f16 s = LOAD(x) + LOAD(x + 16);
+    sums[i] = sum_lanes(&s);
+  }
+}
+
 CLONES float vk_dot(const float *x, const float *y, long n) {
 #pragma clang fp contract(fast)
   f16 s = 0, u = 0;

@@ -36,3 +36,18 @@ CLONES void widen_bf16(const void *source, float *output, long count) {
   }
 
 BLOCKED_TYPES(WIDEN)
+
+#define OFFSETS(type, block_bytes, pieces)                                                       \
+  BLOCK_OFFSETS(type) {                                                                          \
+    for (long r = 0; r < count; r++) {                                                           \
+      const uint8_t *p = (const uint8_t *)rows + row_bytes * (order ? order[r] : r);             \
+      for (long i = 0; i < inputs; i += 32 * (pieces), p += (block_bytes))                       \
+        for (int j = 0; j < (pieces); j++) {                                                     \
+          struct quanta block;                                                                   \
+          quanta_##type(p, j, &block);                                                           \
+          *offsets++ = block.offset;                                                             \
+        }                                                                                        \
+    }                                                                                            \
+  }
+
+AFFINE_TYPES(OFFSETS)

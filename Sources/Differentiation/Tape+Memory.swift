@@ -25,20 +25,29 @@ extension Tape {
   /// a window.
   public func hybridAttention(
     queries: Variable, keys: Variable, values: Variable, queryFeatures: Variable,
-    keyFeatures: Variable, windowFactors: Variable?, shape: HybridAttentionShape,
+    keyFeatures: @escaping KeyFeatures, windowFactors: Variable?, shape: HybridAttentionShape,
     layout: SequenceLayout, memory: inout Memory?
   ) -> Variable {
     guard goesOn(from: memory, layout) else {
       return hybridAttention(
         queries: queries, keys: keys, values: values, queryFeatures: queryFeatures,
-        keyFeatures: keyFeatures, windowFactors: windowFactors, shape: shape, layout: layout)
+        keyFeatures: keyFeatures(keys, layout.positions), windowFactors: windowFactors,
+        shape: shape, layout: layout)
     }
     return constant(
       continuedHybridAttention(
         queries: queries.value, keys: keys.value, values: values.value,
-        queryFeatures: queryFeatures.value, keyFeatures: keyFeatures.value,
+        queryFeatures: queryFeatures.value, keyFeatures: map(keyFeatures),
         windowFactors: windowFactors?.value ?? Tensor(zeros: [0]), shape: shape,
         memory: &memory!))
+  }
+
+  /// Features of keys at positions, `[count, keyValueHeads * headDim]` to
+  /// `[count, queryHeads * featureDim]`; of a memory's keys they are made when a key leaves the window.
+  public typealias KeyFeatures = (_ keys: Variable, _ positions: [Int32]) -> Variable
+
+  private func map(_ features: @escaping KeyFeatures) -> KeyFeatureMap {
+    { features(self.constant($0), $1).value }
   }
 
   /// See `Operations.windowBranch`, of whole sequences and of a memory.
@@ -60,18 +69,44 @@ extension Tape {
 
   /// See `Operations.featureBranch`, of whole sequences and of a memory.
   public func featureBranch(
-    queryFeatures: Variable, keyFeatures: Variable, values: Variable, attention: AttentionShape,
-    keys: BranchKeys, layout: SequenceLayout, memory: inout Memory?, prefix: String
+    queryFeatures: Variable, keys: Variable, keyFeatures: @escaping KeyFeatures,
+    values: Variable, attention: AttentionShape, source: BranchKeys, layout: SequenceLayout,
+    memory: inout Memory?, prefix: String
   ) -> BranchVariables {
     guard goesOn(from: memory, layout) else {
       return featureBranch(
-        queryFeatures: queryFeatures, keyFeatures: keyFeatures, values: values,
-        attention: attention, keys: keys, layout: layout)
+        queryFeatures: queryFeatures, keyFeatures: keyFeatures(keys, layout.positions),
+        values: values, attention: attention, keys: source, layout: layout)
     }
     return constant(
       Operations.featureBranch(
-        queryFeatures: queryFeatures.value, keyFeatures: keyFeatures.value, values: values.value,
-        attention: attention, keys: keys, memory: &memory!, prefix: prefix))
+        queryFeatures: queryFeatures.value, keys: keys.value, keyFeatures: map(keyFeatures),
+        values: values.value, attention: attention, source: source, memory: &memory!,
+        prefix: prefix))
+  }
+
+  /// See `Operations.windowAndFeatureBranches`.
+  public func windowAndFeatureBranches(
+    queries: Variable, keys: Variable, values: Variable, queryFeatures: Variable,
+    keyFeatures: @escaping KeyFeatures, attention: AttentionShape, window: AttentionWindow,
+    sinks: Int, layout: SequenceLayout, memory: inout Memory?, prefix: String
+  ) -> (window: BranchVariables, features: BranchVariables) {
+    guard goesOn(from: memory, layout) else {
+      return (
+        windowBranch(
+          queries: queries, keys: keys, values: values, attention: attention, window: window,
+          sinks: sinks, layout: layout),
+        featureBranch(
+          queryFeatures: queryFeatures, keyFeatures: keyFeatures(keys, layout.positions),
+          values: values, attention: attention, keys: .older(window, sinks: sinks),
+          layout: layout)
+      )
+    }
+    let branches = Operations.windowAndFeatureBranches(
+      queries: queries.value, keys: keys.value, values: values.value,
+      queryFeatures: queryFeatures.value, keyFeatures: map(keyFeatures), attention: attention,
+      window: window, sinks: sinks, memory: &memory!, prefix: prefix)
+    return (constant(branches.window), constant(branches.features))
   }
 
   /// See `Operations.delayedRows`; the memory holds the last `delay` rows under `name`.

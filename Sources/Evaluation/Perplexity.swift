@@ -4,6 +4,16 @@ import Operations
 import Results
 import Transformers
 
+/// How well one token was predicted.
+public struct ScoredToken {
+  /// The sequence among those given, and the token's place in it.
+  public let sequence, token: Int
+  /// `−log p`, nats.
+  public let loss: Double
+  /// Whether it was held most probable.
+  public let isCorrect: Bool
+}
+
 /// Mean next-token loss of a decoder; losses are summed in Double.
 public struct PerplexityMeasurement {
   /// Short sequences are read together until a pass has this many rows: matrix products of a few
@@ -29,10 +39,13 @@ public struct PerplexityMeasurement {
     run(sequences) { _ in }
   }
 
-  /// - Parameter progress: called after every pass; what it throws ends the measurement.
+  /// - Parameters:
+  ///   - scored: called for every scored token.
+  ///   - progress: called after every pass; what it throws ends the measurement.
   /// - Precondition: ids are below the vocabulary size, sequences within learned positions.
   public func run(
-    _ sequences: [EvaluationSequence], progress: (PerplexityResult) throws -> Void
+    _ sequences: [EvaluationSequence], scored: (ScoredToken) -> Void = { _ in },
+    progress: (PerplexityResult) throws -> Void
   ) rethrows -> PerplexityResult {
     var result = PerplexityResult(
       windows: [], positions: Self.positionRanges(sequences), tokens: 0, seconds: 0)
@@ -45,7 +58,8 @@ public struct PerplexityMeasurement {
         end += 1
       } while end < sequences.count && rows + sequences[end].tokens.count <= Self.rowsOfAPass
       let begin = clock()
-      result.windows += score(sequences[start..<end], positions: &result.positions)
+      result.windows += score(
+        sequences[start..<end], positions: &result.positions, scored: scored)
       result.seconds += clock() - begin
       result.tokens += rows
       start = end
@@ -67,7 +81,7 @@ public struct PerplexityMeasurement {
 
   private func score(
     _ sequences: ArraySlice<EvaluationSequence>,
-    positions: inout [PerplexityResult.PositionRange]
+    positions: inout [PerplexityResult.PositionRange], scored: (ScoredToken) -> Void
   ) -> [PerplexityResult.Window] {
     let joined = EvaluationSequence.joined(sequences)
     let contexts = joined.layout.positions
@@ -77,7 +91,8 @@ public struct PerplexityMeasurement {
     let (losses, isArgmax, _) = linearCrossEntropy(
       hidden.value, head: decoder.head, targets: joined.targets, gradientScale: nil)
     var row = 0
-    return sequences.map { sequence in
+    return sequences.indices.map { place in
+      let sequence = sequences[place]
       var window = PerplexityResult.Window(lossSum: 0, scoredTokens: 0, correctTokens: 0)
       for index in row..<row + sequence.tokens.count where joined.targets[index] != ignoredTarget {
         window.lossSum += Double(losses[index])
@@ -86,6 +101,10 @@ public struct PerplexityMeasurement {
         let range = min(Int(contexts[index]) / width, positions.count - 1)
         positions[range].lossSum += Double(losses[index])
         positions[range].scoredTokens += 1
+        scored(
+          ScoredToken(
+            sequence: place, token: index - row + 1, loss: Double(losses[index]),
+            isCorrect: isArgmax[index]))
       }
       row += sequence.tokens.count
       return window

@@ -169,7 +169,8 @@ extension EvaluationReport {
       let rest = others.compactMap { name, variant in
         accuracy(variant, like: longest).map { "\(name) \($0)" }
       }
-      return "\(kind == "mqar" ? "associative recall" : kind) at \(Figures.count(longest.length)) "
+      let name = kind == "passkey" ? kind : RecallResult.title(of: kind)
+      return "\(name) at \(Figures.count(longest.length)) "
         + "tokens \(own) (teacher \(Figures.percent(longest.accuracy))"
         + rest.map { ", \($0)" }.joined() + ")"
     }

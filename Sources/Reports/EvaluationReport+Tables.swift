@@ -156,6 +156,7 @@ extension RecallResult {
     switch kind {
     case "mqar": "associative recall"
     case "passkey": "passkey retrieval"
+    case passkeyDigits: "digits of passkeys, those before given"
     default: kind
     }
   }

@@ -35,6 +35,10 @@ extension EvaluationReport {
       "Share of associative recall's keys that the student answers, at the longest length asked."
     ),
     ("passkeyRecall", "Share of the passkeys that the student finds, at the longest length asked."),
+    (
+      "passkeyDigits",
+      "Share of the passkeys' digits that the student finds behind those before, at the longest length asked."
+    ),
     ("transferLoss", "Mean over layers of the attention transfer's loss on the test sequences."),
     ("logitDivergence", "KL of the student's next-token distribution from the teacher's, nats."),
     ("topAgreement", "Share of tokens for which teacher and student hold the same most probable."),
@@ -89,6 +93,7 @@ extension EvaluationReport {
     case "linearShare": return linearShare?.share
     case "associativeRecall": return longestRecall("mqar")
     case "passkeyRecall": return longestRecall("passkey")
+    case "passkeyDigits": return longestRecall(RecallResult.passkeyDigits)
     case "transferLoss": return transferLoss
     case "logitDivergence": return fidelity?.logitDivergence
     case "topAgreement": return fidelity?.topAgreement

@@ -71,16 +71,19 @@ public struct TaskResult: Sendable, Equatable {
 
 /// Retrieval from the context, made by the program: one kind at one length.
 public struct RecallResult: Sendable, Equatable {
-  /// `mqar` (multi-query associative recall) or `passkey`.
+  /// `mqar` (multi-query associative recall), `passkey`, or `passkeyDigits`.
   public var kind: String
   /// Tokens of the sequences.
   public var length: Int
-  /// Queries asked: key-value pairs, or passkeys.
+  /// Queries asked: key-value pairs, passkeys, or tokens of passkeys.
   public var queries: Int
   /// Queries all of whose answer tokens were the most probable ones.
   public var correct: Int
   /// Mean `−log p` of an answer token, nats.
   public var meanLoss: Double
+
+  /// The kind whose queries are the tokens of passkeys, each with the true ones before it.
+  public static let passkeyDigits = "passkeyDigits"
 
   /// What was retrieved at one length.
   public init(kind: String, length: Int, queries: Int, correct: Int, meanLoss: Double) {

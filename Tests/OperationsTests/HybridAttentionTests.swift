@@ -54,13 +54,14 @@ struct HybridOperandsFixture {
   let layout: SequenceLayout
   var queries, keys, values, queryFeatures, keyFeatures, factors: [Double]
 
-  init(_ testCase: HybridCase) {
+  init(_ testCase: HybridCase, mutesWindow: Bool = false) {
     layout = testCase.layout
     shape = HybridAttentionShape(
       attention: AttentionShape(
         queryHeads: 4, keyValueHeads: 2, headDim: 6, softCap: testCase.softCap,
         isCausal: testCase.isCausal), featureDim: 5,
-      window: testCase.window, sinks: testCase.sinks, isAffine: testCase.isAffine)
+      window: testCase.window, sinks: testCase.sinks, isAffine: testCase.isAffine,
+      mutesWindow: mutesWindow)
     var draw = TestValues(7)
     queries = draw.normal(layout.rows * 24)
     keys = draw.normal(layout.rows * 12)

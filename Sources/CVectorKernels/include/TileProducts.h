@@ -25,12 +25,35 @@ enum { PACKED_TILE_STEP = 3 * 16 * 32 };
 int pack_tiles(const float *x, long stride, int lines_are_rows, long lines, long terms,
                int is_right, unsigned short *packed, long group_stride);
 
-/// What `pack_tiles` has written.
+/// Packs a right side of stored weights as it is multiplied: blocks of 32 small integers, which are
+/// bfloat16s exactly, and a factor for each. With three parts of the left side that is three products
+/// for weights that have up to 24 bits. What is added to a block (`block_offsets_TYPE`) is not in it.
+///
+/// @param rows the tensor's first row, at any alignment; rows are `row_bytes` apart and are the columns
+///   of the right side, `terms` of each from `rows` on; a multiple of 32.
+/// @param order the stored row of each of the `lines` rows; NULL: they stand in order.
+/// @param packed room for `lines` rounded up to 32; groups are `terms * 16` numbers apart.
+/// @param factors `[lines rounded up to 32 / 16, terms / 32, 16]`.
+#define PACK_TILE_BLOCKS(type)                                                                     \
+  void pack_tile_blocks_##type(const void *rows, long row_bytes, const int *order, long lines,     \
+                               long terms, unsigned short *packed, float *factors)
+
+PACK_TILE_BLOCKS(q8_0);
+PACK_TILE_BLOCKS(q4_0);
+PACK_TILE_BLOCKS(q4_1);
+PACK_TILE_BLOCKS(q5_0);
+PACK_TILE_BLOCKS(q5_1);
+PACK_TILE_BLOCKS(q4_k);
+PACK_TILE_BLOCKS(q5_k);
+
+/// What `pack_tiles` or, with factors, `pack_tile_blocks_TYPE` has written.
 struct packed_tiles {
   const unsigned short *numbers;
   long group_stride;
   /// The largest that was returned for any of it.
   int parts;
+  /// Of a right side in blocks; NULL otherwise.
+  const float *factors;
 };
 
 /// `c[m, n] = alpha * a[m, k] b[k, n] + beta * c`, row-major, in the calling thread. An element's bits

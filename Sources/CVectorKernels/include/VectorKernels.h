@@ -14,6 +14,8 @@ float vk_exp_sum(const float *input, float *output, long count, float scale, flo
 void vk_exp(const float *input, float *output, long count);
 float vk_max(const float *input, long count);
 float vk_sum(const float *input, long count);
+/// Sums of 32 elements each, `count` of them.
+void vk_block_sums(const float *input, float *sums, long count);
 float vk_dot(const float *left, const float *right, long count);
 /// sum of squared differences
 float vk_squared_distance(const float *left, const float *right, long count);

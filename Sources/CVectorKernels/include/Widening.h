@@ -16,6 +16,19 @@ void widen_q4_k(const void *source, float *output, long count);
 void widen_q5_k(const void *source, float *output, long count);
 void widen_q6_k(const void *source, float *output, long count);
 
+// What is added to every block of 32 elements of some rows, `[count, inputs / 32]`: of types that have
+// it, a weight is factor * integer + offset.
+//
+// @param rows, row_bytes, order as for the products below.
+#define BLOCK_OFFSETS(type)                                                                       \
+  void block_offsets_##type(const void *rows, long row_bytes, const int *order, long count,       \
+                            long inputs, float *offsets)
+
+BLOCK_OFFSETS(q4_1);
+BLOCK_OFFSETS(q5_1);
+BLOCK_OFFSETS(q4_k);
+BLOCK_OFFSETS(q5_k);
+
 // Products of one vector with rows of weights that stay in their stored type: y[r] = Σ_i w[r][i] x[i].
 // What decoding spends its time on. The weights are those above, number for number, but they
 // go from the stored bytes into registers and never into memory; 32 partial sums a row, one of every

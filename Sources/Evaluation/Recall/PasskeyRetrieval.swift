@@ -10,7 +10,8 @@ import TensorCore
 ///     The grass is green. …
 ///     What is the pass key? The pass key is 71432
 ///
-/// All tokens of the answer are scored. Sequence `d` of `depths` has its key behind
+/// All tokens of the answer are scored, and a passkey is found when all are right: the first, which
+/// a tokenizer may have made of the space before a number, as well as the digits. Sequence `d` of `depths` has its key behind
 /// `(d + ½) / depths` of the filler: never at the very start or end, where a window or sinks alone
 /// would see it.
 public struct PasskeyRetrieval: Sendable {
@@ -49,17 +50,20 @@ public struct PasskeyRetrieval: Sendable {
   /// - Throws: `RecallError` when the length does not hold the text without filler.
   public func task(length: Int, depths: Int = 5) throws -> RecallTask {
     precondition(depths > 0, "\(depths) depths")
+    let found = try (0..<depths).map { try sequence(length: length, depth: $0, of: depths) }
     return RecallTask(
-      kind: .passkey, length: length,
-      sequences: try (0..<depths).map { try sequence(length: length, depth: $0, of: depths) })
+      kind: .passkey, length: length, sequences: found.map(\.sequence),
+      answerStarts: found.map(\.digits))
   }
 
   /// As much filler as fits; more sentences are never fewer tokens, so it is found by halving.
-  private func sequence(length: Int, depth: Int, of depths: Int) throws -> EvaluationSequence {
+  private func sequence(length: Int, depth: Int, of depths: Int) throws -> (
+    sequence: EvaluationSequence, digits: Int
+  ) {
     var generator = SeededGenerator(
       seed: seed, step: depth, purpose: "recall.passkey.\(length)")
     let key = Int.random(in: 10_000...99_999, using: &generator)
-    let encode = { (sentences: Int) -> (tokens: [Int32], answer: Int) in
+    let encode = { (sentences: Int) -> (tokens: [Int32], answer: Int, digits: Int) in
       encoded(
         key: key, before: sentences * (2 * depth + 1) / (2 * depths), sentences: sentences)
     }
@@ -76,23 +80,31 @@ public struct PasskeyRetrieval: Sendable {
       let middle = (fitting + tooMany) / 2
       if encode(middle).tokens.count <= length { fitting = middle } else { tooMany = middle }
     }
-    let (tokens, answer) = encode(fitting)
-    return EvaluationSequence(tokens: tokens, scoring: answer..<tokens.count)
+    let (tokens, answer, digits) = encode(fitting)
+    return (EvaluationSequence(tokens: tokens, scoring: answer..<tokens.count), digits)
   }
 
   /// - Returns: the tokens, and where the answer's begin: where the text with its answer departs
-  ///   from the text without, whatever the tokenizer merges at the seam.
-  private func encoded(key: Int, before: Int, sentences: Int) -> (tokens: [Int32], answer: Int) {
+  ///   from the text without, whatever the tokenizer merges at the seam; and where it departs from
+  ///   the text with another number.
+  private func encoded(key: Int, before: Int, sentences: Int) -> (
+    tokens: [Int32], answer: Int, digits: Int
+  ) {
     let lines = [
       Self.introduction, Self.sentences(0..<before),
       "The pass key is \(key). Remember it. \(key) is the pass key.",
       Self.sentences(before..<sentences), Self.question,
     ]
     let text = lines.filter { !$0.isEmpty }.joined(separator: "\n")
-    let question = prefix + encoder.encode(text, addSpecialTokens: false)
-    let tokens = prefix + encoder.encode("\(text) \(key)", addSpecialTokens: false)
-    let shared = zip(question, tokens).prefix { $0 == $1 }.count
-    return (tokens, shared)
+    let encode = { (text: String) in prefix + encoder.encode(text, addSpecialTokens: false) }
+    let tokens = encode("\(text) \(key)")
+    let shared = { (other: [Int32]) in zip(other, tokens).prefix { $0 == $1 }.count }
+    return (tokens, shared(encode(text)), shared(encode("\(text) \(Self.other(key))")))
+  }
+
+  /// A number that has another digit in every place.
+  private static func other(_ key: Int) -> String {
+    String(String(key).map { Character(String(($0.wholeNumberValue! + 5) % 10)) })
   }
 
   private static func sentences(_ range: Range<Int>) -> String {

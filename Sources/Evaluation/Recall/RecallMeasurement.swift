@@ -15,7 +15,7 @@ public struct RecallMeasurement {
 
   /// - Parameter progress: called after every pass with the sequences done and all of them, over
   ///   all tasks; what it throws ends the measurement.
-  /// - Returns: one a task, in their order.
+  /// - Returns: one a task, in their order, and behind one of passkeys that of their digits.
   /// - Precondition: ids are below the vocabulary size, sequences within learned positions.
   public func run(
     _ tasks: [RecallTask], progress: (_ done: Int, _ of: Int) throws -> Void
@@ -24,7 +24,8 @@ public struct RecallMeasurement {
     var done = 0
     var results: [RecallResult] = []
     for task in tasks {
-      let result = try perplexity.run(task.sequences) {
+      var digits = Digits(task)
+      let result = try perplexity.run(task.sequences, scored: { digits.add($0) }) {
         try progress(done + $0.windows.count, total)
       }
       done += task.sequences.count
@@ -32,6 +33,7 @@ public struct RecallMeasurement {
         RecallResult(
           kind: task.kind.rawValue, length: task.length, queries: task.queries,
           correct: Self.correct(task.kind, result.windows), meanLoss: result.meanLoss))
+      if let result = digits.result { results.append(result) }
     }
     return results
   }
@@ -42,5 +44,35 @@ public struct RecallMeasurement {
     case .associative: windows.reduce(0) { $0 + $1.correctTokens }
     case .passkey: windows.count { $0.correctTokens == $0.scoredTokens }
     }
+  }
+}
+
+/// The tokens of passkeys, each predicted behind the true ones before it. A model that does not see
+/// that a number is asked for finds no passkey, and may yet know the number.
+private struct Digits {
+  private let length: Int
+  private let starts: [Int]
+  private var count = 0
+  private var correct = 0
+  private var lossSum = 0.0
+
+  init(_ task: RecallTask) {
+    length = task.length
+    starts = task.answerStarts ?? []
+  }
+
+  mutating func add(_ token: ScoredToken) {
+    guard !starts.isEmpty, token.token >= starts[token.sequence] else { return }
+    count += 1
+    correct += token.isCorrect ? 1 : 0
+    lossSum += token.loss
+  }
+
+  /// nil where there are none.
+  var result: RecallResult? {
+    if count == 0 { return nil }
+    return RecallResult(
+      kind: RecallResult.passkeyDigits, length: length, queries: count, correct: correct,
+      meanLoss: lossSum / Double(count))
   }
 }

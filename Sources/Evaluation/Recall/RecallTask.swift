@@ -17,12 +17,18 @@ public struct RecallTask: Sendable, Equatable {
   public var length: Int
   /// Targets stand on answer tokens alone.
   public var sequences: [EvaluationSequence]
+  /// The token of each sequence's answer from which on another answer would have other tokens: what
+  /// stands before says that an answer comes, not which. nil where a query is one token.
+  public var answerStarts: [Int]?
 
   /// A task whose sequences score answer tokens alone.
-  public init(kind: Kind, length: Int, sequences: [EvaluationSequence]) {
+  public init(
+    kind: Kind, length: Int, sequences: [EvaluationSequence], answerStarts: [Int]? = nil
+  ) {
     self.kind = kind
     self.length = length
     self.sequences = sequences
+    self.answerStarts = answerStarts
   }
 
   /// How many answers are asked for.

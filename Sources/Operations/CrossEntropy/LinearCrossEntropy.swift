@@ -1,9 +1,6 @@
 import CVectorKernels
 import TensorCore
 
-/// Tokens whose logits exist at one time: `[128, vocabulary]` floats.
-private let tileTokens = 128
-
 /// Target of a position that does not count.
 public let ignoredTarget: Int32 = -100
 
@@ -66,6 +63,7 @@ private func crossEntropyTiles(
   let counted = targets.indices.filter { targets[$0] != ignoredTarget }
   var losses = [Float](repeating: 0, count: targets.count)
   var isArgmax = [Bool](repeating: false, count: targets.count)
+  let tileTokens = head.tileRows
   for start in stride(from: 0, to: counted.count, by: tileTokens) {
     let tokens = Array(counted[start..<min(start + tileTokens, counted.count)])
     let hidden = embedding(tokens.map(Int32.init), table: StoredTensor(x))

@@ -2,9 +2,6 @@ import CVectorKernels
 import Foundation
 import TensorCore
 
-/// Rows whose logits exist at one time: two tiles of `[64, vocabulary]` floats.
-private let tileRows = 64
-
 /// The distributions that a student learns.
 public enum DistillationTeacher: Sendable {
   /// Final hidden states `[rows, width]`, and the head `[vocabulary, width]` that reads them.
@@ -114,6 +111,7 @@ private func distillationTiles(
   )
   var divergences = [Float](repeating: 0, count: rows)
   var crossEntropies = [Float](repeating: 0, count: rows)
+  let tileRows = head.tileRows
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
     let hidden = copiedRows(x, tile)

@@ -30,9 +30,6 @@ public struct TruncatedDistributions: Sendable {
   }
 }
 
-/// Rows whose logits exist at one time.
-private let tileRows = 64
-
 /// The most probable tokens of `softmax(t(x Wᵀ))` with the head's transform t, row by row, without ever holding the logits of all
 /// rows. The remaining mass is summed over the other tokens themselves, in doubles: as 1 minus
 /// the rest it would be rounding alone where a model is sure.
@@ -50,6 +47,7 @@ public func linearTopTokens(
   ids.reserveCapacity(rows * count)
   var logProbabilities = Tensor(zeros: [rows, count])
   var remainingMass = Tensor(zeros: [rows, 1])
+  let tileRows = head.tileRows
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
     let logits = head.logits(copiedRows(x, tile))

@@ -2,9 +2,6 @@ import CVectorKernels
 import Foundation
 import TensorCore
 
-/// Rows whose logits exist at one time: two tiles of `[64, vocabulary]` floats.
-private let tileRows = 64
-
 /// How far one frozen head's next-token distributions lie from another's, row by row, without
 /// ever holding the logits of all rows:
 ///
@@ -35,6 +32,7 @@ public func linearKLDivergence(
   )
   var divergences: [Double] = []
   var agrees: [Bool] = []
+  let tileRows = referenceHead.tileRows
   for start in stride(from: 0, to: rows, by: tileRows) {
     let tile = start..<min(rows, start + tileRows)
     let p = referenceHead.logits(copiedRows(reference, tile))

@@ -5,6 +5,9 @@ import TensorCore
 struct HybridKeys {
   let firstPosition: Int
   let keys, values, features: UnsafePointer<Float>
+  /// The first rows, of which there are features. Decoding makes no others: what is no longer in the
+  /// window of some query is among them.
+  let featureRows: Int
 }
 
 /// One head of one sequence, as pointers into strided rows. Training, prefill and decoding all
@@ -128,8 +131,10 @@ extension HybridHead {
     var linear = Tensor(uninitialized: [chunk.hasLinearNear ? count : 0, chunk.nearColumns])
     linear.withMutablePointer { linear in
       if chunk.hasLinearNear {
+        let columns = min(
+          chunk.nearColumns, near.featureRows - (chunk.nearStart - near.firstPosition))
         BLAS.multiply(
-          m: count, n: chunk.nearColumns, k: f, alpha: lambda,
+          m: count, n: columns, k: f, alpha: lambda,
           Matrix(queryFeatures + local * featureStride, stride: featureStride),
           Matrix(features(at: chunk.nearStart), stride: featureStride).transposed, into: linear,
           stride: chunk.nearColumns)
@@ -222,7 +227,8 @@ extension HybridHead {
       m: count, n: d, k: chunk.nearColumns,
       Matrix(weights + chunk.sinkColumns, stride: chunk.columns),
       Matrix(values(at: chunk.nearStart), stride: keyStride), into: output, stride: queryStride)
-    if chunk.sinkColumns > 0 {
+    // Where the window is mute sinks weigh nothing, and decoding does not keep them.
+    if chunk.sinkColumns > 0, shape.hasWindow {
       BLAS.multiply(
         m: count, n: d, k: chunk.sinkColumns, Matrix(weights, stride: chunk.columns),
         Matrix(sinkValues, stride: keyStride), beta: 1, into: output, stride: queryStride)

@@ -157,7 +157,7 @@ struct HybridOperands {
             queryFeatures: queryFeatures + featureOffset,
             near: HybridKeys(
               firstPosition: 0, keys: keys + keyOffset, values: values + keyOffset,
-              features: keyFeatures + featureOffset),
+              features: keyFeatures + featureOffset, featureRows: segment.count),
             sinkKeys: keys + keyOffset, sinkValues: values + keyOffset),
           head)
       }

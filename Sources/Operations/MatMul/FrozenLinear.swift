@@ -21,10 +21,14 @@ public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
   let blocks = min(outputs, waves * pool.workers)
   withPointers(writing(&y), x) { y, x in
     if tokens > 1, TileProduct.pays(n: outputs, k: inputs) {
-      TileProduct(
-        m: tokens, n: outputs, k: inputs, left: Matrix(x, stride: inputs),
-        right: .stored(weight, transposed: true)
-      ).write(to: y, stride: outputs)
+      if weight.isFactored {
+        factoredLinear(x, tokens: tokens, weight, into: y)
+      } else {
+        TileProduct(
+          m: tokens, n: outputs, k: inputs, left: Matrix(x, stride: inputs),
+          right: .stored(weight, transposed: true)
+        ).write(to: y, stride: outputs)
+      }
       return
     }
     pool.parallel(blocks) { block in

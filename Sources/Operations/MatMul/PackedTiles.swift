@@ -11,22 +11,30 @@ struct PackedTiles {
   let terms: Int
   /// How many parts are not all 0.
   var parts: Int32 = 1
-  /// Two bfloat16s an element.
+  /// Two bfloat16s a float.
   var numbers: Tensor
+  /// Of a right side in blocks of 32 terms, one each; empty where there are none.
+  var factors: Tensor
   /// Of 16 lines, in bfloat16s.
   private let groupStride: Int
 
-  init(_ side: Side, lines: Int, terms: Int) {
+  /// - Parameter isFactored: whether the side is stored in blocks that have a factor each.
+  init(_ side: Side, lines: Int, terms: Int, isFactored: Bool = false) {
     (self.side, self.lines, self.terms) = (side, lines, terms)
-    groupStride = packed_tile_steps(terms) * Int(PACKED_TILE_STEP)
-    numbers = Tensor(uninitialized: [(lines + 31) / 32 * groupStride])
+    let blocks = (lines + 31) / 32
+    groupStride = isFactored ? terms * 16 : packed_tile_steps(terms) * Int(PACKED_TILE_STEP)
+    numbers = Tensor(uninitialized: [blocks * groupStride])
+    factors = Tensor(uninitialized: [isFactored ? blocks * terms : 0])
   }
 
   /// From a line on, which is a multiple of 32.
-  func tiles(_ numbers: UnsafePointer<Float>, from line: Int) -> packed_tiles {
+  func tiles(
+    _ numbers: UnsafePointer<Float>, _ factors: UnsafePointer<Float>, from line: Int
+  ) -> packed_tiles {
     packed_tiles(
       numbers: UnsafeRawPointer(numbers).assumingMemoryBound(to: UInt16.self)
-        + line / 16 * groupStride, group_stride: groupStride, parts: parts)
+        + line / 16 * groupStride, group_stride: groupStride, parts: parts,
+      factors: self.factors.count == 0 ? nil : factors + line / 32 * terms)
   }
 
   /// Fills `numbers`, several tasks at a time, each its own places. Functions return how many parts are
@@ -44,6 +52,18 @@ struct PackedTiles {
       pack(
         matrix, lines: range.count, terms: terms,
         into: numbers, at: range.lowerBound / 16 * groupStride)
+    }
+
+    /// Some terms of some rows of weights, as `range` of the lines.
+    func pack(
+      lines range: Range<Int>, of weights: StoredTensor, rows: Range<Int>, terms: Range<Int>,
+      into numbers: UnsafeMutablePointer<Float>, factors: UnsafeMutablePointer<Float>
+    ) {
+      weights.packTileBlocks(
+        rows: rows, terms: terms,
+        into: UnsafeMutableRawPointer(numbers).assumingMemoryBound(to: UInt16.self)
+          + range.lowerBound / 16 * groupStride,
+        factors: factors + range.lowerBound / 32 * self.terms)
     }
 
     /// Up to 32 terms of all lines, of which `matrix` has the first.

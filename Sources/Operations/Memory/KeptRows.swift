@@ -34,7 +34,13 @@ public struct KeptRows: Sendable {
   public var bytes: Int { (isFixed ? buffer.count : count * width) * MemoryLayout<Float>.stride }
 
   /// A copy of the rows in use, `[count, width]`.
-  public var rows: Tensor { copiedRows(buffer, 0..<count) }
+  public var rows: Tensor { first(count) }
+
+  /// A copy of the oldest rows, `[wanted, width]`.
+  func first(_ wanted: Int) -> Tensor {
+    precondition((0...count).contains(wanted), "\(wanted) of \(count) rows")
+    return copiedRows(buffer, 0..<wanted)
+  }
 
   /// - Parameter rows: `[rows, width]`.
   public mutating func append(_ rows: Tensor) {

@@ -135,6 +135,6 @@ public struct MemoryError: Error, Equatable, CustomStringConvertible {
 
   public var description: String {
     "a memory of \(found.joined(separator: ", ")), expected \(expected.joined(separator: ", ")); "
-      + "it was written by another student"
+      + "it was written by another student or version of the program"
   }
 }

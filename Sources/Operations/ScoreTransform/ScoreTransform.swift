@@ -67,6 +67,14 @@ public struct LogitHead: Sendable {
   /// `[vocabulary, width]`.
   public var shape: [Int] { weights.shape }
 
+  /// Rows whose logits exist at one time where not all need to: 64 MiB of them. The head is read, and
+  /// packed, once for all of them.
+  public var tileRows: Int { Self.tileRows(vocabulary: shape[0]) }
+
+  public static func tileRows(vocabulary: Int) -> Int {
+    max(64, min(512, (16 << 20) / vocabulary / 64 * 64))
+  }
+
   /// `[tokens, vocabulary]` of hidden states `[tokens, width]`.
   public func logits(_ hidden: Tensor) -> Tensor {
     var logits = frozenLinear(hidden, weights)

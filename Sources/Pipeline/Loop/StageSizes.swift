@@ -1,3 +1,4 @@
+import Operations
 import Students
 import Transformers
 
@@ -111,7 +112,10 @@ struct StageSizes {
   /// What the tape keeps of a batch, and a tile of logits.
   func graphBytes(isCheckpointed: Bool) -> Int {
     let blocks = keptElements.map { $0 + 6 * hidden + 2 * configuration.intermediateSize }
-    let logits = configuration.hasHead ? 4 * 128 * configuration.vocabularySize : 0
+    let vocabulary = configuration.vocabularySize
+    let logits =
+      configuration.hasHead
+      ? 4 * min(rows, LogitHead.tileRows(vocabulary: vocabulary)) * vocabulary : 0
     // Layer by layer computed again, of which the inputs are kept.
     let elements =
       isCheckpointed

@@ -59,6 +59,11 @@ final class LearnedFeatureMap {
         headDim: featureDim))
   }
 
+  /// The same for keys that are there later than their queries: those of a memory.
+  func keyFeatures(on tape: Tape) -> Tape.KeyFeatures {
+    { keys, positions in self.keyFeatures(keys, positions: positions, on: tape) }
+  }
+
   /// Of the features of a token's queries and keys, which are kept; so is what they are made of
   /// where the map's gradient reads it.
   var cost: MixerCost {

@@ -69,11 +69,12 @@ final class FeatureMapAttention: HybridMixer {
   var constants: [(name: String, value: Tensor)] { featureMap.constants }
 
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
-    let features = self.features(input, on: tape)
     let output = tape.hybridAttention(
       queries: input.queries, keys: input.keys, values: input.values,
-      queryFeatures: features.queries, keyFeatures: features.keys,
-      windowFactors: features.windowFactors, shape: shape, layout: input.layout,
+      queryFeatures: featureMap.queryFeatures(
+        input.queries, positions: input.layout.positions, on: tape),
+      keyFeatures: featureMap.keyFeatures(on: tape),
+      windowFactors: windowFactors.map(tape.parameter), shape: shape, layout: input.layout,
       memory: &memory)
     memory?.position += input.layout.rows
     return output

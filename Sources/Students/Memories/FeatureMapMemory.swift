@@ -32,7 +32,7 @@ public struct FeatureMapMemory: NormalizedMemorySpecification {
   }
 }
 
-private final class FeatureMapBranch: MemoryBranch {
+private final class FeatureMapBranch: WindowedMemoryBranch {
   private let featureMap: LearnedFeatureMap
   private let attention: AttentionShape
   private let keys: BranchKeys
@@ -54,13 +54,28 @@ private final class FeatureMapBranch: MemoryBranch {
   var maximumLength: Int? { featureMap.maximumLength }
 
   func read(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> MemoryReading {
-    let positions = input.layout.positions
-    return .branch(
+    .branch(
       tape.featureBranch(
-        queryFeatures: featureMap.queryFeatures(input.queries, positions: positions, on: tape),
-        keyFeatures: featureMap.keyFeatures(input.keys, positions: positions, on: tape),
-        values: input.values, attention: attention, keys: keys, layout: input.layout,
-        memory: &memory, prefix: Self.prefix))
+        queryFeatures: queryFeatures(input, on: tape), keys: input.keys,
+        keyFeatures: featureMap.keyFeatures(on: tape), values: input.values,
+        attention: attention, source: keys, layout: input.layout, memory: &memory,
+        prefix: Self.prefix))
+  }
+
+  func read(
+    _ input: MixerInput, with softmax: SoftmaxBranch, memory: inout Memory?, on tape: Tape
+  ) -> (window: BranchVariables, memory: MemoryReading) {
+    let branches = tape.windowAndFeatureBranches(
+      queries: input.queries, keys: input.keys, values: input.values,
+      queryFeatures: queryFeatures(input, on: tape),
+      keyFeatures: featureMap.keyFeatures(on: tape), attention: attention,
+      window: softmax.window, sinks: softmax.sinks, layout: input.layout, memory: &memory,
+      prefix: Self.prefix)
+    return (branches.window, .branch(branches.features))
+  }
+
+  private func queryFeatures(_ input: MixerInput, on tape: Tape) -> Variable {
+    featureMap.queryFeatures(input.queries, positions: input.layout.positions, on: tape)
   }
 
   var saysSums: Bool { true }
@@ -75,5 +90,11 @@ private final class FeatureMapBranch: MemoryBranch {
   func add(to memory: inout Memory) {
     memory.addFeatureBranch(
       attention, featureDim: featureMap.featureDim, keys: keys, prefix: Self.prefix)
+  }
+
+  func add(to memory: inout Memory, with softmax: SoftmaxBranch) {
+    memory.addWindowAndFeatureBranches(
+      attention, featureDim: featureMap.featureDim, window: softmax.window, sinks: softmax.sinks,
+      prefix: Self.prefix)
   }
 }

@@ -62,6 +62,20 @@ extension MemoryBranch {
   public var constants: [(name: String, value: Tensor)] { [] }
 }
 
+/// A memory of the keys that leave a window, which can read that window along with them: a key that
+/// both know is then remembered once.
+protocol WindowedMemoryBranch: MemoryBranch {
+  /// What the window and the memory say of every token of the input.
+  ///
+  /// - Parameter softmax: the window that the memory's keys have left.
+  func read(
+    _ input: MixerInput, with softmax: SoftmaxBranch, memory: inout Memory?, on tape: Tape
+  ) -> (window: BranchVariables, memory: MemoryReading)
+
+  /// Adds what both remember of an empty past to the memory of their layer.
+  func add(to memory: inout Memory, with softmax: SoftmaxBranch)
+}
+
 extension MixerCost {
   /// Of a branch divided by its sums of weights: the outputs are kept.
   static func quotient(_ attention: AttentionShape) -> MixerCost { .kept(attention.queryWidth) }

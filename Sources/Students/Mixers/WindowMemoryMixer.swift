@@ -8,12 +8,15 @@ class WindowMemoryMixer: HybridMixer {
   private let memory: any MemoryBranch
   private let keys: BranchKeys
   private let policy: any BranchPolicy
+  /// The memory, where it reads the keys that leave the window and can hold them in common with it.
+  private let windowed: (any WindowedMemoryBranch)?
 
   init(
     _ softmax: SoftmaxBranch, _ memory: any MemoryBranch, keys: BranchKeys,
     _ policy: any BranchPolicy
   ) {
     (self.softmax, self.memory, self.keys, self.policy) = (softmax, memory, keys, policy)
+    windowed = keys == .all ? nil : memory as? any WindowedMemoryBranch
   }
 
   final var parameters: [Parameter] { memory.parameters + policy.parameters }
@@ -34,8 +37,7 @@ class WindowMemoryMixer: HybridMixer {
   }
 
   final func forward(_ input: MixerInput, memory state: inout Memory?, on tape: Tape) -> Variable {
-    let window = softmax.read(input, memory: &state, on: tape)
-    let memory = memory.read(input, memory: &state, on: tape)
+    let (window, memory) = read(input, memory: &state, on: tape)
     let output = policy.join(
       JoinInput(
         queries: input.queries, layout: input.layout, position: state?.position ?? 0,
@@ -44,10 +46,22 @@ class WindowMemoryMixer: HybridMixer {
     return output
   }
 
+  private func read(_ input: MixerInput, memory state: inout Memory?, on tape: Tape)
+    -> (window: BranchVariables, memory: MemoryReading)
+  {
+    if let windowed { return windowed.read(input, with: softmax, memory: &state, on: tape) }
+    let window = softmax.read(input, memory: &state, on: tape)
+    return (window, memory.read(input, memory: &state, on: tape))
+  }
+
   final func makeMemory() -> Memory {
     var state = Memory()
-    softmax.add(to: &state)
-    memory.add(to: &state)
+    if let windowed {
+      windowed.add(to: &state, with: softmax)
+    } else {
+      softmax.add(to: &state)
+      memory.add(to: &state)
+    }
     return state
   }
 

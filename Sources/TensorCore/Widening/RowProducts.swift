@@ -11,40 +11,38 @@ extension StoredTensor {
   public func multiply(
     rows: Range<Int>, by x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) {
+    withStoredRows(rows) { first, stride, order in
+      let kernel =
+        switch elementType {
+        case .float32: multiply_rows_f32
+        case .float16: multiply_rows_f16
+        case .bfloat16: multiply_rows_bf16
+        case .q8_0: multiply_rows_q8_0
+        case .q4_0: multiply_rows_q4_0
+        case .q4_1: multiply_rows_q4_1
+        case .q5_0: multiply_rows_q5_0
+        case .q5_1: multiply_rows_q5_1
+        case .q4_K: multiply_rows_q4_k
+        case .q5_K: multiply_rows_q5_k
+        case .q6_K: multiply_rows_q6_k
+        }
+      kernel(first, stride, order, x, y, rows.count, rowLength)
+    }
+  }
+
+  /// Calls with the first byte of some rows, or of all where an order says which, the bytes from row
+  /// to row, and their order.
+  func withStoredRows(
+    _ rows: Range<Int>,
+    _ body: (_ first: UnsafeRawPointer, _ stride: Int, _ order: UnsafePointer<Int32>?) -> Void
+  ) {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows \(rows) of \(shape)")
     guard let base = bytes.baseAddress, !rows.isEmpty else { return }
     let stride = elementType.bytes(of: rowLength)
     guard let rowOrder else {
-      multiplyRows(
-        base + rows.lowerBound * stride, stride: stride, order: nil, by: x, into: y,
-        count: rows.count)
+      body(base + rows.lowerBound * stride, stride, nil)
       return
     }
-    rowOrder.withUnsafeBufferPointer {
-      multiplyRows(
-        base, stride: stride, order: $0.baseAddress! + rows.lowerBound, by: x, into: y,
-        count: rows.count)
-    }
-  }
-
-  private func multiplyRows(
-    _ first: UnsafeRawPointer, stride: Int, order: UnsafePointer<Int32>?,
-    by x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int
-  ) {
-    let kernel =
-      switch elementType {
-      case .float32: multiply_rows_f32
-      case .float16: multiply_rows_f16
-      case .bfloat16: multiply_rows_bf16
-      case .q8_0: multiply_rows_q8_0
-      case .q4_0: multiply_rows_q4_0
-      case .q4_1: multiply_rows_q4_1
-      case .q5_0: multiply_rows_q5_0
-      case .q5_1: multiply_rows_q5_1
-      case .q4_K: multiply_rows_q4_k
-      case .q5_K: multiply_rows_q5_k
-      case .q6_K: multiply_rows_q6_k
-      }
-    kernel(first, stride, order, x, y, count, rowLength)
+    rowOrder.withUnsafeBufferPointer { body(base, stride, $0.baseAddress! + rows.lowerBound) }
   }
 }

@@ -31,6 +31,8 @@ private struct MergingEncoder: TextEncoder {
     let task = try PasskeyRetrieval(encoder, seed: 3).task(length: 900)
     #expect(task.sequences.count == 5)
     #expect(task.queries == 5)
+    // The space before the number says that one comes, not which.
+    #expect(task.answerStarts == task.sequences.map { $0.tokens.count - 5 })
     for sequence in task.sequences {
       #expect(sequence.tokens.count <= 900)
       // Less than another sentence is missing.
@@ -61,7 +63,9 @@ private struct MergingEncoder: TextEncoder {
 
   @Test func `The answer begins where the tokens do, not the characters`() throws {
     let encoder = MergingEncoder()
-    let sequence = try PasskeyRetrieval(encoder, seed: 1).task(length: 600, depths: 1).sequences[0]
+    let task = try PasskeyRetrieval(encoder, seed: 1).task(length: 600, depths: 1)
+    let sequence = task.sequences[0]
+    #expect(task.answerStarts == [sequence.tokens.count - 5])
     let answer = sequence.targets.filter { $0 != ignoredTarget }
     // The space is one token with the first digit; four digits follow.
     #expect(answer.count == 5)

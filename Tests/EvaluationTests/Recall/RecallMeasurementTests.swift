@@ -47,6 +47,28 @@ import Transformers
     #expect(loss.isFinite && loss > 0)
   }
 
+  @Test func `The digits of passkeys count one by one, each behind the true ones`() throws {
+    let decoder = try tinyDecoder()
+    let sequences = [
+      try sequence(decoder, seed: 1, scored: [3, 4, 5], missed: [3]),
+      try sequence(decoder, seed: 2, scored: [3, 4, 5], missed: [5]),
+    ]
+    // A target at place 3 is the token at 4, with which the answer begins, and the digits after it.
+    let task = RecallTask(
+      kind: .passkey, length: 20, sequences: sequences, answerStarts: [5, 5])
+    let results = RecallMeasurement(decoder, clock: { 0 }).run([task])
+    #expect(results.map(\.kind) == ["passkey", "passkeyDigits"])
+    #expect(results.map(\.queries) == [2, 4])
+    #expect(results.map(\.correct) == [0, 3])
+    let digits = sequences.map {
+      var targets = $0.targets
+      targets[3] = ignoredTarget
+      return EvaluationSequence(tokens: $0.tokens, targets: targets, layout: $0.layout)
+    }
+    let loss = PerplexityMeasurement(decoder, clock: { 0 }).run(digits).meanLoss
+    #expect(abs(results[1].meanLoss - loss) < 1e-12)
+  }
+
   @Test func `Progress counts sequences over all tasks, and what it throws ends the measurement`()
     throws
   {

@@ -56,7 +56,13 @@ import Testing
         fixture.attention, window: testCase.window, sinks: testCase.sinks, prefix: "window.")
       memory.addFeatureBranch(
         fixture.attention, featureDim: BranchFixture.f, keys: fixture.older, prefix: "linear.")
-      let bytes = memory.bytes
+      // And both in common.
+      var common = Memory()
+      common.addWindowAndFeatureBranches(
+        fixture.attention, featureDim: BranchFixture.f, window: testCase.window,
+        sinks: testCase.sinks)
+      let bytes = (memory.bytes, common.bytes)
+      #expect(common.bytes < memory.bytes)
       var found: [[Float]] = Array(repeating: [], count: 4)
       for count in pieces {
         let range = start + memory.position..<start + memory.position + count
@@ -66,16 +72,28 @@ import Testing
           values: fixture.rows(v, range), attention: fixture.attention, window: testCase.window,
           sinks: testCase.sinks, memory: &memory, prefix: "window.")
         let linear = featureBranch(
+          queryFeatures: fixture.rows(fixture.queryFeatures, range), keys: fixture.rows(k, range),
+          keyFeatures: fixture.keyFeatureMap, values: fixture.rows(v, range),
+          attention: fixture.attention, source: fixture.older, memory: &memory, prefix: "linear.")
+        let both = windowAndFeatureBranches(
+          queries: fixture.rows(q, range), keys: fixture.rows(k, range),
+          values: fixture.rows(v, range),
           queryFeatures: fixture.rows(fixture.queryFeatures, range),
-          keyFeatures: fixture.rows(fixture.keyFeatures, range), values: fixture.rows(v, range),
-          attention: fixture.attention, keys: fixture.older, memory: &memory, prefix: "linear.")
+          keyFeatures: fixture.keyFeatureMap, attention: fixture.attention,
+          window: testCase.window, sinks: testCase.sinks, memory: &common)
+        for (joint, alone) in [(both.window, softmax), (both.features, linear)] {
+          #expect(joint.numerators.elements == alone.numerators.elements)
+          #expect(joint.denominators.elements == alone.denominators.elements)
+          #expect(joint.logScales.elements == alone.logScales.elements)
+        }
         memory.position += count
+        common.position += count
         found[0] += softmax.numerators.elements
         found[1] += softmax.denominators.elements
         found[2] += linear.numerators.elements
         found[3] += linear.denominators.elements
       }
-      #expect(bytes == memory.bytes, "a memory must not grow")
+      #expect(bytes == (memory.bytes, common.bytes), "a memory must not grow")
       let (softmax, linear) = (fixture.naiveWindow(), fixture.naiveFeatures(fixture.older))
       let (d, heads) = (BranchFixture.d, BranchFixture.heads)
       for (found, (expected, width)) in zip(

@@ -87,6 +87,14 @@ struct BranchFixture {
       attention: attention, keys: keys, layout: layout)
   }
 
+  /// Features of the first sequence's keys.
+  var keyFeatureMap: KeyFeatureMap {
+    { _, positions in
+      let first = layout.segments[0].start + Int(positions[0])
+      return rows(keyFeatures, first..<first + positions.count)
+    }
+  }
+
   var older: BranchKeys { .older(testCase.window, sinks: testCase.sinks) }
 
   /// Numerators, denominators and log scales of every head and segment, in the layout's places.

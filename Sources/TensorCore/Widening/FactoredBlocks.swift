@@ -1,0 +1,70 @@
+import CVectorKernels
+
+/// Types whose blocks of 32 elements are small integers times one factor, plus one offset in some:
+/// what a product on tiles of bfloat16 takes as it is (TileProducts.h).
+extension StoredTensor {
+  /// Elements that share a factor.
+  public static let factoredBlockLength = 32
+
+  public var isFactored: Bool {
+    switch elementType {
+    case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q4_K, .q5_K: true
+    case .float32, .float16, .bfloat16, .q6_K: false
+    }
+  }
+
+  /// Packs terms of some rows as lines of a product's right side.
+  ///
+  /// - Parameters:
+  ///   - terms: elements of every row, from and to a multiple of the type's blocks.
+  ///   - numbers: two bfloat16s a float, `[rows.count rounded up to 32, terms.count]`.
+  ///   - factors: `[rows.count rounded up to 32, terms.count / 32]` floats.
+  /// - Precondition: the tensor `isFactored`.
+  public func packTileBlocks(
+    rows: Range<Int>, terms: Range<Int>, into numbers: UnsafeMutablePointer<UInt16>,
+    factors: UnsafeMutablePointer<Float>
+  ) {
+    let kernel =
+      switch elementType {
+      case .q8_0: pack_tile_blocks_q8_0
+      case .q4_0: pack_tile_blocks_q4_0
+      case .q4_1: pack_tile_blocks_q4_1
+      case .q5_0: pack_tile_blocks_q5_0
+      case .q5_1: pack_tile_blocks_q5_1
+      case .q4_K: pack_tile_blocks_q4_k
+      case .q5_K: pack_tile_blocks_q5_k
+      case .float32, .float16, .bfloat16, .q6_K:
+        preconditionFailure("\(elementType.rawValue) has no factors of 32 elements")
+      }
+    withStoredRows(rows) { first, stride, order in
+      kernel(
+        first + elementType.bytes(of: terms.lowerBound), stride, order, rows.count, terms.count,
+        numbers, factors)
+    }
+  }
+
+  /// What is added to every block of some rows, `[rows.count, rowLength / 32]`.
+  ///
+  /// - Precondition: the type `hasBlockOffsets`.
+  public func blockOffsets(_ rows: Range<Int>, into offsets: UnsafeMutablePointer<Float>) {
+    let kernel =
+      switch elementType {
+      case .q4_1: block_offsets_q4_1
+      case .q5_1: block_offsets_q5_1
+      case .q4_K: block_offsets_q4_k
+      case .q5_K: block_offsets_q5_k
+      default: preconditionFailure("\(elementType.rawValue) adds nothing to its blocks")
+      }
+    withStoredRows(rows) { first, stride, order in
+      kernel(first, stride, order, rows.count, rowLength, offsets)
+    }
+  }
+
+  /// Whether a factored type adds something to its blocks.
+  public var hasBlockOffsets: Bool {
+    switch elementType {
+    case .q4_1, .q5_1, .q4_K, .q5_K: true
+    default: false
+    }
+  }
+}
