@@ -51,6 +51,11 @@ public final class LoadedModel {
     if let document = ExportedConfiguration.student(of: source.configuration) {
       return try openExported(source, document, location: path)
     }
+    if let folder = RADLADSFolder(source, location: path) {
+      return try openExported(
+        source.respelled(configuration: folder.teacher, tensors: folder.tensors), folder.document,
+        location: path)
+    }
     let decoder = try Decoder(
       configuration: source.configuration, tensors: source.tensors, location: path)
     return try LoadedModel(location: path, decoder: decoder, source: source, student: nil)
