@@ -109,6 +109,24 @@ extension Tape {
     }
   }
 
+  /// See `Operations.branchLogRatio`.
+  public func branchLogRatio(
+    window: BranchVariables, memory: BranchVariables, logRatios: Variable, units: BranchUnits
+  ) -> Variable {
+    let (windowValues, memoryValues) = (window.values, memory.values)
+    let ratio = Operations.branchLogRatio(
+      window: windowValues, memory: memoryValues, logRatios: logRatios.value, units: units)
+    let inputs = [window.denominators, window.logScales, memory.denominators, logRatios]
+    return record(inputs, ratio) { gradient in
+      let found = branchLogRatioGradients(
+        gradient, window: windowValues, memory: memoryValues, logRatios: logRatios.value)
+      return [
+        found.window, units == .absolute ? nil : Tensor(zeros: gradient.shape), found.memory,
+        found.logRatios,
+      ]
+    }
+  }
+
   private func record(
     _ branch: AttentionBranch, of inputs: [Variable],
     backward: @escaping (AttentionBranchGradients) -> [Tensor?]

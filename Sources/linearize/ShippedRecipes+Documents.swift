@@ -1243,18 +1243,20 @@ extension ShippedRecipe {
   },
   "student": {
     "memory": { "kind": "feature-map" },
-    "window": { "kind": "terrace", "size": 64, "sinks": 4 },
+    "window": { "kind": "terrace", "size": 256, "sinks": 4 },
     "policy": { "kind": "projected-sum" }
   },
   "stages": [
-    { "stage": "layer-selection", "keep": 5, "text": { "weight": 0.3 } },
-    { "stage": "logit-distillation", "steps": 45, "batchSize": 1, "gradientAccumulation": 1,
+    { "stage": "layer-selection", "keep": 5, "text": { "weight": 0.3 }, "rescored": 6,
+      "associative": { "length": 1024 } },
+    { "stage": "logit-distillation", "steps": 40, "batchSize": 1, "gradientAccumulation": 1,
       "parameters": ["*.self_attn.*"], "untiesHead": false,
-      "optimizer": { "learningRate": 0.0003 },
-      "schedule": { "kind": "cosine", "warmupSteps": 4, "finalLearningRate": 0.00003 },
-      "evaluateEvery": 15, "checkpointEvery": 15 },
-    { "stage": "evaluate",
-      "thresholds": { "perplexityRatio": { "maximum": 1.02 }, "associativeRecall": { "minimum": 0.5 } } }
+      "optimizer": { "learningRate": 0.00003, "groups": [
+        { "parameters": ["*feature_map*", "*memory_projection*"], "learningRate": 0.0003 } ] },
+      "schedule": { "kind": "cosine", "warmupSteps": 6, "finalLearningRate": 0.000003 },
+      "evaluateEvery": 20, "checkpointEvery": 20 },
+    { "stage": "evaluate", "recall": { "associativeLengths": [256, 512, 1024] },
+      "thresholds": { "perplexityRatio": { "maximum": 1.01 }, "associativeRecall": { "minimum": 0.55 } } }
   ]
 }
 

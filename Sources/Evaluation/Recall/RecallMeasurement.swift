@@ -25,9 +25,9 @@ public struct RecallMeasurement {
     var results: [RecallResult] = []
     for task in tasks {
       var digits = Digits(task)
-      let result = try perplexity.run(task.sequences, scored: { digits.add($0) }) {
-        try progress(done + $0.windows.count, total)
-      }
+      let result = try perplexity.run(
+        task.sequences, scored: { digits.add($0) },
+        progress: { try progress(done + $0.windows.count, total) })
       done += task.sequences.count
       results.append(
         RecallResult(

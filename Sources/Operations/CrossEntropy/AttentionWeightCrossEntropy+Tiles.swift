@@ -2,10 +2,6 @@ import CVectorKernels
 import Foundation
 import TensorCore
 
-private let tileRows = 64
-/// Two tiles of scores stay in the cache, and products of them are as fast as of longer ones.
-private let tileKeys = 256
-
 /// The loss and gradients of one head of one segment, a tile of queries at a time.
 ///
 /// A tile's keys are swept twice, for the normalisers of its rows and then for loss and gradient.
@@ -33,18 +29,18 @@ struct AttentionWeightLoss {
     var features = RunningFeatures(head)
     // `factor / D · (Σ A e − 1)` of every row.
     var corrections = Tensor(uninitialized: [count])
-    var scratch = Tensor(uninitialized: [2 * tileRows * tileKeys])
+    var scratch = Tensor(uninitialized: [2 * WeightTile.rows * WeightTile.keys])
     var needsCorrection = false
     withPointers(writing(&corrections), writing(&scratch)) { corrections, products in
-      for start in stride(from: 0, to: count, by: tileRows) {
-        let queries = start..<min(start + tileRows, count)
+      for start in stride(from: 0, to: count, by: WeightTile.rows) {
+        let queries = start..<min(start + WeightTile.rows, count)
         var rows = queries.map { row(of: $0) }
-        let weights = products + tileRows * tileKeys
+        let weights = products + WeightTile.rows * WeightTile.keys
         let tiles = tiles(of: rows)
         normalize(queries, tiles, &rows, &features, products: products, scratch: weights)
         for (index, keys) in tiles.enumerated().reversed() {
           // The last tile's products are those that the first sweep left behind.
-          if index < tiles.count - 1 { multiply(queries, keys, into: products) }
+          if index < tiles.count - 1 { head.multiply(queries, keys, into: products) }
           addGradients(queries, keys, &rows, products: products, weights: weights, to: &sums)
         }
         for (row, query) in zip(rows, queries) {
@@ -100,19 +96,7 @@ struct AttentionWeightLoss {
   /// Tiles of the keys that any of the rows sees.
   private func tiles(of rows: [Row]) -> [Range<Int>] {
     let end = rows.last!.end
-    return stride(from: 0, to: end, by: tileKeys).map { $0..<min($0 + tileKeys, end) }
-  }
-
-  /// Scores, but for the shape's `scoreFactor`, `[queries, keys]`.
-  private func multiply(
-    _ queries: Range<Int>, _ keys: Range<Int>, into products: UnsafeMutablePointer<Float>
-  ) {
-    BLAS.multiply(
-      m: queries.count, n: keys.count, k: head.d,
-      Matrix(head.queries + queries.lowerBound * head.queryStride, stride: head.queryStride),
-      Matrix(head.keys(at: keys.lowerBound), stride: head.keyStride).transposed, into: products,
-      stride: keys.count)
-    head.shape.attention.transformScores(products, queries.count * keys.count)
+    return stride(from: 0, to: end, by: WeightTile.keys).map { $0..<min($0 + WeightTile.keys, end) }
   }
 
   // MARK: First sweep
@@ -127,7 +111,7 @@ struct AttentionWeightLoss {
     let scale = head.shape.attention.scoreFactor
     let hasWindow = head.shape.window != .none
     for keys in tiles {
-      multiply(queries, keys, into: products)
+      head.multiply(queries, keys, into: products)
       for line in rows.indices {
         let product = products + line * keys.count
         let row = rows[line]
@@ -238,64 +222,5 @@ struct AttentionWeightLoss {
         vk_add_scaled(dPhiK + key * head.featureStride, later, 1, head.f)
       }
     }
-  }
-}
-
-/// The part of a range of positions that lies in a tile, counted from the tile's start.
-private func part(of positions: Range<Int>, in tile: Range<Int>) -> Range<Int> {
-  let part = positions.clamped(to: tile)
-  return part.lowerBound - tile.lowerBound..<part.upperBound - tile.lowerBound
-}
-
-/// `Σ exp(x − maximum)` of numbers that come in pieces.
-private struct ExponentialSum {
-  var maximum = -Float.infinity
-  var total: Float = 0
-
-  var logarithm: Float { maximum + Operations.logarithm(total) }
-
-  /// - Parameters:
-  ///   - products: of the tile's keys; those of `positions` are added, times `scale`.
-  ///   - scratch: overwritten.
-  mutating func add(
-    _ products: UnsafePointer<Float>, _ positions: Range<Int>, of tile: Range<Int>,
-    _ scale: Float, _ scratch: UnsafeMutablePointer<Float>
-  ) {
-    let part = part(of: positions, in: tile)
-    if part.isEmpty { return }
-    let largest = max(maximum, scale * vk_max(products + part.lowerBound, part.count))
-    let sum = vk_exp_sum(products + part.lowerBound, scratch, part.count, scale, largest)
-    total = total * expf(maximum - largest) + sum
-    maximum = largest
-  }
-}
-
-/// `Σ φk` over the keys of the linear part before a position that only moves on.
-private struct RunningFeatures {
-  private let head: HybridHead
-  private var sum: Tensor
-  private var next: Int
-
-  init(_ head: HybridHead) {
-    self.head = head
-    sum = Tensor(zeros: [head.f])
-    next = head.shape.sinks
-  }
-
-  mutating func advance(to position: Int) {
-    if next >= position { return }
-    let (head, first) = (head, next)
-    sum.withMutablePointer { sum in
-      for key in first..<position { vk_add_scaled(sum, head.features(at: key), 1, head.f) }
-    }
-    next = position
-  }
-
-  func dot(_ features: UnsafePointer<Float>) -> Float {
-    sum.withPointer { vk_dot($0, features, head.f) }
-  }
-
-  func add(to row: UnsafeMutablePointer<Float>, times factor: Float) {
-    sum.withPointer { vk_add_scaled(row, $0, factor, head.f) }
   }
 }

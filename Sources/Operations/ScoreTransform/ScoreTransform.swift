@@ -71,6 +71,7 @@ public struct LogitHead: Sendable {
   /// packed, once for all of them.
   public var tileRows: Int { Self.tileRows(vocabulary: shape[0]) }
 
+  /// Rows of a vocabulary of that size.
   public static func tileRows(vocabulary: Int) -> Int {
     max(64, min(512, (16 << 20) / vocabulary / 64 * 64))
   }

@@ -23,6 +23,10 @@ struct AttentionWeightCrossEntropy: AttentionWeightLoss {
         + "as Hedgehog.")
   }
 
+  func problem(of mixer: any TokenMixer) -> String? {
+    mixer is any WeightTrainedMixer ? nil : "has no attention weights to compare"
+  }
+
   func measure(_ layer: LayerComparison, gradientWeight: Float) -> Double {
     guard let mixer = layer.student.mixer as? any WeightTrainedMixer else {
       preconditionFailure("\(type(of: layer.student.mixer)) has no attention weights to compare")

@@ -7,8 +7,16 @@ import Transformers
 
 /// A loss of one layer's new attention against the teacher's, on the teacher's own input.
 protocol LayerLoss: Loss {
+  /// What a mixer has not that the loss compares, as it follows the mixer's name; nil where it can be
+  /// trained by it.
+  func problem(of mixer: any TokenMixer) -> String?
+
   /// Measures the loss, and where `gradientWeight` is not 0 leaves seeds of its gradient times that.
   func measure(_ layer: LayerComparison, gradientWeight: Float) -> Double
+}
+
+extension LayerLoss {
+  func problem(of mixer: any TokenMixer) -> String? { nil }
 }
 
 /// A layer loss of attention weights, which mixers compute on the way to their outputs: it is
@@ -83,6 +91,20 @@ final class TeacherAttention {
   private(set) lazy var heads = layer.teacherMixer.forward(input, on: pass.tape)
   /// Behind the output projection, `[tokens, hiddenSize]`.
   private(set) lazy var added = layer.attentionOutput(heads, on: pass.tape)
+
+  /// The last that was asked for: all losses of a layer mean the same keys.
+  private var far: FarAttention?
+
+  /// What share of its attention falls on some keys.
+  func farAttention(_ keys: BranchKeys) -> FarAttention {
+    if let far, far.keys == keys { return far }
+    let found = FarAttention(
+      queries: input.queries.value, keys: input.keys.value,
+      attention: layer.teacherMixer.shape, far: keys, layout: pass.layout,
+      window: layer.teacherMixer.window)
+    far = found
+    return found
+  }
 }
 
 extension ForwardPass {

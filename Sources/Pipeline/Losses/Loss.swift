@@ -25,6 +25,8 @@ public enum LossRegistry {
   static let layer: [any LayerLoss.Type] = [
     OutputMeanSquaredError.self,
     AttentionWeightCrossEntropy.self,
+    FarAttentionCrossEntropy.self,
+    FarMassCrossEntropy.self,
     ResidualDistance.self,
     ResidualMeanSquaredError.self,
   ]

@@ -21,14 +21,17 @@ struct LayerLosses: Sendable {
   /// What the losses ask of a mixer and this one has not; nil where it can be trained, or has nothing
   /// to train.
   func mistake(of mixer: any TokenMixer) -> StageField? {
-    guard let loss = losses.first(where: { $0 is any AttentionWeightLoss }),
-      !mixer.parameters.isEmpty, !(mixer is any WeightTrainedMixer)
-    else { return nil }
-    return StageField(
-      key: "losses",
-      problem:
-        "name \"\(type(of: loss).kind)\", but the student's mixer, \(type(of: mixer)), has no "
-        + "attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)")
+    if mixer.parameters.isEmpty { return nil }
+    for loss in losses {
+      guard let problem = loss.problem(of: mixer) else { continue }
+      let short =
+        loss is AttentionWeightCrossEntropy ? " (in short: attentionWeightCrossEntropyWeight)" : ""
+      return StageField(
+        key: "losses",
+        problem: "name \"\(type(of: loss).kind)\", but the student's mixer, \(type(of: mixer)), "
+          + "\(problem); remove it\(short)")
+    }
+    return nil
   }
 
   /// Losses of one layer, and with a share their gradients times that, which the layer's trained

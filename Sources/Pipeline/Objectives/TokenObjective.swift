@@ -92,7 +92,11 @@ enum TeacherDistributions {
 extension StageCost {
   /// Adds what asking the teacher for every batch costs.
   mutating func addTeacherDistributions(_ sizes: StageSizes) {
-    memoryBytes += 4 * sizes.rows * sizes.hidden + 4 * 64 * sizes.configuration.vocabularySize
+    let vocabulary = sizes.configuration.vocabularySize
+    memoryBytes +=
+      4
+      * (sizes.rows * sizes.hidden
+        + min(sizes.rows, LogitHead.tileRows(vocabulary: vocabulary)) * vocabulary)
     operationsPerToken += sizes.bodyOperations + sizes.softmaxOperations + sizes.headOperations
   }
 }

@@ -100,3 +100,30 @@ final class FeatureMapAttention: HybridMixer {
     )
   }
 }
+
+extension FeatureMapAttention: FarWeightMixer, FarMassMixer {
+  var farKeys: BranchKeys { window == .none ? .all : .older(window, sinks: sinks) }
+
+  func farFeatures(_ input: MixerInput, on tape: Tape) -> (queries: Variable, keys: Variable) {
+    let features = features(input, on: tape)
+    return (features.queries, features.keys)
+  }
+
+  var farMassKeys: BranchKeys? { window == .none ? nil : farKeys }
+
+  func farMassLogits(_ input: MixerInput, on tape: Tape) -> Variable {
+    let features = features(input, on: tape)
+    guard let factors = features.windowFactors else {
+      preconditionFailure("without a window the memory has all of the attention")
+    }
+    let layout = input.layout
+    return tape.branchLogRatio(
+      window: tape.windowBranch(
+        queries: input.queries, keys: input.keys, values: input.values,
+        attention: shape.attention, window: window, sinks: sinks, layout: layout),
+      memory: tape.featureBranch(
+        queryFeatures: features.queries, keyFeatures: features.keys, values: input.values,
+        attention: shape.attention, keys: farKeys, layout: layout),
+      logRatios: tape.logRatios(factors, isAffine: shape.isAffine), units: .rowMax)
+  }
+}

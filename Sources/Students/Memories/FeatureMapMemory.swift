@@ -32,7 +32,7 @@ public struct FeatureMapMemory: NormalizedMemorySpecification {
   }
 }
 
-private final class FeatureMapBranch: WindowedMemoryBranch {
+private final class FeatureMapBranch: WindowedMemoryBranch, FeatureMemoryBranch {
   private let featureMap: LearnedFeatureMap
   private let attention: AttentionShape
   private let keys: BranchKeys
@@ -72,6 +72,13 @@ private final class FeatureMapBranch: WindowedMemoryBranch {
       window: softmax.window, sinks: softmax.sinks, layout: input.layout, memory: &memory,
       prefix: Self.prefix)
     return (branches.window, .branch(branches.features))
+  }
+
+  func features(_ input: MixerInput, on tape: Tape) -> (queries: Variable, keys: Variable) {
+    (
+      queryFeatures(input, on: tape),
+      featureMap.keyFeatures(input.keys, positions: input.layout.positions, on: tape)
+    )
   }
 
   private func queryFeatures(_ input: MixerInput, on tape: Tape) -> Variable {

@@ -134,9 +134,11 @@ public struct WindowMemory: MixerSpecification, CalibratedSpecification {
     if let recurrent = branch as? RecurrentMemory, !recurrent.sharedNames.isEmpty {
       return SharingWindowMemoryMixer(window, recurrent, keys: keys, join)
     }
-    let hasWeights = memory is any NormalizedMemorySpecification && join is any WeighingPolicy
-    return hasWeights
-      ? WeightedWindowMemoryMixer(window, branch, keys: keys, join)
-      : WindowMemoryMixer(window, branch, keys: keys, join)
+    guard let features = branch as? any FeatureMemoryBranch else {
+      return WindowMemoryMixer(window, branch, keys: keys, join)
+    }
+    return join is any WeighingPolicy
+      ? WeightedWindowMemoryMixer(window, features, keys: keys, join)
+      : FeatureWindowMemoryMixer(window, features, keys: keys, join)
   }
 }

@@ -3,7 +3,7 @@ import Operations
 import TensorCore
 
 /// A softmax window and a memory, joined by a policy.
-class WindowMemoryMixer: HybridMixer {
+class WindowMemoryMixer: HybridMixer, FarMassMixer {
   private let softmax: SoftmaxBranch
   private let memory: any MemoryBranch
   private let keys: BranchKeys
@@ -37,13 +37,32 @@ class WindowMemoryMixer: HybridMixer {
   }
 
   final func forward(_ input: MixerInput, memory state: inout Memory?, on tape: Tape) -> Variable {
-    let (window, memory) = read(input, memory: &state, on: tape)
-    let output = policy.join(
-      JoinInput(
-        queries: input.queries, layout: input.layout, position: state?.position ?? 0,
-        attention: softmax.attention, window: window, memory: memory, keys: keys), on: tape)
+    let position = state?.position ?? 0
+    let read = read(input, memory: &state, on: tape)
+    let output = policy.join(joined(input, read, position: position), on: tape)
     state?.position += input.layout.rows
     return output
+  }
+
+  private func joined(
+    _ input: MixerInput, _ read: (window: BranchVariables, memory: MemoryReading), position: Int
+  ) -> JoinInput {
+    JoinInput(
+      queries: input.queries, layout: input.layout, position: position,
+      attention: softmax.attention, window: read.window, memory: read.memory, keys: keys)
+  }
+
+  final var farMassKeys: BranchKeys? {
+    keys == .all || !(policy is any MassPolicy) ? nil : keys
+  }
+
+  final func farMassLogits(_ input: MixerInput, on tape: Tape) -> Variable {
+    guard let policy = policy as? any MassPolicy else {
+      preconditionFailure("\(type(of: policy)) says no share of the memory")
+    }
+    var none: Memory?
+    return policy.massLogits(
+      joined(input, read(input, memory: &none, on: tape), position: 0), on: tape)
   }
 
   private func read(_ input: MixerInput, memory state: inout Memory?, on tape: Tape)
@@ -71,8 +90,28 @@ class WindowMemoryMixer: HybridMixer {
   }
 }
 
+/// The same with a memory whose weights are products of features.
+class FeatureWindowMemoryMixer: WindowMemoryMixer, FarWeightMixer {
+  private let features: any FeatureMemoryBranch
+  final let farKeys: BranchKeys
+
+  init(
+    _ softmax: SoftmaxBranch, _ memory: any FeatureMemoryBranch, keys: BranchKeys,
+    _ policy: any BranchPolicy
+  ) {
+    (features, farKeys) = (memory, keys)
+    super.init(softmax, memory, keys: keys, policy)
+  }
+
+  final func farFeatures(_ input: MixerInput, on tape: Tape) -> (
+    queries: Variable, keys: Variable
+  ) {
+    features.features(input, on: tape)
+  }
+}
+
 /// The same where the output is a sum of values, with weights that do not depend on them.
-final class WeightedWindowMemoryMixer: WindowMemoryMixer, AttentionWeightMixer {}
+final class WeightedWindowMemoryMixer: FeatureWindowMemoryMixer, AttentionWeightMixer {}
 
 /// The same with a memory whose layers share values.
 final class SharingWindowMemoryMixer: WindowMemoryMixer, SharingMixer {

@@ -26,7 +26,7 @@ public struct GatedPolicy: PolicySpecification {
   }
 }
 
-private final class Gate: WeighingPolicy {
+private final class Gate: WeighingPolicy, MassPolicy {
   private let weight, bias: Parameter
   private let shape: FeatureProjectionShape
 
@@ -50,13 +50,15 @@ private final class Gate: WeighingPolicy {
 
   func join(_ input: JoinInput, on tape: Tape) -> Variable {
     let heads = input.attention.queryHeads
-    let logits = tape.featureProjection(
-      input.queries, weight: tape.parameter(weight), bias: tape.parameter(bias),
-      shape: shape)
     let holds = tape.constant(input.share(1))
-    let share = tape.multiply(tape.pointwise(logits, .sigmoid), holds)
+    let share = tape.multiply(tape.pointwise(massLogits(input, on: tape), .sigmoid), holds)
     return tape.mix(
       input.windowOutput(on: tape),
       input.memoryOutput(on: tape), share: share, heads: heads)
+  }
+
+  func massLogits(_ input: JoinInput, on tape: Tape) -> Variable {
+    tape.featureProjection(
+      input.queries, weight: tape.parameter(weight), bias: tape.parameter(bias), shape: shape)
   }
 }

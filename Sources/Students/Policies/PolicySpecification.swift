@@ -103,14 +103,6 @@ extension BranchKeys {
     }
     return Tensor(shares, [layout.rows, heads])
   }
-
-  /// Whether the query at `position` of a sequence has any such key.
-  func holdsAny(before position: Int) -> Bool {
-    switch self {
-    case .all: true
-    case .older(let window, let sinks): window.start(of: position) > sinks
-    }
-  }
 }
 
 extension Tape {

@@ -61,7 +61,7 @@ extension SharedPolicy {
   }
 }
 
-private final class SharedDenominator: WeighingPolicy {
+private final class SharedDenominator: WeighingPolicy, MassPolicy {
   /// ℓ, or the logit of γ.
   private let factors: Parameter
   private let units: BranchUnits
@@ -93,11 +93,24 @@ private final class SharedDenominator: WeighingPolicy {
       window: input.window, memory: memory, logRatios: logRatios(on: tape), units: units)
   }
 
-  /// `ln(λ/γ)`: of γ = σ(x) it is −x where λ = 1 − γ, and `ln(1 + e^−x)` where λ = 1.
+  func massLogits(_ input: JoinInput, on tape: Tape) -> Variable {
+    guard case .branch(let memory) = input.memory else {
+      preconditionFailure("a memory without a denominator shares none")
+    }
+    return tape.branchLogRatio(
+      window: input.window, memory: memory, logRatios: logRatios(on: tape), units: units)
+  }
+
   private func logRatios(on tape: Tape) -> Variable {
     let factors = tape.parameter(factors)
-    if units == .absolute { return factors }
-    let negated = tape.affine(factors, scale: -1)
-    return isAffine ? negated : tape.pointwise(negated, .softplus)
+    return units == .absolute ? factors : tape.logRatios(factors, isAffine: isAffine)
+  }
+}
+
+extension Tape {
+  /// `ln(λ/γ)`: of γ = σ(x) it is −x where λ = 1 − γ, and `ln(1 + e^−x)` where λ = 1.
+  func logRatios(_ windowFactors: Variable, isAffine: Bool) -> Variable {
+    let negated = affine(windowFactors, scale: -1)
+    return isAffine ? negated : pointwise(negated, .softplus)
   }
 }

@@ -6,6 +6,7 @@ extension StoredTensor {
   /// Elements that share a factor.
   public static let factoredBlockLength = 32
 
+  /// Whether the type has such blocks.
   public var isFactored: Bool {
     switch elementType {
     case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q4_K, .q5_K: true

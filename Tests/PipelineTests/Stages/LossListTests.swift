@@ -69,7 +69,8 @@ import Testing
         "attention-transfer", #""losses":[{"kind":"output-msa"}]"#,
         [
           "losses[0].kind: found the string \"output-msa\", expected one of \"output-mse\", "
-            + "\"attention-weight-cross-entropy\", \"residual-l2\", \"residual-mse\"; did you mean "
+            + "\"attention-weight-cross-entropy\", \"far-attention-cross-entropy\", "
+            + "\"far-mass-cross-entropy\", \"residual-l2\", \"residual-mse\"; did you mean "
             + "\"output-mse\"?"
         ]
       ),
@@ -92,7 +93,8 @@ import Testing
         "output-alignment", #""losses":[{"kind":"attention-weight-cross-entropy"}]"#,
         [
           "losses[0].kind: found the string \"attention-weight-cross-entropy\", expected one of "
-            + "\"output-mse\", \"residual-l2\", \"residual-mse\""
+            + "\"output-mse\", \"far-attention-cross-entropy\", \"far-mass-cross-entropy\", "
+            + "\"residual-l2\", \"residual-mse\""
         ]
       ),
       (
