@@ -96,7 +96,8 @@ struct matrix {
 
 // Packs up to 16 lines of `terms` terms from the matrix's first; what is missing is 0.
 // Returns how many parts are not all 0, at least 1.
-TILES_INLINE int pack_group(struct matrix x, long lines, long terms, bool pairs_first, bfloat16 *packed) {
+TILES_INLINE int pack_group(struct matrix x, long lines, long terms, bool pairs_first,
+                            bfloat16 *packed) {
   __m512i seen[PARTS];
   for (int part = 0; part < PARTS; part++) seen[part] = _mm512_setzero_si512();
   for (long start = 0; start < terms; start += DEPTH, packed += STEP) {
@@ -145,7 +146,7 @@ static long smaller(long a, long b) { return a < b ? a : b; }
 
 // The side is a constant of each call, which a group's inner loops are made for.
 TILES_INLINE int pack(struct matrix x, long lines, long terms, bool is_right, bfloat16 *packed,
-                long group_stride) {
+                      long group_stride) {
   int parts = 1;
   // Whole blocks: the last group may be empty.
   for (long line = 0; line < (lines + BLOCK - 1) / BLOCK * BLOCK; line += LINES) {
@@ -203,8 +204,9 @@ FACTORED_TYPES(PACK_BLOCKS)
 // The six products of parts in one order, the small ones first, each with one new part loaded. What a
 // missing part would add is 0, so that an element has the same bits with and without it: whether it
 // is missing depends on the other lines too.
-TILES_INLINE void add_steps(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
-                      long right_group, int right_parts, long steps) {
+TILES_INLINE void add_steps(const bfloat16 *left, long left_group, int left_parts,
+                            const bfloat16 *right, long right_group, int right_parts,
+                            long steps) {
   for (long step = 0; step < steps; step++, left += STEP, right += STEP) {
     LOAD_RIGHT(0);
     if (left_parts > 2) LOAD_LEFT(2), ADD_PRODUCTS;
@@ -222,8 +224,9 @@ TILES_INLINE void add_steps(const bfloat16 *left, long left_group, int left_part
 }
 
 // A loop without conditions for every number of parts.
-TILES_INLINE void add_block(const bfloat16 *left, long left_group, int left_parts, const bfloat16 *right,
-                      long right_group, int right_parts, long steps) {
+TILES_INLINE void add_block(const bfloat16 *left, long left_group, int left_parts,
+                            const bfloat16 *right, long right_group, int right_parts,
+                            long steps) {
 #define ADD_STEPS(l, r)                                                                          \
   if (left_parts == l && right_parts == r)                                                        \
   add_steps(left, left_group, l, right, right_group, r, steps)
@@ -265,6 +268,10 @@ static void copy(long rows, long columns, const float *from, long from_stride, f
                  long to_stride) {
   for (long row = 0; row < rows; row++)
     memcpy(to + row * to_stride, from + row * from_stride, columns * sizeof *to);
+}
+
+static void clear(float *sums, long stride) {
+  for (long row = 0; row < BLOCK; row++) memset(sums + row * stride, 0, BLOCK * sizeof *sums);
 }
 
 static void scale(long rows, long columns, float alpha, const float *sums, float beta, float *c,
@@ -324,65 +331,36 @@ TILES_INLINE void add_factored_block(const bfloat16 *left, long left_group, int 
 #undef ADD_STEPS
 }
 
-TILES_INLINE struct packed_tiles lines_from(struct packed_tiles side, long line) {
-  side.numbers += line / LINES * side.group_stride;
-  if (side.factors) side.factors += line / LINES * (side.group_stride / DEPTH);
-  return side;
-}
-
-// Rows and columns of a block that are there, and where they belong.
-struct place {
-  long rows, columns, stride;
-  float *c;
-};
-
-// The same with factors. Sums go on from what is there, so that their bits do not depend on where
-// they stand.
-TILES_INLINE void add_factored(struct place place, long steps, float alpha, struct packed_tiles a,
-                               struct packed_tiles b, float beta) {
-  struct sums aside;
-  const bool goes_on = alpha == 1 && (beta == 0 || beta == 1);
-  const bool is_in_place = goes_on && place.rows == BLOCK && place.columns == BLOCK;
-  float *sums = is_in_place ? place.c : aside.values;
-  const long stride = is_in_place ? place.stride : BLOCK;
-  if (!goes_on || beta == 0 || !is_in_place)
-    for (int row = 0; row < BLOCK; row++) memset(sums + row * stride, 0, BLOCK * sizeof *sums);
-  if (goes_on && beta == 1 && !is_in_place)
-    copy(place.rows, place.columns, place.c, place.stride, sums, BLOCK);
-  add_factored_block(a.numbers, a.group_stride, a.parts, b.numbers, b.group_stride, b.factors,
-                     b.group_stride / DEPTH, steps, sums, stride);
-  if (is_in_place) return;
-  if (goes_on) copy(place.rows, place.columns, sums, BLOCK, place.c, place.stride);
-  else scale(place.rows, place.columns, alpha, sums, beta, place.c, place.stride);
-}
-
-// A block of terms over all rows and columns.
+// A block of terms over all rows and columns. Whole or not, a sum goes on from what is there, so
+// that its bits are the same.
 TILES_INLINE void add_terms(long m, long n, long steps, float alpha, struct packed_tiles a,
-                      struct packed_tiles b, float beta, float *c, long stride) {
+                            struct packed_tiles b, float beta, float *c, long stride) {
   struct sums aside = {0};
+  const bool goes_on = alpha == 1 && (beta == 0 || beta == 1);
+  const bool starts_at_0 = !(goes_on && beta == 1);
   for (long row = 0; row < m; row += BLOCK)
     for (long column = 0; column < n; column += BLOCK) {
       const long rows = smaller(BLOCK, m - row), columns = smaller(BLOCK, n - column);
+      const long left_group = row / LINES, right_group = column / LINES;
+      const bfloat16 *left = a.numbers + left_group * a.group_stride;
+      const bfloat16 *right = b.numbers + right_group * b.group_stride;
       float *block = c + row * stride + column;
-      if (b.factors) {
-        const struct place place = {rows, columns, stride, block};
-        add_factored(place, steps, alpha, lines_from(a, row), lines_from(b, column), beta);
-        continue;
-      }
-      // Whole or not, a sum goes on from what is there, so that its bits are the same.
-      const bool goes_on = alpha == 1 && (beta == 0 || beta == 1);
       const bool is_in_place = goes_on && rows == BLOCK && columns == BLOCK;
       float *sums = is_in_place ? block : aside.values;
       const long sums_stride = is_in_place ? stride : BLOCK;
-      if (goes_on && beta == 1) {
-        if (!is_in_place) copy(rows, columns, block, stride, sums, BLOCK);
-        FOR_ALL_SUMS(_tile_loadd, sums, sums_stride);
+      if (!starts_at_0 && !is_in_place) copy(rows, columns, block, stride, sums, BLOCK);
+      if (b.factors) {
+        const long factor_group = b.group_stride / DEPTH;
+        if (starts_at_0) clear(sums, sums_stride);
+        add_factored_block(left, a.group_stride, a.parts, right, b.group_stride,
+                           b.factors + right_group * factor_group, factor_group, steps, sums,
+                           sums_stride);
       } else {
-        _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+        if (starts_at_0) _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+        else FOR_ALL_SUMS(_tile_loadd, sums, sums_stride);
+        add_block(left, a.group_stride, a.parts, right, b.group_stride, b.parts, steps);
+        FOR_ALL_SUMS(_tile_stored, sums, sums_stride);
       }
-      add_block(a.numbers + row / LINES * a.group_stride, a.group_stride, a.parts,
-                b.numbers + column / LINES * b.group_stride, b.group_stride, b.parts, steps);
-      FOR_ALL_SUMS(_tile_stored, sums, sums_stride);
       if (is_in_place) continue;
       if (goes_on) copy(rows, columns, sums, BLOCK, block, stride);
       else scale(rows, columns, alpha, sums, beta, block, stride);

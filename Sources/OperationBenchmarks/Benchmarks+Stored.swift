@@ -27,6 +27,55 @@ extension Benchmarks {
     }
   }
 
+  /// A product of many rows with weights of every stored type, held against that in Double at some
+  /// places before it is timed. The types take turns, so that a processor that changes its rate
+  /// changes it for all of them.
+  static func storedMatrices() {
+    let (rows, outputs, inputs) = (1024, 576, 1536)
+    var generator = SeededGenerator(seed: 1, purpose: "stored matrices")
+    let x = Tensor.uniform([rows, inputs], in: -1...1, using: &generator)
+    let weights = ElementType.allCases.map {
+      StoredTensor(
+        elementType: $0, shape: [outputs, inputs],
+        copying: Self.bytes($0, count: outputs * inputs, using: &generator))
+    }
+    let errors = weights.map { error(of: frozenLinear(x, $0), x, $0) }
+    var times = weights.map { _ in [Double]() }
+    for _ in 0..<15 {
+      for (place, weight) in weights.enumerated() {
+        times[place].append(median(1) { _ = frozenLinear(x, weight) })
+      }
+    }
+    for (weight, (seconds, error)) in zip(weights, zip(times.map { $0.sorted()[7] }, errors)) {
+      guard error < 1e-6 else {
+        print("\(weight.elementType.rawValue): the product is off by \(error): not timed")
+        exit(70)
+      }
+      print(
+        String(
+          format: "1024x1536x576 with %@ weights %@ %6.1f GFLOP/s, off by %.2g",
+          weight.elementType.rawValue,
+          String(repeating: " ", count: 16 - weight.elementType.rawValue.count),
+          2 * Double(rows * outputs * inputs) / seconds / 1e9, error))
+    }
+  }
+
+  /// Root mean square over that of the result, of every 997th element.
+  private static func error(of y: Tensor, _ x: Tensor, _ weight: StoredTensor) -> Double {
+    let (found, x, weights) = (y.elements, x.elements, weight.widened().elements)
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    var (off, whole) = (0.0, 0.0)
+    for place in stride(from: 0, to: found.count, by: 997) {
+      let (row, output) = (place / outputs * inputs, place % outputs * inputs)
+      let exact = (0..<inputs).reduce(0.0) {
+        $0 + Double(x[row + $1]) * Double(weights[output + $1])
+      }
+      off += (Double(found[place]) - exact) * (Double(found[place]) - exact)
+      whole += exact * exact
+    }
+    return (off / whole).squareRoot()
+  }
+
   /// Random blocks of finite numbers that are not subnormal.
   private static func bytes(
     _ type: ElementType, count: Int, using generator: inout SeededGenerator

@@ -40,6 +40,7 @@ struct Benchmarks {
     try hybridKernel()
     recurrentKernels()
     storedRows()
+    storedMatrices()
     let suite = ModelBenchmarks(model: model, tokens: tokens, isQuick: isQuick, rate: rate)
     try suite.run()
     print("peak memory \(ProcessMemory.peakBytes >> 20) MiB")

@@ -12,10 +12,11 @@ extension LinearShare {
         ", the untrained teacher with \(hasWindow ? "the same" : "a") window and sinks "
           + perplexity($0)
       } ?? "")
-      + (share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "")
+      + (isGainCertain
+        ? share.map { "; it closes \(Figures.percent($0)) of the gap to the teacher" } ?? "" : "")
     if hasEarnedItsPlace { return "The memory earned its place: \(numbers)." }
     let reason =
-      gain > 2 * (gainStandardError ?? 0)
+      isGainCertain
       ? "an untrained window with sinks does as well or better"
       : gain > 0
         ? "what it adds is within two standard errors" : "without it the student is no worse"

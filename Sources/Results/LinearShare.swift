@@ -53,9 +53,13 @@ public struct LinearShare: Sendable, Equatable {
     }
   }
 
+  /// Whether the student is better than without its memory by more than two standard errors. What it
+  /// is better by otherwise may be chance, and is no share of anything.
+  public var isGainCertain: Bool { gain > 2 * (gainStandardError ?? 0) }
+
   /// Better than both by more than two standard errors.
   public var hasEarnedItsPlace: Bool {
-    gain > 2 * (gainStandardError ?? 0)
+    isGainCertain
       && (gainOverUntrained.map { $0 > 2 * (gainOverUntrainedStandardError ?? 0) } ?? true)
   }
 }

@@ -1256,7 +1256,7 @@ extension ShippedRecipe {
       "schedule": { "kind": "cosine", "warmupSteps": 6, "finalLearningRate": 0.000003 },
       "evaluateEvery": 20, "checkpointEvery": 20 },
     { "stage": "evaluate", "recall": { "associativeLengths": [256, 512, 1024] },
-      "thresholds": { "perplexityRatio": { "maximum": 1.01 }, "associativeRecall": { "minimum": 0.55 } } }
+      "thresholds": { "perplexityRatio": { "maximum": 1.005 }, "associativeRecall": { "minimum": 0.55 } } }
   ]
 }
 

@@ -143,6 +143,23 @@ import Testing
           + "better (perplexity 30.000"))
   }
 
+  @Test func `What a memory adds by chance is no share of the gap`() throws {
+    var share = try #require(
+      LinearShare([
+        VariantResult(variant: .teacher, text: SampleReports.text(20)),
+        VariantResult(variant: .student, text: SampleReports.text(30)),
+        VariantResult(variant: .windowOnly, text: SampleReports.text(80)),
+      ]))
+    #expect(share.isGainCertain)
+    #expect(share.sentence.contains("it closes 70.8 % of the gap"))
+    share.gainStandardError = 0.6 * share.gain
+    #expect(!share.isGainCertain)
+    #expect(
+      share.sentence
+        == "The memory did not earn its place: what it adds is within two standard errors "
+        + "(perplexity 30.000, without its memory 80.000).")
+  }
+
   @Test func `The report tells verdict, numbers, layers, curve and how to repeat`() {
     let lines = SampleReports.full.markdown.split(separator: "\n").map(String.init)
     for line in [

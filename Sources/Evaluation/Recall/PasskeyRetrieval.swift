@@ -11,9 +11,9 @@ import TensorCore
 ///     What is the pass key? The pass key is 71432
 ///
 /// All tokens of the answer are scored, and a passkey is found when all are right: the first, which
-/// a tokenizer may have made of the space before a number, as well as the digits. Sequence `d` of `depths` has its key behind
-/// `(d + ½) / depths` of the filler: never at the very start or end, where a window or sinks alone
-/// would see it.
+/// a tokenizer may have made of the space before a number, as well as the digits. Sequence `d` of
+/// `depths` has its key behind `(d + ½) / depths` of the filler: never at the very start or end,
+/// where a window or sinks alone would see it.
 public struct PasskeyRetrieval: Sendable {
   private static let introduction =
     "There is an important info hidden inside a lot of irrelevant text. Find it and memorize it. "

@@ -48,7 +48,7 @@ public struct LayerChoice: Sendable {
   /// Models that are measured at most.
   public var models: Int { sweeps.reduce(restoresAll ? 0 : 1) { $0 + $1 + 1 } }
 
-  /// Passes over all layers that this amounts to, at most: a candidate in the middle stands for all.
+  /// Passes over all layers that this amounts to, about: a candidate in the middle stands for all.
   public var passes: Double { sweeps.reduce(restoresAll ? 1 : 2) { $0 + Double($1) / 2 + 1 } }
 
   /// Measures and chooses.

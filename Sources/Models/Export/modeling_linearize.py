@@ -1189,6 +1189,8 @@ class LinearizePreTrainedModel(PreTrainedModel):
         output_hidden_states,
     ):  # fmt: skip
         model = self._model
+        if output_hidden_states is None:
+            output_hidden_states = getattr(self.config, "output_hidden_states", False)
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("linearize: give input_ids or inputs_embeds")
         x = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
@@ -1310,8 +1312,6 @@ class LinearizeModel(LinearizePreTrainedModel):
     ):  # fmt: skip
         if token_type_ids is not None and bool(token_type_ids.any()):
             raise ValueError("linearize: every token is of type 0 here")
-        if output_hidden_states is None:
-            output_hidden_states = getattr(self.config, "output_hidden_states", False)
         x, cache, states = self.run(
             input_ids, attention_mask, past_key_values, inputs_embeds, use_cache,
             output_hidden_states,
@@ -1354,8 +1354,6 @@ class LinearizeForCausalLM(LinearizePreTrainedModel, GenerationMixin):
         inputs_embeds=None, labels=None, use_cache=None, output_hidden_states=None,
         return_dict=None, logits_to_keep=0, num_logits_to_keep=0, num_items_in_batch=None, **kwargs,
     ):  # fmt: skip
-        if output_hidden_states is None:
-            output_hidden_states = getattr(self.config, "output_hidden_states", False)
         x, cache, states = self.run(
             input_ids, attention_mask, past_key_values, inputs_embeds, use_cache,
             output_hidden_states,

@@ -24,7 +24,9 @@ struct AttentionWeightCrossEntropy: AttentionWeightLoss {
   }
 
   func problem(of mixer: any TokenMixer) -> String? {
-    mixer is any WeightTrainedMixer ? nil : "has no attention weights to compare"
+    mixer is any WeightTrainedMixer
+      ? nil
+      : "has no attention weights to compare (in short: attentionWeightCrossEntropyWeight)"
   }
 
   func measure(_ layer: LayerComparison, gradientWeight: Float) -> Double {

@@ -24,12 +24,10 @@ struct LayerLosses: Sendable {
     if mixer.parameters.isEmpty { return nil }
     for loss in losses {
       guard let problem = loss.problem(of: mixer) else { continue }
-      let short =
-        loss is AttentionWeightCrossEntropy ? " (in short: attentionWeightCrossEntropyWeight)" : ""
       return StageField(
         key: "losses",
         problem: "name \"\(type(of: loss).kind)\", but the student's mixer, \(type(of: mixer)), "
-          + "\(problem); remove it\(short)")
+          + "\(problem); remove it")
     }
     return nil
   }

@@ -54,7 +54,8 @@ extension SoftmaxLayerSelection {
     var done = 0
     let result = try choice.run(scorer, linear: words) { tokens in
       done += tokens
-      context.progress.update(step: min(done, total), tokens: tokens)
+      // The total is an estimate: low layers take more of a pass than others.
+      context.progress.update(step: min(done, max(0, total - 1)), tokens: tokens)
       if let signal = context.interruption.signalName {
         throw Preempted(stage: stage.id, step: 0, signalName: signal)
       }

@@ -91,12 +91,7 @@ extension EvaluationReport {
     } else if let teacher = self[.teacher]?.text {
       facts.append(.init(name: "Perplexity", value: Figures.decimals(teacher.perplexity)))
     }
-    if let share = linearShare?.share {
-      facts.append(
-        .init(
-          name: "The memory closes", value: Figures.percent(share),
-          detail: "of the gap between window alone and teacher"))
-    }
+    if let fact = linearShare.flatMap(memoryFact) { facts.append(fact) }
     if let last = speed?.pairs.last {
       let ratio = last.teacher.secondsPerToken / last.student.secondsPerToken
       facts.append(
@@ -116,5 +111,18 @@ extension EvaluationReport {
       facts.append(.init(name: "Peak memory", value: Figures.bytes(peakMemoryBytes)))
     }
     return facts
+  }
+
+  /// A share of the gap only where it is more than chance.
+  private func memoryFact(_ linear: LinearShare) -> PageView.Fact? {
+    guard let share = linear.share else { return nil }
+    if linear.isGainCertain {
+      return .init(
+        name: "The memory closes", value: Figures.percent(share),
+        detail: "of the gap between window alone and teacher")
+    }
+    return .init(
+      name: "The memory adds", value: difference(linear.gain, linear.gainStandardError),
+      unit: "nats a token", detail: "over the window alone; no more than chance")
   }
 }

@@ -21,8 +21,8 @@ extension EvaluationReport {
         share: share, untrained: untrained,
         startLabel: "without its memory: \(perplexity(linear.withoutLinearLoss))",
         endLabel: "teacher: \(perplexity(teacherLoss))",
-        studentLabel:
-          "student: \(perplexity(linear.studentLoss)), \(Figures.percent(share)) of the way",
+        studentLabel: "student: \(perplexity(linear.studentLoss))"
+          + (linear.isGainCertain ? ", \(Figures.percent(share)) of the way" : ""),
         untrainedLabel: linear.untrainedLoss.map {
           "untrained window with sinks: \(perplexity($0))"
         } ?? "")
@@ -50,7 +50,7 @@ extension EvaluationReport {
     return section
   }
 
-  private func difference(_ mean: Double, _ error: Double?) -> String {
+  func difference(_ mean: Double, _ error: Double?) -> String {
     Figures.decimals(mean) + (error.map { " ± \(Figures.decimals($0))" } ?? "")
   }
 

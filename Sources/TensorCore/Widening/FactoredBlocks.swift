@@ -7,10 +7,39 @@ extension StoredTensor {
   public static let factoredBlockLength = 32
 
   /// Whether the type has such blocks.
-  public var isFactored: Bool {
+  public var isFactored: Bool { blockPacker != nil }
+
+  /// Whether the type adds something to its blocks.
+  public var hasBlockOffsets: Bool { offsetReader != nil }
+
+  private typealias BlockPacker = (
+    UnsafeRawPointer, Int, UnsafePointer<Int32>?, Int, Int, UnsafeMutablePointer<UInt16>,
+    UnsafeMutablePointer<Float>
+  ) -> Void
+  private typealias OffsetReader = (
+    UnsafeRawPointer, Int, UnsafePointer<Int32>?, Int, Int, UnsafeMutablePointer<Float>
+  ) -> Void
+
+  private var blockPacker: BlockPacker? {
     switch elementType {
-    case .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q4_K, .q5_K: true
-    case .float32, .float16, .bfloat16, .q6_K: false
+    case .q8_0: pack_tile_blocks_q8_0
+    case .q4_0: pack_tile_blocks_q4_0
+    case .q4_1: pack_tile_blocks_q4_1
+    case .q5_0: pack_tile_blocks_q5_0
+    case .q5_1: pack_tile_blocks_q5_1
+    case .q4_K: pack_tile_blocks_q4_k
+    case .q5_K: pack_tile_blocks_q5_k
+    case .float32, .float16, .bfloat16, .q6_K: nil
+    }
+  }
+
+  private var offsetReader: OffsetReader? {
+    switch elementType {
+    case .q4_1: block_offsets_q4_1
+    case .q5_1: block_offsets_q5_1
+    case .q4_K: block_offsets_q4_k
+    case .q5_K: block_offsets_q5_k
+    case .float32, .float16, .bfloat16, .q8_0, .q4_0, .q5_0, .q6_K: nil
     }
   }
 
@@ -18,27 +47,18 @@ extension StoredTensor {
   ///
   /// - Parameters:
   ///   - terms: elements of every row, from and to a multiple of the type's blocks.
-  ///   - numbers: two bfloat16s a float, `[rows.count rounded up to 32, terms.count]`.
+  ///   - numbers: bfloat16s, `[rows.count rounded up to 32, terms.count]`.
   ///   - factors: `[rows.count rounded up to 32, terms.count / 32]` floats.
   /// - Precondition: the tensor `isFactored`.
   public func packTileBlocks(
     rows: Range<Int>, terms: Range<Int>, into numbers: UnsafeMutablePointer<UInt16>,
     factors: UnsafeMutablePointer<Float>
   ) {
-    let kernel =
-      switch elementType {
-      case .q8_0: pack_tile_blocks_q8_0
-      case .q4_0: pack_tile_blocks_q4_0
-      case .q4_1: pack_tile_blocks_q4_1
-      case .q5_0: pack_tile_blocks_q5_0
-      case .q5_1: pack_tile_blocks_q5_1
-      case .q4_K: pack_tile_blocks_q4_k
-      case .q5_K: pack_tile_blocks_q5_k
-      case .float32, .float16, .bfloat16, .q6_K:
-        preconditionFailure("\(elementType.rawValue) has no factors of 32 elements")
-      }
+    guard let blockPacker else {
+      preconditionFailure("\(elementType.rawValue) has no factors of 32 elements")
+    }
     withStoredRows(rows) { first, stride, order in
-      kernel(
+      blockPacker(
         first + elementType.bytes(of: terms.lowerBound), stride, order, rows.count, terms.count,
         numbers, factors)
     }
@@ -48,24 +68,11 @@ extension StoredTensor {
   ///
   /// - Precondition: the type `hasBlockOffsets`.
   public func blockOffsets(_ rows: Range<Int>, into offsets: UnsafeMutablePointer<Float>) {
-    let kernel =
-      switch elementType {
-      case .q4_1: block_offsets_q4_1
-      case .q5_1: block_offsets_q5_1
-      case .q4_K: block_offsets_q4_k
-      case .q5_K: block_offsets_q5_k
-      default: preconditionFailure("\(elementType.rawValue) adds nothing to its blocks")
-      }
-    withStoredRows(rows) { first, stride, order in
-      kernel(first, stride, order, rows.count, rowLength, offsets)
+    guard let offsetReader else {
+      preconditionFailure("\(elementType.rawValue) adds nothing to its blocks")
     }
-  }
-
-  /// Whether a factored type adds something to its blocks.
-  public var hasBlockOffsets: Bool {
-    switch elementType {
-    case .q4_1, .q5_1, .q4_K, .q5_K: true
-    default: false
+    withStoredRows(rows) { first, stride, order in
+      offsetReader(first, stride, order, rows.count, rowLength, offsets)
     }
   }
 }

@@ -51,7 +51,7 @@ import Transformers
       error?.problems == [
         """
         stages[0].losses name "attention-weight-cross-entropy", but the student's mixer, PlainMixer, \
-        has no attention weights to compare; remove it (in short: attentionWeightCrossEntropyWeight)
+        has no attention weights to compare (in short: attentionWeightCrossEntropyWeight); remove it
         """
       ])
   }

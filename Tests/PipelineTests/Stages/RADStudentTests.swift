@@ -56,8 +56,8 @@ import Transformers
         error?.problems == [
           """
           stages[0].losses name "attention-weight-cross-entropy", but the student's mixer, \
-          RADRWKV7Mixer, has no attention weights to compare; remove it (in short: \
-          attentionWeightCrossEntropyWeight)
+          RADRWKV7Mixer, has no attention weights to compare (in short: \
+          attentionWeightCrossEntropyWeight); remove it
           """,
           """
           stages[0].activations trains blocks of layers apart, but this student's layers share the \
