@@ -71,7 +71,9 @@ public struct AdapterExport {
     _ adapters: StudentArtefact.Adapters, _ modules: [String], base: String
   ) -> JSONValue {
     [
-      "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": .string(base),
+      "peft_type": "LORA", "base_model_name_or_path": .string(base),
+      // PEFT's models of the other kind ask the base for its way to generate.
+      "task_type": model.decoder.configuration.isEncoder ? "FEATURE_EXTRACTION" : "CAUSAL_LM",
       "inference_mode": true, "r": .integer(adapters.rank), "lora_alpha": .number(adapters.alpha),
       "lora_dropout": 0.0, "bias": "none", "fan_in_fan_out": false, "use_rslora": false,
       "use_dora": false, "modules_to_save": nil,

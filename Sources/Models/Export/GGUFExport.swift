@@ -51,8 +51,7 @@ public struct GGUFExport {
         GGUFWriter.Entry(
           tensor.name, shape: tensor.shape, type: elementType(of: tensor), make: tensor.make)
       })
-    try FileManager.default.createDirectory(
-      atPath: FilePath.folder(of: output), withIntermediateDirectories: true)
+    try ExportFolder.make(FilePath.folder(of: output))
     try writer.write(to: output)
     return writer.byteCount
   }
@@ -64,12 +63,16 @@ public struct GGUFExport {
 
   /// The model as the architecture that fits it, with what does not fit.
   private func contents() throws -> GGUFModel {
-    let decoder = model.decoder
-    if decoder.layers.contains(where: { !$0.adapters.isEmpty }) {
-      var refused = GGUFModel(architecture: decoder.configuration.family)
-      refused.refuse("adapters beside their projections", expected: "merged ones, with --merge")
-      return refused
+    var contents = try merged()
+    if model.decoder.layers.contains(where: { !$0.adapters.isEmpty }) {
+      contents.refuse("adapters beside their projections", expected: "merged ones, with --merge")
     }
+    return contents
+  }
+
+  /// The model without its adapters.
+  private func merged() throws -> GGUFModel {
+    let decoder = model.decoder
     guard let student = model.student, !decoder.convertedLayers.isEmpty else {
       return TeacherFamilies.gguf(decoder)
     }

@@ -8,6 +8,10 @@ import Transformers
 /// llama.cpp normalises a head's outputs with the epsilon of heads of 64; values scaled by
 /// `√(64 / headDim)` make that this program's.
 struct GGUFRADRWKV7 {
+  /// llama.cpp's kernel (`ggml_compute_forward_rwkv_wkv7_f32`) reads a head in steps of so many numbers
+  /// with AVX-512, of half as many with AVX, and runs into the next head where the last step is not full.
+  private static let step = 64
+
   private var student: GGUFStudent
   var model: GGUFModel { student.model }
 
@@ -17,9 +21,17 @@ struct GGUFRADRWKV7 {
     student.require("rotary", false)
     student.require("balanceState", false)
     let attention = decoder.weights.blocks.map(\.attention)
-    if attention.contains(where: { $0.queries.bias != nil || $0.values.bias != nil }) {
+    if attention.contains(where: { block in
+      [block.queries, block.keys, block.values].contains { $0.bias != nil }
+    }) {
       student.model.refuse(
         "biases of queries, keys and values", expected: "none, as in llama; or rad-rwkv6")
+    }
+    let headDim = decoder.configuration.attention.headDim
+    if headDim % Self.step != 0 {
+      student.model.refuse(
+        "heads of \(headDim), which llama.cpp's kernel does not compute with every processor",
+        expected: "heads of \(Self.step) or a multiple; or rad-rwkv6")
     }
     guard student.model.refusals.isEmpty else { return }
     describe()

@@ -141,7 +141,7 @@ import Transformers
         "mixer": "rad-rwkv7", "rotary": false, "balanceState": false, "decayRank": 2,
         "learningRateRank": 3, "valueMixRank": 4, "gateRank": 5,
       ]
-      let model = try student(options, of: TinyCheckpoint.llama(), in: folder)
+      let model = try student(options, of: TinyCheckpoint.llama(headDim: 128), in: folder)
       try export(model, to: "\(folder)/student.gguf", type: .f32)
       let file = try ModelSource.open("\(folder)/student.gguf")
       let attention = model.decoder.weights.blocks[1].attention
@@ -149,13 +149,13 @@ import Transformers
       let values = attention.values.weight.tensor.elements
       #expect(
         file.tensors["blk.1.time_mix_key.weight"]?.widened().elements == keys + keys)
-      let scale = Float(64.0 / 8).squareRoot()
+      let scale = Float(64.0 / 128).squareRoot()
       #expect(
         file.tensors["blk.1.time_mix_value.weight"]?.widened().elements
           == (values + values).map { $0 * scale })
-      #expect(file.tensors["blk.0.time_mix_v1.weight"]?.shape == [3, 16])
-      #expect(file.tensors["blk.1.time_mix_v1.weight"]?.shape == [4, 16])
-      #expect(file.tensors["blk.1.time_mix_lerp_fused.weight"]?.shape == [6, 1, 1, 16])
+      #expect(file.tensors["blk.0.time_mix_v1.weight"]?.shape == [3, 256])
+      #expect(file.tensors["blk.1.time_mix_v1.weight"]?.shape == [4, 256])
+      #expect(file.tensors["blk.1.time_mix_lerp_fused.weight"]?.shape == [6, 1, 1, 256])
       #expect(file.metadata["arwkv7.attention.gate_lora_rank"]?.intValue == 5)
       #expect(file.metadata["arwkv7.attention.value_residual_mix_lora_rank"]?.intValue == 4)
     }
@@ -196,6 +196,7 @@ import Transformers
   private static let refusals: [(student: JSONValue, merge: Bool, words: [String])] = [
     (["mixer": "linear"], true, ["the mixer linear", "rad-rwkv6, rad-rwkv7"]),
     (["mixer": "terrace-window", "windowSize": 4], true, ["the mixer terrace-window"]),
+    (["mixer": "linear"], false, ["the mixer linear", "adapters beside their projections"]),
     (["mixer": "rad-rwkv6", "rotary": true], true, ["rotary true", "rotary false"]),
     (
       ["mixer": "rad-rwkv6", "balanceState": false, "groupNorm": true], true,
@@ -204,6 +205,10 @@ import Transformers
     (["mixer": "rad-rwkv6", "gateRankType": 2], true, ["gateRankType 2"]),
     (["mixer": "rad-rwkv6"], false, ["adapters beside their projections", "--merge"]),
     (["mixer": "rad-rwkv7"], true, ["rotary true", "balanceState true"]),
+    (
+      ["mixer": "rad-rwkv7", "rotary": false, "balanceState": false], true,
+      ["heads of 8,", "heads of 64 or a multiple; or rad-rwkv6"]
+    ),
     (["mixer": "rad-rwkv6", "softmaxLayers": [1]], true, ["softmax in the layers 1"]),
   ]
 
@@ -233,6 +238,17 @@ import Transformers
       for word in ["layer norms", "branches in parallel", "without SwiGLU"] {
         #expect(error?.description.contains(word) == true, "\(word)")
       }
+    }
+  }
+
+  @Test func `A folder that cannot be made is named`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      let error = #expect(throws: ExportError.self) {
+        try export(try LoadedModel.open(folder), to: "\(folder)/config.json/deep/out.gguf")
+      }
+      #expect(error?.description.contains("config.json/deep: cannot create the folder") == true)
+      #expect(error?.exitCode == .inputOutput)
     }
   }
 
