@@ -16,6 +16,7 @@ let package = Package(
       name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "COpenBLASChoice", dependencies: ["COpenBLAS", "CVectorKernels"]),
     .target(name: "CVectorKernels"),
 
@@ -33,7 +34,7 @@ let package = Package(
     .target(
       name: "Checkpoints",
       dependencies: ["TensorCore", "CHDF5", "COpenSSL", "Documents"]),
-    .target(name: "Corpus", dependencies: ["Documents"]),
+    .target(name: "Corpus", dependencies: ["CZlib", "Documents"]),
     .target(name: "Training", dependencies: ["Differentiation", "Documents"]),
     .target(name: "Results", dependencies: ["Documents"]),
     .target(name: "Evaluation", dependencies: ["Transformers", "Corpus", "Results", "Documents"]),
@@ -76,7 +77,7 @@ let package = Package(
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Goldens")]),
     .testTarget(
-      name: "CorpusTests", dependencies: ["Corpus", "TestSupport"],
+      name: "CorpusTests", dependencies: ["Corpus", "CZlib", "TestSupport"],
       resources: [.copy("Goldens")]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "ResultsTests", dependencies: ["Results"]),

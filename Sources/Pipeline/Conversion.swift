@@ -49,7 +49,9 @@ public struct Conversion {
     let ready = try Preflight(loaded, drawsWeights: true)
     let recipe = loaded.recipe
     let digest = try ready.teacherDigest.value()
-    let inputs = try RunInputs.document(recipe.data, teacherDigest: digest)
+    let inputs = try RunInputs.document(
+      recipe.data, teacher: ready.teacher.source, teacherDigest: digest)
+    try ready.teacher.requireFiniteWeights()
     let run = try RunDirectory(
       recipe.output, recipe: loaded.resolved, inputs: inputs, environment: environment,
       resume: resume, resolve: LoadedRecipe.resolved)
@@ -83,6 +85,7 @@ public struct Conversion {
       interruption: interruption, progress: progress, clock: clock, wallClock: wallClock,
       environment: environment)
     if let slow = OpenBLASInformation.slowKernels { context.progress.log(slow) }
+    for note in ready.teacher.notes { context.progress.log(note) }
     // Text too short for a later stage is said before the first.
     for stage in recipe.stages {
       let data = try context.data(of: stage.specification)

@@ -147,10 +147,20 @@ extension EvaluationReport {
             "heads": .array(
               layer.heads.map { head in
                 .object(
-                  JSONObject(FidelityResult.Head.numbers.map { ($0, .number(head[keyPath: $1])) }))
+                  JSONObject(
+                    FidelityResult.Head.numbers.map { ($0, .number(head[keyPath: $1])) }
+                      + (head.far.map(encode) ?? [])))
               }),
           ]
         }),
+    ]
+  }
+
+  private func encode(_ far: FidelityResult.FarShare) -> [(String, JSONValue)] {
+    [
+      ("teacherFarMass", .number(far.teacherMass)), ("studentFarMass", number(far.studentMass)),
+      ("teacherFarOutput", .number(far.teacherOutput)),
+      ("studentFarOutput", .number(far.studentOutput)),
     ]
   }
 

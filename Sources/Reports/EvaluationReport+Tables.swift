@@ -109,6 +109,22 @@ extension EvaluationReport {
     return table
   }
 
+  /// Of the layers whose students have a window; no rows where there are none.
+  var farTable: TextTable {
+    var table = TextTable([
+      "layer", "weights, teacher", "weights, student", "outputs, teacher", "outputs, student",
+    ])
+    for layer in fidelity?.layers ?? [] {
+      guard let far = layer.farMean else { continue }
+      table.append([
+        "\(layer.index)", Figures.percent(far.teacherMass),
+        far.studentMass.map(Figures.percent) ?? "has none", Figures.percent(far.teacherOutput),
+        Figures.percent(far.studentOutput),
+      ])
+    }
+    return table
+  }
+
   var speedLengths: [Int] {
     Set(((speed?.teacher ?? []) + (speed?.student ?? [])).map(\.length)).sorted()
   }
@@ -139,6 +155,19 @@ extension EvaluationReport {
 }
 
 extension FidelityResult.Layer {
+  /// Means over the heads of what is of keys beyond the window; nil where heads have none.
+  var farMean: FidelityResult.FarShare? {
+    let shares = heads.compactMap(\.far)
+    if shares.isEmpty { return nil }
+    let mean = { (number: (FidelityResult.FarShare) -> Double) in
+      shares.reduce(0) { $0 + number($1) } / Double(shares.count)
+    }
+    let hasMass = shares.allSatisfy { $0.studentMass != nil }
+    return FidelityResult.FarShare(
+      teacherMass: mean(\.teacherMass), studentMass: hasMass ? mean { $0.studentMass ?? 0 } : nil,
+      teacherOutput: mean(\.teacherOutput), studentOutput: mean(\.studentOutput))
+  }
+
   /// Means over the heads.
   public var mean: FidelityResult.Head {
     var mean = FidelityResult.Head(

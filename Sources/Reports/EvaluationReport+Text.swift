@@ -46,6 +46,7 @@ extension EvaluationReport {
     }
     text += section("Thresholds", verdictTable)
     text += section("Fidelity by layer", fidelityTable, note: fidelityNote)
+    text += section("Beyond the window by layer", farTable, note: Self.farMeaning)
     text += section("Attention transfer by layer", transferTable)
     if !training.isEmpty { text += trainingText }
     if !notes.isEmpty { text += "## Not measured\n\n" + notes.map { "- \($0)\n" }.joined() + "\n" }

@@ -130,6 +130,14 @@ extension ResultsReader {
             for (name, path) in FidelityResult.Head.numbers {
               head[keyPath: path] = try reader.number(name)
             }
+            // Of a student without a window there are none.
+            if reader.object["teacherFarMass"] != nil {
+              head.far = try FidelityResult.FarShare(
+                teacherMass: reader.number("teacherFarMass"),
+                studentMass: reader.optionalNumber("studentFarMass"),
+                teacherOutput: reader.number("teacherFarOutput"),
+                studentOutput: reader.number("studentFarOutput"))
+            }
             return head
           })
       }, logitDivergence: optionalNumber("logitDivergence"),

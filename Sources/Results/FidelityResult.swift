@@ -1,6 +1,31 @@
 /// How close the student's attention is to the teacher's, on the teacher's own activations, and
 /// its predictions to the teacher's.
 public struct FidelityResult: Sendable, Equatable {
+  /// What of a head's attention is of keys that have left the student's window and are no sinks, means
+  /// over the tokens that have such keys. A window that is right says nothing of them: errors and
+  /// divergences over all keys hide what a memory does not do, these do not.
+  public struct FarShare: Sendable, Equatable {
+    /// Share of the teacher's attention weights.
+    public var teacherMass: Double
+    /// Share of the student's; nil of one whose outputs are no weighted means.
+    public var studentMass: Double?
+    /// What these keys change of the outputs: the root of the mean square by which the teacher's
+    /// outputs differ from those of the same window alone, over that of the outputs.
+    public var teacherOutput: Double
+    /// The same of the student's outputs and its window's.
+    public var studentOutput: Double
+
+    /// The shares of one head.
+    public init(
+      teacherMass: Double, studentMass: Double?, teacherOutput: Double, studentOutput: Double
+    ) {
+      self.teacherMass = teacherMass
+      self.studentMass = studentMass
+      self.teacherOutput = teacherOutput
+      self.studentOutput = studentOutput
+    }
+  }
+
   /// Numbers of one head, means over the tokens measured. Of a student without attention weights
   /// those that need them are NaN.
   public struct Head: Sendable, Equatable {
@@ -21,11 +46,14 @@ public struct FidelityResult: Sendable, Equatable {
     public var teacherReach: Double
     /// Effective sequence length of the student's attention, tokens.
     public var studentReach: Double
+    /// What is of keys beyond the student's window; nil of a student without one.
+    public var far: FarShare?
 
     /// The comparison of one head.
     public init(
       meanSquaredError: Double, relativeError: Double, divergence: Double, teacherEntropy: Double,
-      studentEntropy: Double, monotonicity: Double, teacherReach: Double, studentReach: Double
+      studentEntropy: Double, monotonicity: Double, teacherReach: Double, studentReach: Double,
+      far: FarShare? = nil
     ) {
       self.meanSquaredError = meanSquaredError
       self.relativeError = relativeError
@@ -35,6 +63,7 @@ public struct FidelityResult: Sendable, Equatable {
       self.monotonicity = monotonicity
       self.teacherReach = teacherReach
       self.studentReach = studentReach
+      self.far = far
     }
   }
 

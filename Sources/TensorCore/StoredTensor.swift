@@ -1,3 +1,5 @@
+import Foundation
+
 /// A tensor as a checkpoint stores it: typically a view of a memory-mapped file that is widened
 /// to 32-bit floats when, and as far as, it is used.
 ///
@@ -102,6 +104,54 @@ public struct StoredTensor: @unchecked Sendable {
   /// The elements in row-major order: of a tensor that is read as configuration, such as the
   /// divisors of rotary frequencies, and takes part in no arithmetic.
   public var numbers: [Float] { widened().elements }
+}
+
+extension StoredTensor {
+  /// Whether another tensor of the same shape holds the same numbers, whatever the types.
+  public func holdsSameValues(as other: StoredTensor) -> Bool {
+    precondition(shape == other.shape, "\(shape) and \(other.shape)")
+    if elementType == other.elementType, rowOrder == nil, other.rowOrder == nil {
+      return bytes.elementsEqualMemory(other.bytes)
+    }
+    return (0..<rows).allSatisfy { row in
+      var pair = Tensor(uninitialized: [2, rowLength])
+      pair.withMutablePointer {
+        widen(rows: row..<row + 1, into: $0)
+        other.widen(rows: row..<row + 1, into: $0 + rowLength)
+      }
+      return pair.withPointer { numbers in
+        (0..<rowLength).allSatisfy { numbers[$0] == numbers[$0 + rowLength] }
+      }
+    }
+  }
+}
+
+extension StoredTensor {
+  /// The first element, in row-major order, that is infinite or no number.
+  public var firstNonFinite: (index: Int, value: Float)? {
+    let block = max(1, (1 << 16) / max(1, rowLength))
+    var start = 0
+    while start < rows {
+      let count = min(block, rows - start)
+      var values = Tensor(uninitialized: [count, rowLength])
+      values.withMutablePointer { widen(rows: start..<start + count, into: $0) }
+      let found = values.withPointer { values in
+        (0..<count * rowLength).first { !values[$0].isFinite }.map { ($0, values[$0]) }
+      }
+      if let found { return (start * rowLength + found.0, found.1) }
+      start += count
+    }
+    return nil
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  fileprivate func elementsEqualMemory(_ other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count, let base = baseAddress, let otherBase = other.baseAddress else {
+      return count == other.count
+    }
+    return memcmp(base, otherBase, count) == 0
+  }
 }
 
 extension StoredTensor {

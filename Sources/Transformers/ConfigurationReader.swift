@@ -1,5 +1,4 @@
 import Documents
-import Foundation
 import Operations
 
 /// Reads a `config.json`, which has many keys that do not concern us, and collects what is missing
@@ -9,6 +8,11 @@ public final class ConfigurationReader {
   /// The path of a nested object, with a dot behind it.
   private let prefix: String
   private(set) var problems: [String] = []
+
+  /// The problems of an object within this one become this one's.
+  func adopt(_ nested: ConfigurationReader) {
+    if nested !== self { problems += nested.problems }
+  }
 
   init(_ document: JSONValue, prefix: String = "") {
     self.document = document
@@ -54,11 +58,14 @@ public final class ConfigurationReader {
   }
 
   /// A reader of an object within this one; nil where there is none.
-  private func nested(_ key: String) -> ConfigurationReader? {
+  func nested(_ key: String) -> ConfigurationReader? {
     guard let value = document[key], !value.isNull else { return nil }
     if value.objectValue == nil { report("\(key) is \(value.kindDescription), expected an object") }
     return ConfigurationReader(value, prefix: "\(key).")
   }
+
+  /// Its members; none where it is no object.
+  var object: JSONObject { document.objectValue ?? JSONObject() }
 
   func has(_ key: String) -> Bool { !isNull(key) && document[key] != nil }
 
@@ -73,7 +80,7 @@ public final class ConfigurationReader {
   }
 
   /// Positive numbers, so many.
-  private func numbers(_ key: String, count: Int) -> [Double] {
+  func numbers(_ key: String, count: Int) -> [Double] {
     let found = document[key]?.arrayValue?.compactMap(\.doubleValue).filter { $0 > 0 }
     if let found, found.count == count { return found }
     let words = document[key].map { "\($0.arrayValue?.count ?? 0) elements" } ?? "missing"
@@ -113,10 +120,18 @@ public final class ConfigurationReader {
 
   /// Attention heads; `head_dim` defaults to the hidden size over the heads.
   ///
-  /// - Parameter defaultHeadDim: where the family has another default.
-  func attentionShape(hiddenSize: Int, defaultHeadDim: Int? = nil) -> AttentionShape {
+  /// - Parameters:
+  ///   - defaultHeadDim: where the family has another default.
+  ///   - defaultKeyValueHeads: likewise, of a configuration without the key; null says as many as
+  ///     there are of queries.
+  func attentionShape(
+    hiddenSize: Int, defaultHeadDim: Int? = nil, defaultKeyValueHeads: Int? = nil
+  ) -> AttentionShape {
     let heads = integer("num_attention_heads")
-    let keyValueHeads = integer("num_key_value_heads", default: heads)
+    let keyValueHeads =
+      if let defaultKeyValueHeads, !isNull("num_key_value_heads") {
+        integer("num_key_value_heads", default: defaultKeyValueHeads)
+      } else { integer("num_key_value_heads", default: heads) }
     let headDim = optionalInteger("head_dim") ?? defaultHeadDim ?? max(1, hiddenSize / heads)
     if !has("head_dim"), defaultHeadDim == nil, hiddenSize % heads != 0 {
       report("hidden_size \(hiddenSize) is not a multiple of num_attention_heads \(heads)")
@@ -127,89 +142,5 @@ public final class ConfigurationReader {
       return AttentionShape(queryHeads: 1, keyValueHeads: 1, headDim: headDim)
     }
     return AttentionShape(queryHeads: heads, keyValueHeads: keyValueHeads, headDim: headDim)
-  }
-
-  /// Rotary positions in either spelling: `rope_theta` with `rope_scaling`, or, since
-  /// transformers 5, `rope_parameters`.
-  ///
-  /// - Parameters:
-  ///   - thetaKey, fractionKey, scalingKey: the family's own older spellings; no key, no scaling.
-  ///   - layerType: the member of `rope_parameters` that is meant, in families whose layers differ.
-  func rotary(
-    headDim: Int, thetaKey: String = "rope_theta", fractionKey: String = "partial_rotary_factor",
-    scalingKey: String? = "rope_scaling", layerType: String? = nil, defaultTheta: Double = 10_000,
-    defaultFraction: Double = 1
-  ) -> RotaryEmbedding {
-    let all = nested("rope_parameters")
-    let parameters = layerType.flatMap { all?.nested($0) } ?? all
-    let theta =
-      if let parameters {
-        parameters.number("rope_theta", default: has(thetaKey) ? number(thetaKey) : nil)
-      } else {
-        number(thetaKey, default: defaultTheta)
-      }
-    let fraction =
-      if let parameters, parameters.has("partial_rotary_factor") {
-        parameters.number("partial_rotary_factor")
-      } else {
-        number(fractionKey, default: defaultFraction)
-      }
-    let rotaryDim = Int((Double(headDim) * min(fraction, 2)).rounded(.down))
-    let scaling = (parameters ?? scalingKey.flatMap(nested)).map { scaling in
-      let kind = ropeScaling(scaling, rotaryDim: rotaryDim)
-      problems += scaling.problems
-      return kind
-    }
-    let bound = min(headDim, 1 << 16)
-    guard (1...bound).contains(rotaryDim), rotaryDim % 2 == 0 else {
-      report(
-        "rotary part of a head is \(fraction) x \(headDim), expected an even number up to \(bound)"
-      )
-      return RotaryEmbedding(rotaryDim: 2, theta: 10_000)
-    }
-    return RotaryEmbedding(rotaryDim: rotaryDim, theta: theta, scaling: scaling ?? .none)
-  }
-
-  private func ropeScaling(
-    _ scaling: ConfigurationReader, rotaryDim: Int
-  ) -> RotaryEmbedding.Scaling {
-    let kind = scaling.string("rope_type", default: scaling.string("type", default: "default"))
-    switch kind {
-    case "default":
-      return .none
-    case "linear":
-      return .linear(factor: scaling.number("factor"))
-    case "llama3":
-      let low = scaling.number("low_freq_factor")
-      let high = scaling.number("high_freq_factor")
-      if low >= high, scaling.problems.isEmpty {
-        scaling.report("high_freq_factor is \(high), expected more than low_freq_factor, \(low)")
-      }
-      return .llama3(
-        factor: scaling.number("factor"), lowFrequencyFactor: low, highFrequencyFactor: high,
-        originalContext: scaling.number("original_max_position_embeddings"))
-    case "longrope", "su":
-      return longRope(scaling, pairs: max(0, min(rotaryDim, 1 << 16)) / 2)
-    default:
-      scaling.report(
-        "rope_type \"\(kind)\" is not supported; known are default, linear, llama3, longrope")
-      return .none
-    }
-  }
-
-  /// Phi-3 has the context of its first training beside the scaling, and there it counts.
-  private func longRope(
-    _ scaling: ConfigurationReader, pairs: Int
-  ) -> RotaryEmbedding.Scaling {
-    let key = "original_max_position_embeddings"
-    let context = integer("max_position_embeddings")
-    let original = has(key) ? integer(key) : scaling.integer(key, default: context)
-    let factor = scaling.number("factor", default: Double(context) / Double(original))
-    let amplitude =
-      factor <= 1 ? 1 : (1 + log(factor) / log(Double(original))).squareRoot()
-    return .longRope(
-      short: scaling.numbers("short_factor", count: pairs),
-      long: scaling.numbers("long_factor", count: pairs), originalContext: original,
-      amplitude: scaling.number("attention_factor", default: amplitude))
   }
 }

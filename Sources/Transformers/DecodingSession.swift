@@ -127,9 +127,6 @@ extension Decoder {
   /// Whether tokens have other rotary positions in sequences of the one length than of the other.
   fileprivate func turnsOtherwise(_ length: Int, _ other: Int) -> Bool {
     guard case .rotary(let embeddings) = configuration.positions else { return false }
-    return embeddings.contains { embedding in
-      guard let embedding, embedding.longFrequencies != nil else { return false }
-      return (length > embedding.originalContext) != (other > embedding.originalContext)
-    }
+    return embeddings.contains { $0?.differs(between: length, and: other) ?? false }
   }
 }

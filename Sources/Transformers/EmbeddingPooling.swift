@@ -24,6 +24,23 @@ public struct EmbeddingPooling: Sendable, Equatable {
     "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken",
   ]
 
+  /// What a module's configuration asks for, spelled as the older versions spell it. Newer ones have a
+  /// word, or several, in `pooling_mode`.
+  private static func modes(in configuration: JSONValue) -> [String] {
+    let words = [
+      "cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens",
+      "mean_sqrt_len_tokens": "mean_sqrt_len_tokens", "weightedmean": "weightedmean_tokens",
+      "lasttoken": "lasttoken",
+    ]
+    if let mode = configuration["pooling_mode"], !mode.isNull {
+      let named = mode.arrayValue ?? [mode]
+      return named.map { word in
+        word.stringValue.flatMap { words[$0] }.map { "pooling_mode_\($0)" } ?? word.compact
+      }
+    }
+    return (modes.map(\.key) + unsupported).filter { configuration[$0]?.boolValue ?? false }
+  }
+
   /// - Parameter modules: `modules.json` and the modules' configurations, by their paths; empty
   ///   for a checkpoint without them, whose texts become the mean of their tokens.
   /// - Throws: `ModelError` for modules that are not known here.
@@ -43,13 +60,10 @@ public struct EmbeddingPooling: Sendable, Equatable {
     }
     let configurations = modules.filter { $0.key.contains("Pooling") }
     for (path, configuration) in configurations.sorted(by: { $0.key < $1.key }) {
-      let isOn = { (key: String) in configuration[key]?.boolValue ?? false }
-      let on = Self.modes.filter { isOn($0.key) }
-      let others = Self.unsupported.filter(isOn)
-      if on.count == 1, others.isEmpty {
-        pooling = on[0].pooling
+      let found = Self.modes(in: configuration)
+      if found.count == 1, let mode = Self.modes.first(where: { $0.key == found[0] }) {
+        pooling = mode.pooling
       } else {
-        let found = on.map(\.key) + others
         problems.append(
           "\(path): found \(found.isEmpty ? "no pooling" : found.joined(separator: ", ")), expected "
             + "one of \(Self.modes.map(\.key).joined(separator: ", "))")

@@ -15,10 +15,13 @@ public struct ModelError: Error, ExitCoded, CustomStringConvertible {
 
   public var exitCode: ExitCode { .badData }
 
+  /// At most ten lines, whatever the problems: of hundreds the first ones tell what is wrong.
   public var description: String {
-    problems.count == 1
-      ? "\(location): \(problems[0])"
-      : "\(location): \(problems.count) problems\n"
-        + problems.map { "  - \($0)" }.joined(separator: "\n")
+    if problems.count == 1 { return "\(location): \(problems[0])" }
+    let shown = problems.count <= 9 ? problems.count : 8
+    let rest = problems.count - shown
+    return "\(location): \(problems.count) problems\n"
+      + (problems.prefix(shown).map { "  - \($0)" } + (rest > 0 ? ["  - and \(rest) more"] : []))
+      .joined(separator: "\n")
   }
 }

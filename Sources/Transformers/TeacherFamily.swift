@@ -35,6 +35,13 @@ public protocol TeacherFamily: Sendable {
   /// are known to be of no use here (an encoder's pretraining heads).
   static func isIgnorable(_ name: String) -> Bool
 
+  /// The embedding's table in its checkpoints; before its first dot is what all names but the head's
+  /// begin with.
+  static var embeddingName: String { get }
+
+  /// Whether it reads names without that beginning itself.
+  static var readsNamesWithoutPrefix: Bool { get }
+
   /// How llama.cpp's files hold it; nil where llama.cpp has no such architecture.
   static var gguf: GGUFLayout? { get }
 }
@@ -43,6 +50,10 @@ extension TeacherFamily {
   public static func initialScale(
     _ tensor: String, _ configuration: DecoderConfiguration
   ) -> Double { 1 }
+
+  public static var embeddingName: String { "model.embed_tokens.weight" }
+
+  public static var readsNamesWithoutPrefix: Bool { false }
 
   public static var gguf: GGUFLayout? { nil }
 }
@@ -96,6 +107,8 @@ extension Decoder {
     let weights = architecture.weights(source)
     source.finish(isIgnorable: family.isIgnorable)
     if !source.problems.isEmpty { throw ModelError(location: location, problems: source.problems) }
-    self.init(configuration: architecture.configuration, weights: weights)
+    var configuration = architecture.configuration
+    if source.isHeadUntied { configuration.tiesHead = false }
+    self.init(configuration: configuration, weights: weights)
   }
 }

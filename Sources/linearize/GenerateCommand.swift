@@ -11,7 +11,9 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Continues a text, token by token.",
     discussion: """
       The text goes to standard output as it is made, the figures to standard error. Without a \
-      temperature the most probable token is taken every time. What the model remembers can be \
+      temperature the model is sampled as its generation_config.json says, if that sets do_sample, as \
+      transformers does; otherwise it takes the most probable token every time, as with \
+      --temperature 0. The same --seed gives the same text. What the model remembers can be \
       kept in a file, so that a long prompt is read once.
 
       EXAMPLES
@@ -56,8 +58,13 @@ struct GenerateCommand: ParsableCommand {
   @Option(name: [.customShort("n"), .long], help: "Tokens to generate at most.")
   var maxTokens = 128
 
-  @Option(help: "0 takes the most probable token, 1 draws by the model's probabilities.")
-  var temperature = 0.0
+  @Option(
+    help: """
+      0 takes the most probable token, 1 draws by the model's probabilities. Without it, with \
+      --top-k and --top-p: as the model's generation_config.json says if it sets do_sample, \
+      otherwise the most probable.
+      """)
+  var temperature: Double?
 
   @Option(help: "Draw from this many of the most probable tokens.")
   var topK: Int?
@@ -92,12 +99,13 @@ struct GenerateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let sampling = try SamplingOptions(
-      temperature: temperature, topK: topK, topP: topP, seed: seed)
+    // Mistakes are told before a model is opened, which may take long.
+    _ = try SamplingOptions(temperature: temperature ?? 0, topK: topK, topP: topP, seed: seed)
     let text = try promptFile.map(TextFile.read) ?? prompt ?? ""
     try saveMemory.map(RememberedSequence.requireWritable)
     let model = try options.open()
     let generator = try TextGenerator(model)
+    let sampling = try sampling(of: model)
     var sequence = try memory.map { try RememberedSequence.read($0, of: model) }
     let tokens = try tokens(of: text, model, generator)
     var answer = ""
@@ -109,6 +117,7 @@ struct GenerateCommand: ParsableCommand {
     if json {
       var document = JSONObject([("text", .string(answer))])
       for (key, value) in result.document.objectValue?.members ?? [] { document[key] = value }
+      document["sampling"] = sampling.document
       try Console.output(JSONValue.object(document).pretty)
     } else {
       try Console.output("\n")
@@ -120,6 +129,19 @@ struct GenerateCommand: ParsableCommand {
         "\(saveMemory): the memory of \(Figures.count(sequence.position)) tokens, "
           + Figures.bytes(sequence.bytes))
     }
+  }
+
+  /// What the model's own files say of sampling counts where no option says anything.
+  private func sampling(of model: LoadedModel) throws -> SamplingOptions {
+    if temperature == nil, topK == nil, topP == nil,
+      let generation = model.source.generation,
+      let own = try SamplingOptions(generation: generation, seed: seed)
+    {
+      options.log(own.notice(of: generation))
+      return own
+    }
+    return try SamplingOptions(
+      temperature: temperature ?? 0, topK: topK, topP: topP, seed: seed)
   }
 
   /// Behind a memory a text is spelled as it is, and none is none.
@@ -134,7 +156,7 @@ struct GenerateCommand: ParsableCommand {
   }
 
   private func conversation(_ text: String, _ model: LoadedModel) throws -> String {
-    guard let chat = model.chat else {
+    guard let chat = try model.readableChat() else {
       throw GenerationError.noChatTemplate(location: model.location)
     }
     let messages =

@@ -24,7 +24,7 @@ struct MergeCommand: ParsableCommand {
   var output: String
 
   func run() throws {
-    try AdapterMerge(try options.open()).run(to: output)
+    try StudentMerge(try options.open()).run(to: output)
     options.log(output)
   }
 }

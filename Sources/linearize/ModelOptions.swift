@@ -24,7 +24,11 @@ struct ModelOptions: ParsableArguments {
   @Flag(help: "Say nothing on standard error but errors.")
   var quiet = false
 
-  func open() throws -> LoadedModel { try LoadedModel.open(model, teacher: teacher) }
+  func open() throws -> LoadedModel {
+    let model = try LoadedModel.open(model, teacher: teacher)
+    for note in model.notes { log(note) }
+    return model
+  }
 
   func log(_ message: String) {
     if !quiet { Console.log(message) }

@@ -70,17 +70,17 @@ import Transformers
     let expected = { (key: String) in
       [
         """
-        configuration: \(key).rope_type "yarn" is not supported; known are default, linear, llama3, \
-        longrope
+        configuration: \(key).rope_type "axial" is not supported; known are default, linear, \
+        dynamic, llama3, yarn, longrope
         """
       ]
     }
-    let older = try problems("llama", ["rope_scaling": ["type": "yarn", "factor": 4]])
+    let older = try problems("llama", ["rope_scaling": ["type": "axial", "factor": 4]])
     #expect(older == expected("rope_scaling"))
-    let newer = try problems("llama", ["rope_scaling": ["rope_type": "yarn", "factor": 4]])
+    let newer = try problems("llama", ["rope_scaling": ["rope_type": "axial", "factor": 4]])
     #expect(newer == expected("rope_scaling"))
     let current = try problems(
-      "llama", ["rope_parameters": ["rope_type": "yarn", "rope_theta": 10000]], .current)
+      "llama", ["rope_parameters": ["rope_type": "axial", "rope_theta": 10000]], .current)
     #expect(current == expected("rope_parameters"))
   }
 
@@ -93,10 +93,6 @@ import Transformers
         "configuration: rope_scaling.high_freq_factor is missing, expected a positive number",
         """
         configuration: rope_scaling.factor is the string "eight", expected a positive number
-        """,
-        """
-        configuration: rope_scaling.original_max_position_embeddings is missing, expected a \
-        positive number
         """,
       ])
     found = try problems("llama", ["rope_scaling": ["type": "linear", "factor": 0]])
@@ -120,10 +116,13 @@ import Transformers
     found = try problems("llama", ["rope_theta": -1])
     #expect(
       found == ["configuration: rope_theta is the integer -1, expected a positive number"])
-    found = try problems("llama", ["rope_parameters": ["rope_type": "default"]], .current)
+    found = try problems("llama", ["partial_rotary_factor": 0.5])
+    #expect(
+      found == ["configuration: partial_rotary_factor is 0.5, but this family rotates whole heads"])
+    found = try problems("llama", ["rope_scaling": ["full_attention": ["rope_type": "default"]]])
     #expect(
       found == [
-        "configuration: rope_parameters.rope_theta is missing, expected a positive number"
+        "configuration: rope_scaling differs by layer types, which this family does not have"
       ])
   }
 

@@ -45,6 +45,28 @@ import Transformers
     #expect(relativeRMS(parts, whole.doubles) < 1e-5)
   }
 
+  @Test(arguments: TeacherGolden.lengthDependent)
+  func `a session that knows its length turns tokens as the whole sequence does`(
+    golden: TeacherGolden
+  ) throws {
+    let teacher = try golden.teacher()
+    let tokens = try golden.tokens()[0]
+    let whole = teacher.logits(tokens).doubles
+    let session = DecodingSession(teacher, context: 24)
+    let width = teacher.configuration.vocabularySize
+    for (index, token) in tokens.enumerated() {
+      let row = Array(whole[index * width..<(index + 1) * width])
+      #expect(relativeRMS(session.logits(after: [token]).elements, row) < 1e-5, "token \(index)")
+    }
+    // Tokens already read would stand elsewhere in a longer sequence.
+    let isDynamic = golden.name.contains("dynamic")
+    #expect(session.expect(context: 40) == !isDynamic)
+    let short = DecodingSession(teacher, context: 4)
+    _ = short.advance([1, 2])
+    #expect(short.expect(context: 9))
+    #expect(!short.expect(context: 24))
+  }
+
   @Test func `a session's bytes are those of its keys and values`() throws {
     let teacher = try TeacherGolden("llama").teacher()
     let session = DecodingSession(teacher)

@@ -35,7 +35,12 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
 
   static let names = families.filter { $0.value["logitsDeviation"] != nil }.map(\.key)
 
-  static let all = names.map { TeacherGolden($0) }
+  /// Those whose tokens turn otherwise in the sequences of 24 tokens than in shorter ones: what is read
+  /// of a sequence is not what the whole has there.
+  static let lengthDependent = ["llama-dynamic-long", "llama-longrope"].map { TeacherGolden($0) }
+
+  static let all = names.filter { name in !lengthDependent.contains { $0.name == name } }
+    .map { TeacherGolden($0) }
 
   /// Families without a next token.
   static let encoders = families.filter { $0.value["logitsDeviation"] == nil }
@@ -49,7 +54,7 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
   }
 
   /// Those that the script has written as llama.cpp's converter does, too.
-  static let withGGUF = all.filter {
+  static let withGGUF = (all + lengthDependent).filter {
     FileManager.default.fileExists(atPath: $0.folder.appendingPathComponent("model.gguf").path)
   }
 
@@ -58,7 +63,7 @@ struct TeacherGolden: Sendable, CustomTestStringConvertible {
   }
 
   static let allSpellings =
-    all + namesOfTwoSpellings.map { TeacherGolden($0, .version4) }
+    all + lengthDependent + namesOfTwoSpellings.map { TeacherGolden($0, .version4) }
 
   static var folder: URL { Bundle.module.bundleURL.appendingPathComponent("Goldens") }
   private var folder: URL { Self.folder.appendingPathComponent(name) }

@@ -23,7 +23,8 @@ import Transformers
         contentsOf: TeacherGolden.folder.appendingPathComponent("manifest.json")))
     #expect(
       Set(manifest["families"]?.objectValue?.keys ?? [])
-        == Set((TeacherGolden.all + TeacherGolden.encoders).map(\.name)))
+        == Set(
+          (TeacherGolden.all + TeacherGolden.lengthDependent + TeacherGolden.encoders).map(\.name)))
   }
 
   @Test(arguments: TeacherGolden.allSpellings)

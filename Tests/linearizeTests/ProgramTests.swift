@@ -54,6 +54,44 @@ import Testing
     }
   }
 
+  @Test func `A model is sampled as its own file says, the same by seed, unless told otherwise`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      for name in try FileManager.default.contentsOfDirectory(atPath: Program.teacher) {
+        try FileManager.default.createSymbolicLink(
+          atPath: "\(folder)/\(name)", withDestinationPath: "\(Program.teacher)/\(name)")
+      }
+      let file = folder + "/generation_config.json"
+      if FileManager.default.fileExists(atPath: file) {
+        try FileManager.default.removeItem(atPath: file)
+      }
+      try DocumentFile(file).replace(
+        with: #"{"do_sample": true, "temperature": 1.5, "min_p": 0.1}"#)
+      func text(_ more: String..., says: Bool) throws -> String {
+        let result = try succeed(
+          ["generate", "--model", ".", "--prompt", "Once", "-n", "24"] + more, in: folder)
+        #expect(
+          result.errors.hasPrefix(
+            "sampling as generation_config.json says: temperature 1.5, top-k 50, but without its "
+              + "min_p; --temperature 0 takes the most probable tokens\n") == says,
+          "\(result.errors)")
+        return result.output
+      }
+      let drawn = try text("--seed", "7", says: true)
+      #expect(try text("--seed", "7", says: true) == drawn)
+      #expect(try text("--seed", "8", says: true) != drawn)
+      let greedy = try text("--temperature", "0", says: false)
+      #expect(greedy != drawn)
+      #expect(try text("--temperature", "0", "--seed", "7", says: false) == greedy)
+      let document = try JSONValue(parsing: try text("--seed", "7", "--json", says: true))
+      #expect(document["text"]?.stringValue == String(drawn.dropLast()))
+      #expect(document["sampling"]?.compact == #"{"temperature":1.5,"topK":50,"seed":"7"}"#)
+      try DocumentFile(file).replace(with: #"{"do_sample": false, "temperature": 1.5}"#)
+      #expect(try text("--seed", "7", says: false) == greedy)
+    }
+  }
+
   @Test func `A text is continued from a file of what the model remembers`() throws {
     try withTemporaryFolder { folder in
       let generate = ["generate", "--model", Program.teacher, "--temperature", "0.8"]

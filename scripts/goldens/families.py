@@ -263,6 +263,92 @@ FAMILIES = {
             permutes=True,
         ),
     ),
+    # As Qwen 2.5 and 3 are published for long contexts.
+    "qwen3-yarn": dict(
+        kind="Qwen3",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=True,
+            head_dim=16,
+            rope_parameters={
+                "rope_type": "yarn",
+                "rope_theta": 1000000.0,
+                "factor": 4.0,
+                "original_max_position_embeddings": 32768,
+            },
+        ),
+    ),
+    "llama-yarn": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=False,
+            rope_parameters={
+                "rope_type": "yarn",
+                "rope_theta": 10000.0,
+                "factor": 2.5,
+                "original_max_position_embeddings": 26,
+                "beta_fast": 4.0,
+                "beta_slow": 0.25,
+            },
+        ),
+        gguf=dict(
+            architecture="llama",
+            keys=lambda config: {
+                "rope.freq_base": 10000.0,
+                "rope.scaling.type": "yarn",
+                "rope.scaling.factor": 2.5,
+                "rope.scaling.original_context_length": 26,
+                "rope.scaling.yarn_beta_fast": 4.0,
+                "rope.scaling.yarn_beta_slow": 0.25,
+            },
+            permutes=True,
+        ),
+    ),
+    "llama-yarn-scales": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=False,
+            rope_parameters={
+                "rope_type": "yarn",
+                "rope_theta": 10000.0,
+                "factor": 40.0,
+                "original_max_position_embeddings": 64,
+                "mscale": 1.5,
+                "mscale_all_dim": 0.7,
+                "truncate": False,
+                "beta_fast": 3.0,
+            },
+        ),
+    ),
+    # Sequences of 24 tokens are longer than the first training's, and shorter.
+    "llama-dynamic-long": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=False,
+            max_position_embeddings=10,
+            rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 3.0},
+        ),
+    ),
+    "llama-dynamic-short": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=False,
+            rope_parameters={"rope_type": "dynamic", "rope_theta": 5000.0, "factor": 3.0},
+        ),
+    ),
+    "llama-longrope": dict(
+        kind="Llama",
+        settings=GROUPED
+        | dict(
+            tie_word_embeddings=False,
+            rope_parameters=LONGROPE
+            | {"factor": 6.0, "original_max_position_embeddings": 12},
+        ),
+    ),
 }
 
 

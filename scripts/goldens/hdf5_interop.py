@@ -3,7 +3,8 @@
 
 Without arguments, makes Tests/CheckpointsTests/Goldens/hdf5/foreign.h5: what h5py writes when it is
 left to its habits (earliest format, contiguous or compressed datasets, text of variable length),
-and links and types that a reader of weights must refuse.
+and links and types that a reader of weights must refuse. And published.h5: a model as other writers
+keep one, compressed by gzip alone, in 64-bit and in big-endian floats, among datasets of no concern.
 
 With --read FILE, lists what h5py reads in a file of linearize: shape, type, checksum, and the
 SHA-256 of the elements as little-endian 32-bit floats (or integers as they are).
@@ -61,6 +62,20 @@ def make(folder):
         )
         file["soft"] = h5py.SoftLink("/tokens")
         file["external"] = h5py.ExternalLink("other.h5", "/tokens")
+    with h5py.File(folder / "published.h5", "w") as file:
+        file.attrs["configuration"] = '{"model_type": "llama"}'
+        file.attrs["created"] = numpy.array([1.5, 2.5])
+        even = numpy.zeros((64, 64), dtype="<f4")
+        file.create_dataset("a.weight", data=even, compression="gzip")
+        file.create_dataset("b.weight", data=values)
+        file.create_dataset("c.weight", data=values.astype(">f4"))
+        file.create_dataset("d.weight", data=values.astype(">f8"))
+        file.create_dataset("e.weight", data=values.astype(">f2"))
+        file.create_dataset("f.weight", data=values.astype("<f4"), compression="gzip", shuffle=True)
+        file["notes"] = ["a", "b"]
+        file["losses"] = numpy.array([1.0, 0.5], dtype="<f4")
+        file["optimizer/a.weight"] = values
+        file["steps.count"] = numpy.array([3], dtype="<u4")
     facts = {"hdf5": h5py.version.hdf5_version}
     environment.write_manifest(folder, __file__, ["h5py", "numpy"], facts)
 

@@ -40,6 +40,26 @@ NEWLINE_AWARE = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+# Words of upper-case letters, then lower-case ones: OpenAI's o200k, Mistral's Tekken.
+CASED = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+%s"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*%s"
+    r"|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+DEEPSEEK = [
+    r"\p{N}{1,3}",
+    "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+    r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+]
+# What llama.cpp does where a file does not say how it splits, and other constructs of expressions.
+PUNCTUATION = [r"[\p{P}\$\+<=>\^~\|]+", GPT2.removesuffix(r"|\s+"), r"\p{N}+", "[0-9][0-9][0-9]"]
+CONSTRUCTS = [
+    r"(?:\p{Lu}{2,}+(?=\p{Ll})|\w+?\b|[^\W\d_]++|\d{1,2}(?=(?:\d{2})*\b)|\S)",
+    r"^[\t ]+|[ \t]+$|\P{L}{3}",
+]
+
 WORDS = {
     "latin": "the of and to in is that it was for on as with his they at be this from have or by "
     "one had not but what all were when we there can an your which their said if do will each "
@@ -193,6 +213,42 @@ def configurations():
         "neox", pre.ByteLevel(add_prefix_space=False), ["<|endoftext|>"],
         normalizer=normalizers.NFC(),
         added=[AddedToken("   ", normalized=True), AddedToken("    ", normalized=True)])
+
+    def patterned(name, patterns):
+        return byte_level(
+            name, pre.Sequence([pre.Split(Regex(pattern), "isolated") for pattern in patterns] + [
+                pre.ByteLevel(add_prefix_space=False, use_regex=False)]), ["<|endoftext|>"])
+
+    yield patterned("o200k", [CASED % (CONTRACTIONS, CONTRACTIONS, "{1,3}")])
+    yield patterned("tekken", [CASED % ("", "", "")])
+    yield patterned("deepseek", DEEPSEEK)
+    yield patterned("punctuation", PUNCTUATION)
+    yield patterned("constructs", CONSTRUCTS)
+
+    def unigram(name, byte_fallback, splits):
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.NFKC()
+        tokenizer.pre_tokenizer = pre.Metaspace(split=splits)
+        tokenizer.decoder = decoders.Sequence(
+            [decoders.ByteFallback(), decoders.Metaspace()]) if byte_fallback else (
+            decoders.Metaspace())
+        trainer = trainers.UnigramTrainer(
+            vocab_size=900, special_tokens=["<unk>", "<s>", "</s>"], unk_token="<unk>",
+            show_progress=False)
+
+        def finish():
+            state = json.loads(tokenizer.to_str())
+            if byte_fallback:
+                state["model"]["vocab"] += [[token, 0.0] for token in bytes_tokens]
+                state["model"]["byte_fallback"] = True
+            restored = Tokenizer.from_str(json.dumps(state))
+            restored.post_processor = template("$A </s>", ["</s>"])(restored)
+            return restored
+
+        return name, tokenizer, trainer, finish
+
+    yield unigram("unigram", False, True)
+    yield unigram("unigram-bytes", True, False)
 
     def sentence_piece(name, normalizer, pre_tokenizer, decoder):
         tokenizer = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))

@@ -62,8 +62,8 @@ ensure_swift() {
   fi
 }
 
-# What the build links: OpenBLAS, HDF5 and OpenSSL's libcrypto, found by pkg-config.
-BUILD_PACKAGES=(libopenblas-dev libhdf5-dev libssl-dev pkg-config)
+# What the build links: OpenBLAS, HDF5, OpenSSL's libcrypto and zlib, found by pkg-config.
+BUILD_PACKAGES=(libopenblas-dev libhdf5-dev libssl-dev zlib1g-dev pkg-config)
 
 # The flags with which Swift leaves out nothing that a test needs from a release build.
 RELEASE_TEST_FLAGS=(-c release -Xswiftc -enable-testing)

@@ -131,7 +131,7 @@ public final class HDF5Dataset: @unchecked Sendable {
     let operation = "\(verb) rows \(start)..<\(start + count)"
     try HDF5Library.locked {
       let type = HDF5Handle(
-        try file.check(H5Dget_type(identifier), name, operation), closing: H5Tclose)
+        try file.check(littleEndianType(of: identifier), name, operation), closing: H5Tclose)
       let selection = HDF5Handle(
         try file.check(H5Dget_space(identifier), name, operation), closing: H5Sclose)
       // The library copies fast only between selections of equal shape.

@@ -1,7 +1,7 @@
 import CHDF5
 import TensorCore
 
-/// How a dataset stores its elements, little-endian.
+/// How a dataset stores its elements; big-endian ones are turned around when they are read.
 public enum HDF5ElementType: String, Sendable, CaseIterable {
   case float32 = "F32"
   /// Read, not written.
@@ -92,4 +92,18 @@ public enum HDF5ElementType: String, Sendable, CaseIterable {
     default: return nil
     }
   }
+}
+
+/// The type of a dataset's elements with their bytes in the machine's order, to be closed by the
+/// caller; negative where it cannot be had.
+func littleEndianType(of dataset: hid_t) -> hid_t {
+  let type = H5Dget_type(dataset)
+  guard type >= 0, H5Tget_order(type) == H5T_ORDER_BE else { return type }
+  defer { H5Tclose(type) }
+  let copy = H5Tcopy(type)
+  if copy >= 0, H5Tset_order(copy, H5T_ORDER_LE) < 0 {
+    H5Tclose(copy)
+    return -1
+  }
+  return copy
 }

@@ -112,21 +112,49 @@ extension HDF5File {
   }
 
   private func elementType(of object: HDF5Handle, _ name: String) throws -> HDF5ElementType {
-    let type = HDF5Handle(
-      try check(H5Dget_type(object.identifier), name, "read its type"), closing: H5Tclose)
-    let mark = try HDF5Attributes(file: self, object: name, handle: object)
-      .value(HDF5ElementType.attribute)
-    let found = HDF5ElementType(
-      library: type.identifier,
-      isMarkedBFloat16: mark == .string(HDF5ElementType.bfloat16.rawValue))
-    guard let found else {
+    guard let found = try knownElementType(of: object, name) else {
       let known = HDF5ElementType.allCases.map(\.rawValue).joined(separator: ", ")
       throw error(
         name, "read its type",
-        "found another than \(known), little-endian (BF16: unsigned 16-bit integers with the "
+        "found another than \(known) (BF16: unsigned 16-bit integers with the "
           + "attribute \(HDF5ElementType.attribute) = BF16)")
     }
     return found
+  }
+
+  private func knownElementType(of object: HDF5Handle, _ name: String) throws -> HDF5ElementType? {
+    let type = HDF5Handle(
+      try check(littleEndianType(of: object.identifier), name, "read its type"), closing: H5Tclose)
+    let mark = try HDF5Attributes(file: self, object: name, handle: object)
+      .value(HDF5ElementType.attribute)
+    return HDF5ElementType(
+      library: type.identifier,
+      isMarkedBFloat16: mark == .string(HDF5ElementType.bfloat16.rawValue))
+  }
+
+  /// Whether a dataset's elements are of a type that this module reads. Files of other programs
+  /// keep texts, tables and counters beside what matters here.
+  ///
+  /// - Throws: `HDF5Error` when there is no such dataset.
+  public func isReadable(_ name: String) throws -> Bool {
+    try HDF5Library.locked {
+      let object = HDF5Handle(
+        try check(H5Dopen2(identifier, name, 0), name, "open it as a dataset"), closing: H5Dclose)
+      return try knownElementType(of: object, name) != nil
+    }
+  }
+
+  /// Whether a dataset's chunks pass through a filter other than checksums and shuffling, which
+  /// leave their sizes as they are.
+  private static func mayCompress(_ creation: hid_t) -> Bool {
+    (0..<max(0, H5Pget_nfilters(creation))).contains { index in
+      var flags: UInt32 = 0
+      var settings = 0
+      var configuration: UInt32 = 0
+      let filter = H5Pget_filter2(
+        creation, UInt32(index), &flags, &settings, nil, 0, nil, &configuration)
+      return filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE
+    }
   }
 
   /// Refuses datasets that are stored elsewhere or not fully: the library fills gaps silently.
@@ -147,9 +175,8 @@ extension HDF5File {
     }
     let stored = Int(clamping: H5Dget_storage_size(object.identifier))
     // Deflate compresses a thousandfold at best; only foreign files use it.
-    let filters = layout == H5D_CHUNKED ? Int(H5Pget_nfilters(creation.identifier)) : 0
-    let expansion = filters > 1 ? 1100 : 1
-    guard elements * type.bytes / expansion <= stored else {
+    let isCompressed = layout == H5D_CHUNKED && Self.mayCompress(creation.identifier)
+    guard elements * type.bytes / (isCompressed ? 1100 : 1) <= stored else {
       throw error(
         name, "read it", "\(stored) bytes are stored for \(shape) of \(type.rawValue)")
     }

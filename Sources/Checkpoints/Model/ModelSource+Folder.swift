@@ -14,7 +14,10 @@ extension ModelSource {
     }
     let names = try contents(folder)
     let ggufs = names.filter { $0.hasSuffix(".gguf") }
-    if ggufs.count == 1 { return try open(gguf: file(ggufs[0], in: folder), location: folder) }
+    if let first = ggufs.first, GGUFShards.areOneModel(ggufs) {
+      return try open(gguf: file(first, in: folder), location: folder)
+    }
+    if let adapter = try AdapterFolder(folder) { throw adapter.isNoModel }
     throw nothingFits(folder, names, ggufs)
   }
 
@@ -68,18 +71,49 @@ extension ModelSource {
 
   static func tokenizer(in folder: String) throws -> TokenizerSource? {
     guard let tokenizer = try document("tokenizer.json", in: folder) else { return nil }
-    let configuration = try document("tokenizer_config.json", in: folder)
-    let template = try text("chat_template.jinja", in: folder)
+    let configuration = TokenizerSource.configuration(
+      try document("tokenizer_config.json", in: folder),
+      specialTokens: try document("special_tokens_map.json", in: folder))
     return .huggingFace(
       tokenizerJSON: tokenizer, tokenizerConfig: configuration,
-      chatTemplate: template ?? TokenizerSource.template(in: configuration))
+      chatTemplates: try templates(in: folder) ?? TokenizerSource.templates(in: configuration))
   }
+
+  /// Templates in files of their own: `chat_template.jinja`, and others in a folder. nil where there
+  /// are none.
+  private static func templates(in folder: String) throws -> ChatTemplateTexts? {
+    let first = try text("chat_template.jinja", in: folder)
+    let other = "additional_chat_templates"
+    var named: [String: String] = [:]
+    if FilePath.isFolder(file(other, in: folder)) {
+      for name in try contents(file(other, in: folder)) where name.hasSuffix(".jinja") {
+        named[String(name.dropLast(6))] = try text("\(other)/\(name)", in: folder)
+      }
+    }
+    if first == nil, named.isEmpty { return nil }
+    return ChatTemplateTexts(standard: first, named: named)
+  }
+
+  /// `generation_config.json`: what ends a generated text, and how it is sampled.
+  static func generation(in folder: String) throws -> JSONValue? {
+    try document("generation_config.json", in: folder)
+  }
+
+  /// How texts are cut and what is put before them; one program writes the first under the name of
+  /// each family.
+  private static let sentenceFiles =
+    ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"].map {
+      "sentence_\($0)_config.json"
+    } + ["config_sentence_transformers.json"]
 
   /// `modules.json` and what it names; without it the folder of poolings by its usual name.
   static func sentenceModules(in folder: String) throws -> [String: JSONValue] {
     let list = "modules.json"
     var found: [String: JSONValue] = [:]
     var paths = ["1_Pooling"]
+    for name in sentenceFiles {
+      if let settings = try document(name, in: folder) { found[name] = settings }
+    }
     if let modules = try document(list, in: folder) {
       found[list] = modules
       paths = (modules.arrayValue ?? []).compactMap { $0["path"]?.stringValue }

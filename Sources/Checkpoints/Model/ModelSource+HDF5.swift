@@ -26,12 +26,18 @@ extension ModelSource {
     let configuration = try document(text, "@\(configurationAttribute)", path)
     var tensors: [String: StoredTensor] = [:]
     var descriptions: [TensorDescription] = []
-    for name in try file.names where !documentNames.contains(name) {
+    for name in try file.names where isWeight(name) {
+      guard try file.isReadable(name) else { continue }
       let dataset = try file.dataset(name)
       descriptions.append(
         TensorDescription(
           name: name, type: dataset.type.rawValue, shape: dataset.shape, bytes: 0..<0, file: path))
-      if dataset.type.stored != nil { tensors[name] = try dataset.storedTensor() }
+      switch dataset.type {
+      case .float32, .float16, .bfloat16: tensors[name] = try dataset.storedTensor()
+      case .float64: tensors[name] = StoredTensor(try file.tensor(name))
+      // Masks and counters: whole numbers are no weights.
+      case .int32, .int64, .uint8: break
+      }
     }
     return ModelSource(
       location: path, format: .hdf5, configuration: configuration, tensors: tensors,
@@ -39,10 +45,19 @@ extension ModelSource {
       tokenizer: try tokenizer(file), files: [try MappedFile(path)])
   }
 
+  /// Whether a dataset can be one of a model's tensors, whose names have dots and lie in no group.
+  /// Other programs keep losses, counters and texts in the same file.
+  private static func isWeight(_ name: String) -> Bool {
+    name.contains(".") && !name.contains("/") && !documentNames.contains(name)
+  }
+
   private static func metadata(_ file: HDF5File) throws -> JSONObject {
     var metadata = JSONObject()
     for name in try file.attributes.names where name != configurationAttribute {
-      switch try file.attributes.value(name) {
+      // What other programs note beside a model may be of any kind; nothing here depends on it.
+      let value: HDF5Attribute?
+      do { value = try file.attributes.value(name) } catch is HDF5Error { continue }
+      switch value {
       case .string(let text): metadata[name] = .string(text)
       case .integer(let number): metadata[name] = .integer(number)
       case .number(let number): metadata[name] = .number(number)
@@ -63,7 +78,8 @@ extension ModelSource {
     let template = try file.has(documentNames[2]) ? try file.text(documentNames[2]) : nil
     return .huggingFace(
       tokenizerJSON: tokenizer, tokenizerConfig: configuration,
-      chatTemplate: template ?? TokenizerSource.template(in: configuration))
+      chatTemplates: template.map { ChatTemplateTexts(standard: $0) }
+        ?? TokenizerSource.templates(in: configuration))
   }
 
   private static func document(_ text: String, _ place: String, _ path: String) throws

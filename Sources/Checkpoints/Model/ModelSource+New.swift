@@ -32,8 +32,8 @@ extension ModelSource {
   /// Of a model without files: over all that it is made of but its draws.
   var documentDigest: String {
     var text = configuration.compact
-    if case .huggingFace(let tokenizer, let configuration, let template) = tokenizer {
-      text += [tokenizer.compact, configuration?.compact ?? "", template ?? ""].joined()
+    if case .huggingFace(let tokenizer, let configuration, let templates) = tokenizer {
+      text += [tokenizer.compact, configuration?.compact ?? "", templates.standard ?? ""].joined()
     }
     return Digest.sha256(of: text)
   }

@@ -27,11 +27,17 @@ public struct ModelSource: Sendable {
   public let metadata: JSONValue
   /// What stands beside the weights of a tokenizer; `nil` when there is none.
   public let tokenizer: TokenizerSource?
+  /// `generation_config.json`; nil where there is none.
+  public internal(set) var generation: JSONValue?
+  /// `adapter_config.json` of an adapter that was merged into the tensors; nil for none.
+  var adapter: JSONValue?
+  /// Where that adapter lies, as the user named it.
+  public var adapterPath: String?
   /// What sentence-transformers keeps beside an encoder, by its path in the folder: `modules.json`
   /// and the `config.json` of each module. Empty where there is none.
   public internal(set) var sentenceModules: [String: JSONValue] = [:]
   /// Files whose bytes are the weights.
-  let files: [MappedFile]
+  var files: [MappedFile]
 
   /// Opens a folder with `config.json` and safetensors (or one GGUF file), a `.safetensors` file
   /// beside its `config.json`, a `.gguf` file, or a `.h5` file of a whole model.
@@ -50,6 +56,7 @@ public struct ModelSource: Sendable {
     if path.hasSuffix(".h5") || path.hasSuffix(".hdf5") { return try open(hdf5: path) }
     if path.hasSuffix(".safetensors") {
       let folder = FilePath.folder(of: path)
+      if let adapter = try AdapterFolder(folder) { throw adapter.isNoModel }
       try refuseShard(path, folder: folder)
       return try open(
         SafetensorsModel(file: path), folder: folder, location: path)
@@ -67,21 +74,24 @@ public struct ModelSource: Sendable {
   }
 
   static func open(gguf path: String, location: String) throws -> ModelSource {
-    let file = try GGUFFile(path)
+    let files = try GGUFShards.files(of: path)
     var tensors: [String: StoredTensor] = [:]
     var problems: [CheckpointError.Problem] = []
-    for tensor in file.tensors {
-      do throws(CheckpointError) {
-        tensors[tensor.name] = try file.stored(tensor)
-      } catch {
-        problems += error.problems
+    for file in files {
+      for tensor in file.tensors {
+        do throws(CheckpointError) {
+          tensors[tensor.name] = try file.stored(tensor)
+        } catch {
+          problems += error.problems
+        }
       }
     }
     if !problems.isEmpty { throw CheckpointError(file: path, problems: problems) }
+    let metadata = files[0].metadata
     return ModelSource(
       location: location, format: .gguf, configuration: .object(JSONObject()), tensors: tensors,
-      descriptions: file.tensors, metadata: file.metadata,
-      tokenizer: TokenizerSource(ggufMetadata: file.metadata), files: [file.mapping])
+      descriptions: files.flatMap(\.tensors), metadata: metadata,
+      tokenizer: TokenizerSource(ggufMetadata: metadata), files: files.map(\.mapping))
   }
 
   /// The same model in Hugging Face's spelling.
@@ -98,6 +108,8 @@ public struct ModelSource: Sendable {
     _ model: SafetensorsModel, folder: String, location: String
   ) throws -> ModelSource {
     let descriptions = model.files.flatMap(\.tensors)
+    let configuration = try configuration(in: folder)
+    try QuantizedCheckpoint.refuse(configuration, location: location)
     var tensors: [String: StoredTensor] = [:]
     var problems: [CheckpointError.Problem] = []
     for file in model.files {
@@ -121,9 +133,9 @@ public struct ModelSource: Sendable {
     if !problems.isEmpty { throw CheckpointError(file: location, problems: problems) }
     let metadata = model.files.first?.metadata ?? .object(JSONObject())
     return ModelSource(
-      location: location, format: .safetensors, configuration: try configuration(in: folder),
+      location: location, format: .safetensors, configuration: configuration,
       tensors: tensors, descriptions: descriptions, metadata: metadata,
-      tokenizer: try tokenizer(in: folder), sentenceModules: try sentenceModules(in: folder),
-      files: model.files.map(\.mapping))
+      tokenizer: try tokenizer(in: folder), generation: try generation(in: folder),
+      sentenceModules: try sentenceModules(in: folder), files: model.files.map(\.mapping))
   }
 }

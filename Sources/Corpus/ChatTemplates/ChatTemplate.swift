@@ -50,6 +50,18 @@ public struct ChatTemplate: Sendable {
     messages: [JSONValue], addGenerationPrompt: Bool, beginningOfText: String = "",
     endOfText: String = "", extra: JSONObject = JSONObject()
   ) throws -> String {
+    try rendering(
+      messages: messages, addGenerationPrompt: addGenerationPrompt,
+      beginningOfText: beginningOfText, endOfText: endOfText, extra: extra
+    ).text
+  }
+
+  /// The same with what the template marks as the assistant's, in bytes of the text: empty where it
+  /// marks nothing, nil where the places of its marks are not known.
+  func rendering(
+    messages: [JSONValue], addGenerationPrompt: Bool, beginningOfText: String, endOfText: String,
+    extra: JSONObject
+  ) throws -> (text: String, generated: [Range<Int>]?) {
     var variables: [(String, TemplateValue)] = [
       ("messages", TemplateValue(.array(messages))),
       ("tools", .none), ("documents", .none),
@@ -59,7 +71,8 @@ public struct ChatTemplate: Sendable {
     variables += extra.members.map { ($0.key, TemplateValue($0.value)) }
     let interpreter = TemplateInterpreter()
     do {
-      return try interpreter.render(statements, with: variables)
+      let text = try interpreter.render(statements, with: variables)
+      return (text, interpreter.generatedSpans)
     } catch let failure as TemplateFailure {
       throw ChatTemplateError(
         kind: failure.kind == .syntax ? .evaluation : failure.kind, location: location,

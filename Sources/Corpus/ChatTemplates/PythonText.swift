@@ -114,10 +114,24 @@ func pythonUnescaped(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
   return String(result)
 }
 
-/// Where `needle` begins in `text` from `start` on, in code units.
+/// Where `needle` begins in `text` from `start` on, in code units; in a time that grows with the sum of
+/// both lengths (Knuth, Morris and Pratt 1977).
 func firstIndex(of needle: [UInt8], in text: [UInt8], from start: Int = 0) -> Int? {
   guard text.count - start >= needle.count else { return nil }
-  return (start...text.count - needle.count).first { text[$0...].starts(with: needle) }
+  /// By how much of the needle has matched: how much still does when the next unit differs.
+  var shorter = [0]
+  for index in needle.indices.dropFirst() {
+    var length = shorter[index - 1]
+    while length > 0, needle[length] != needle[index] { length = shorter[length - 1] }
+    shorter.append(needle[length] == needle[index] ? length + 1 : 0)
+  }
+  var matched = 0
+  for index in start..<text.count where matched < needle.count {
+    while matched > 0, needle[matched] != text[index] { matched = shorter[matched - 1] }
+    if needle[matched] == text[index] { matched += 1 }
+    if matched == needle.count { return index + 1 - matched }
+  }
+  return needle.isEmpty ? start : nil
 }
 
 func splitText(_ text: String, at separator: String, limit: Int) -> [String] {
@@ -175,9 +189,19 @@ func splitLines(_ text: String) -> [String] {
   return lines
 }
 
-func replaced(_ text: String, _ old: String, with new: String, limit: Int) -> String {
+/// - Throws: `TemplateFailure` when the text would be longer than a template may make one.
+func joinedText(_ pieces: [String], by separator: String) throws -> String {
+  try TemplateValue.requireLength(separator.utf8.count, times: pieces.count - 1)
+  try TemplateValue.requireLength(
+    pieces.reduce(separator.utf8.count * max(0, pieces.count - 1)) { $0 + $1.utf8.count })
+  return pieces.joined(separator: separator)
+}
+
+/// - Throws: as `joinedText`.
+func replaced(_ text: String, _ old: String, with new: String, limit: Int) throws -> String {
   if old.isEmpty {
     // Python puts the replacement before every code point and at the end.
+    try TemplateValue.requireLength(new.utf8.count, times: text.unicodeScalars.count + 1)
     var result = ""
     var count = 0
     for scalar in text.unicodeScalars {
@@ -187,7 +211,7 @@ func replaced(_ text: String, _ old: String, with new: String, limit: Int) -> St
     }
     return limit < 0 || count < limit ? result + new : result
   }
-  return splitText(text, at: old, limit: limit).joined(separator: new)
+  return try joinedText(splitText(text, at: old, limit: limit), by: new)
 }
 
 func stripped(

@@ -35,9 +35,10 @@ extension TemplateFilters {
       let pieces = try value.iterated().map { element in
         try (bound[1].map { try attribute($0, of: element) } ?? element).text()
       }
-      return .string(pieces.joined(separator: separator))
+      return .string(try joinedText(pieces, by: separator))
     },
-    "sort": { value, call, _ in
+    "sort": { value, call, interpreter in
+      try interpreter.spend(sortingTurns * value.weight())
       let bound = try call.bound(to: ["reverse", "case_sensitive", "attribute"])
       return .list(
         try ordered(
@@ -46,7 +47,8 @@ extension TemplateFilters {
           try bound[2].map { try attribute($0, of: element) } ?? element
         })
     },
-    "dictsort": { value, call, _ in
+    "dictsort": { value, call, interpreter in
+      try interpreter.spend(sortingTurns * value.weight())
       let bound = try call.bound(to: ["case_sensitive", "by", "reverse"])
       guard case .dictionary(let fields) = value else {
         throw TemplateFailure("dictsort takes a dictionary, found \(value.kind)")
@@ -57,24 +59,32 @@ extension TemplateFilters {
           fields.pairs, isReversed: bound[2].isTrue, isCaseSensitive: bound[0].isTrue
         ) { $0.elements![byValue ? 1 : 0] })
     },
-    "unique": { value, call, _ in
+    "unique": { value, call, interpreter in
       let bound = try call.bound(to: ["case_sensitive", "attribute"])
       var kept: [(key: TemplateValue, element: TemplateValue)] = []
       for element in try value.iterated() {
         let member = try bound[1].map { try attribute($0, of: element) } ?? element
         let key = bound[0].isTrue ? member : folded(member)
+        try interpreter.spend(kept.count * key.weight())
         if !kept.contains(where: { $0.key.equals(key) }) { kept.append((key, element)) }
       }
       return .list(kept.map(\.element))
     },
-    "sum": { value, call, _ in
+    "sum": { value, call, interpreter in
       let bound = try call.bound(to: ["attribute", "start"])
       return try value.iterated().reduce(bound[1] ?? .integer(0)) { sum, element in
-        try sum.combine("+", bound[0].map { try attribute($0, of: element) } ?? element)
+        try interpreter.weighed(
+          sum.combine("+", bound[0].map { try attribute($0, of: element) } ?? element))
       }
     },
-    "min": { value, call, _ in try extreme(value, call, isLast: false) },
-    "max": { value, call, _ in try extreme(value, call, isLast: true) },
+    "min": { value, call, interpreter in
+      try interpreter.spend(sortingTurns * value.weight())
+      return try extreme(value, call, isLast: false)
+    },
+    "max": { value, call, interpreter in
+      try interpreter.spend(sortingTurns * value.weight())
+      return try extreme(value, call, isLast: true)
+    },
     "map": { value, call, interpreter in
       let elements = try value.iterated()
       guard call.positional.isEmpty else {
@@ -97,6 +107,9 @@ extension TemplateFilters {
     "selectattr": { value, call, _ in try chosen(value, call, ofAttribute: true, keeps: true) },
     "rejectattr": { value, call, _ in try chosen(value, call, ofAttribute: true, keeps: false) },
   ]
+
+  /// How often sorting looks at an element, about.
+  private static let sortingTurns = 8
 
   private static let length: Filter = { value, call, _ in
     try call.none()

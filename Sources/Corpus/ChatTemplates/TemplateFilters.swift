@@ -42,7 +42,7 @@ enum TemplateFilters {
     "replace": { value, call, _ in
       let bound = try call.bound(to: ["old", "new", "count"], required: 2)
       return .string(
-        replaced(
+        try replaced(
           try value.text(), try bound[0]!.text(), with: try bound[1]!.text(),
           limit: try bound[2].integer(of: "count") ?? -1))
     },
@@ -56,6 +56,7 @@ enum TemplateFilters {
         indentation = String(repeating: " ", count: max(0, min(width, 10_000)))
       }
       let lines = splitLines(try value.text() + "\n")
+      try TemplateValue.requireLength(indentation.utf8.count, times: lines.count)
       let indented = lines.enumerated().map { index, line in
         let isIndented = index == 0 ? bound[1].isTrue : bound[2].isTrue || !line.isEmpty
         return isIndented ? indentation + line : line

@@ -29,16 +29,22 @@ extension TemplateInterpreter {
       if let found = scope[name] { return found }
       if Self.functions.contains(name) { return .function(name) }
       return .undefined(hint: "\"\(name)\" is not defined")
-    case .list(let elements): return .list(try elements.map(value))
-    case .tuple(let elements): return .tuple(try elements.map(value))
-    case .dictionary(let members): return .dictionary(try fields(members, value))
+    case .list(let elements): return try weighed(.list(elements.map(value)))
+    case .tuple(let elements): return try weighed(.tuple(elements.map(value)))
+    case .dictionary(let members): return try weighed(.dictionary(fields(members, value)))
     case .attribute(let base, let name): return try value(base).attribute(name)
-    case .element(let base, let key): return try value(base).element(value(key))
+    case .element(let base, let key):
+      let whole = try value(base)
+      try spend(whole.readingCost)
+      return try whole.element(value(key))
     case .slice(let base, let lower, let upper, let step):
-      return try value(base).slice(
-        lower.map(value).integer(of: "the start of a slice"),
-        upper.map(value).integer(of: "the end of a slice"),
-        step: step.map(value).integer(of: "the step of a slice") ?? 1)
+      let whole = try value(base)
+      try spend(whole.readingCost)
+      return try weighed(
+        whole.slice(
+          lower.map(value).integer(of: "the start of a slice"),
+          upper.map(value).integer(of: "the end of a slice"),
+          step: step.map(value).integer(of: "the step of a slice") ?? 1))
     case .call(let callee, let arguments):
       return try call(callee, value(callee), arguments, line: line, in: scope)
     case .filter(let base, let use): return try filtered(value(base), [use], in: scope)
@@ -49,11 +55,12 @@ extension TemplateInterpreter {
       if let extra = operands.named.first {
         throw TemplateFailure("the test \"\(name)\" has no parameter \"\(extra.name)\"")
       }
+      for operand in operands.positional { try spend(operand.weight() + tested.weight()) }
       return .boolean(try TemplateTests.holds(name, tested, operands.positional))
     case .negation(let operand): return .boolean(try !value(operand).isTrue)
     case .sign(let isNegative, let operand): return try signed(value(operand), isNegative)
     case .arithmetic(let symbol, let left, let right):
-      return try value(left).combine(symbol, value(right))
+      return try weighed(value(left).combine(symbol, value(right)))
     case .both(let left, let right):
       let first = try value(left)
       return first.isTrue ? try value(right) : first
@@ -64,6 +71,7 @@ extension TemplateInterpreter {
       var left = try value(first)
       for (symbol, operand) in rest {
         let right = try value(operand)
+        try spend(left.weight() + right.weight())
         if try !left.compare(symbol, right) { return .boolean(false) }
         left = right
       }
@@ -105,12 +113,15 @@ extension TemplateInterpreter {
     let call = try call(name(of: callee, value), arguments, in: scope)
     returnTo(line)
     switch value {
-    case .method(let receiver, let name): return try receiver.call(name, call)
+    case .method(let receiver, let name):
+      try spend(receiver.readingCost)
+      if receiver.elements != nil { try spend(receiver.weight()) }
+      return try weighed(receiver.call(name, call))
     case .macro(let macro, let outer):
       let result = try self.call(macro, definedIn: outer, call)
       returnTo(line)
       return result
-    case .function(let name): return try callFunction(name, call)
+    case .function(let name): return try weighed(callFunction(name, call))
     default: throw notCallable(callee, value)
     }
   }

@@ -1,7 +1,7 @@
 /// Runs the statements of one template once.
 ///
-/// A template comes with a model, hence from strangers: the text it makes, the statements it runs
-/// and the depth of its calls are bounded.
+/// A template comes with a model, hence from strangers: the text it makes, the statements it runs,
+/// the depth of its calls and all its work are bounded.
 final class TemplateInterpreter {
   static let maximumOutput = 1 << 26
   static let maximumSteps = 1_000_000
@@ -11,10 +11,17 @@ final class TemplateInterpreter {
   /// How a statement ended.
   enum Flow { case onward, leavesLoop, nextTurn }
 
+  /// What `generation` marked, in bytes of the text; nil where it marked something whose place in the
+  /// text is not known, because it was kept before it was printed.
+  private(set) var generatedSpans: [Range<Int>]? = []
+  /// Texts that are being kept instead of printed.
+  private var captures = 0
+
   /// Line of what runs now, for errors.
   private(set) var line = 1
   private var output = ""
   private var outputLength = 0
+  private var work = TemplateWork()
   private var steps = 0
   private var depth = 0
   private var macroDepth = 0
@@ -33,7 +40,11 @@ final class TemplateInterpreter {
   ) throws -> (text: String, flow: Flow) {
     let outer = output
     output = ""
-    defer { output = outer }
+    captures += 1
+    defer {
+      output = outer
+      captures -= 1
+    }
     let flow = try run(statements, in: scope)
     return (output, flow)
   }
@@ -55,6 +66,7 @@ final class TemplateInterpreter {
         throw TemplateFailure("the template runs more than \(Self.maximumSteps) statements")
       }
       line = statement.line
+      try spend(TemplateWork.statement)
       let flow = try run(statement, in: scope)
       if flow != .onward { return flow }
     }
@@ -89,7 +101,15 @@ final class TemplateInterpreter {
       let (text, flow) = try captured(body, in: TemplateScope(parent: scope))
       try print(try filtered(.string(text), filters, in: scope).text())
       return flow
-    case .generation(let body): return try run(body, in: TemplateScope(parent: scope))
+    case .generation(let body):
+      let start = output.utf8.count
+      let flow = try run(body, in: TemplateScope(parent: scope))
+      if captures > 1 {
+        generatedSpans = nil
+      } else {
+        generatedSpans?.append(start..<output.utf8.count)
+      }
+      return flow
     case .breakLoop: return .leavesLoop
     case .continueLoop: return .nextTurn
     }
@@ -100,6 +120,7 @@ final class TemplateInterpreter {
     var elements = try evaluate(loop.source, in: scope).iterated()
     if let condition = loop.condition {
       elements = try elements.filter { element in
+        try spend(TemplateWork.turn)
         let inner = TemplateScope(parent: scope)
         try assign(element, to: loop.target, in: inner)
         return try evaluate(condition, in: inner).isTrue
@@ -107,6 +128,7 @@ final class TemplateInterpreter {
     }
     if elements.isEmpty { _ = try run(loop.otherwise, in: TemplateScope(parent: scope)) }
     for (index, element) in elements.enumerated() {
+      try spend(TemplateWork.turn)
       let inner = TemplateScope(parent: scope)
       try assign(element, to: loop.target, in: inner)
       inner["loop"] = loopValue(elements, index)
@@ -140,6 +162,9 @@ final class TemplateInterpreter {
         throw TemplateFailure(
           "cannot set \(name).\(attribute): only the members of a namespace can be set")
       }
+      if case .macro = value { throw TemplateFailure("a macro cannot be kept in a namespace") }
+      // A namespace that is kept in another one's member lengthens a chain.
+      if value.elements != nil || value.isContainer { try spend(value.weight()) }
       namespace.fields[attribute] = value
     case .tuple(let parts):
       let elements = try value.iterated()
@@ -158,7 +183,8 @@ final class TemplateInterpreter {
     try filters.reduce(value) { value, use in
       let call = try call(use.name, use.arguments, in: scope)
       line = use.line
-      return try TemplateFilters.known[use.name]!(value, call, self)
+      try spend(value.readingCost)
+      return try weighed(TemplateFilters.known[use.name]!(value, call, self))
     }
   }
 
@@ -193,6 +219,7 @@ final class TemplateInterpreter {
     depth += 1
     defer { depth -= 1 }
     line = expression.line
+    try spend(TemplateValue.nodeWeight)
     if depth > Self.maximumDepth {
       throw TemplateFailure("expressions nest deeper than \(Self.maximumDepth) levels")
     }
@@ -200,4 +227,13 @@ final class TemplateInterpreter {
   }
 
   func returnTo(_ line: Int) { self.line = line }
+
+  /// Pays for work.
+  func spend(_ amount: Int) throws { try work.spend(amount) }
+
+  /// A value that was made, paid for.
+  func weighed(_ value: TemplateValue) throws -> TemplateValue {
+    try spend(value.weight())
+    return value
+  }
 }

@@ -52,7 +52,9 @@ struct TemplateJSON {
       if let indentation { text += "\n" + String(repeating: indentation, count: depth) }
     }
     for (index, value) in elements.enumerated() {
+      try TemplateValue.requireLength(text.utf8.count)
       if index > 0 { text += elementSeparator }
+      try TemplateValue.requireLength((indentation ?? "").utf8.count, times: depth + 1)
       breakLine(depth + 1)
       try element(value, &text)
     }

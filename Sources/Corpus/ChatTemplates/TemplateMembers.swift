@@ -39,7 +39,7 @@ extension TemplateValue {
       let elements: [TemplateValue]
       switch self {
       case .list(let found), .tuple(let found): elements = found
-      case .string: elements = try iterated()
+      case .string(let text): return try text.scalar(at: index)
       default: return .undefined(hint: "\(kind) has no element \(index)")
       }
       let position = index < 0 ? index + elements.count : index
@@ -65,21 +65,31 @@ extension TemplateValue {
   /// `value[lower:upper:step]` with Python's bounds.
   func slice(_ lower: Int?, _ upper: Int?, step: Int) throws -> TemplateValue {
     if step == 0 { throw TemplateFailure("the step of a slice is 0; expected another integer") }
-    let all = try iterated()
-    func bound(_ index: Int?, _ fallback: Int) -> Int {
-      guard let index else { return fallback }
-      let position = index < 0 ? index + all.count : index
-      return step > 0 ? min(max(position, 0), all.count) : min(max(position, -1), all.count - 1)
+    if case .string(let text) = self {
+      let scalars = Array(text.unicodeScalars)
+      let picked = Self.positions(lower, upper, step, count: scalars.count).map { scalars[$0] }
+      return .string(String(String.UnicodeScalarView(picked)))
     }
-    let start = bound(lower, step > 0 ? 0 : all.count - 1)
-    let end = bound(upper, step > 0 ? all.count : -1)
-    let picked = stride(from: start, to: end, by: step).map { all[$0] }
+    let all = try iterated()
+    let picked = Self.positions(lower, upper, step, count: all.count).map { all[$0] }
     switch self {
-    case .string: return .string(try picked.map { try $0.text() }.joined())
     case .tuple: return .tuple(picked)
     case .list, .undefined: return .list(picked)
     default: throw TemplateFailure("cannot slice \(kind); expected a list or string")
     }
+  }
+
+  private static func positions(
+    _ lower: Int?, _ upper: Int?, _ step: Int, count: Int
+  ) -> StrideTo<Int> {
+    func bound(_ index: Int?, _ fallback: Int) -> Int {
+      guard let index else { return fallback }
+      let position = index < 0 ? index + count : index
+      return step > 0 ? min(max(position, 0), count) : min(max(position, -1), count - 1)
+    }
+    let start = bound(lower, step > 0 ? 0 : count - 1)
+    let end = bound(upper, step > 0 ? count : -1)
+    return stride(from: start, to: end, by: step)
   }
 
   /// Calls a method of this value.
@@ -116,6 +126,18 @@ extension TemplateValue {
 }
 
 extension String {
+  fileprivate func scalar(at index: Int) throws -> TemplateValue {
+    let scalars = unicodeScalars
+    let found =
+      index < 0
+      ? scalars.index(scalars.endIndex, offsetBy: index, limitedBy: scalars.startIndex)
+      : scalars.index(scalars.startIndex, offsetBy: index, limitedBy: scalars.endIndex)
+    guard let found, found < scalars.endIndex else {
+      return .undefined(hint: "a string of \(scalars.count) has no element \(index)")
+    }
+    return .string(String(scalars[found]))
+  }
+
   fileprivate func callTemplateMethod(
     _ method: String, _ call: TemplateCall
   ) throws -> TemplateValue {
@@ -150,7 +172,7 @@ extension String {
     case "replace":
       let bound = try call.bound(to: ["old", "new", "count"], required: 2)
       return .string(
-        replaced(
+        try replaced(
           self, try bound[0].text(of: "old") ?? "", with: try bound[1].text(of: "new") ?? "",
           limit: try bound[2].integer(of: "count") ?? -1))
     case "find", "rfind", "count":
@@ -164,8 +186,8 @@ extension String {
     case "join":
       let pieces = try call.bound(to: ["pieces"], required: 1)[0]!.iterated()
       return .string(
-        try pieces.map { try Optional($0).text(of: "an element to join") ?? "" }
-          .joined(separator: self))
+        try joinedText(
+          pieces.map { try Optional($0).text(of: "an element to join") ?? "" }, by: self))
     default:
       try call.none()
       return plainMethod(method)

@@ -66,7 +66,8 @@ struct TemplateStatement: Sendable {
     case macro(TemplateMacro)
     case scope([(target: TemplateTarget, value: TemplateExpression)], [TemplateStatement])
     case filtered([TemplateFilterUse], [TemplateStatement])
-    /// `generation` marks what the assistant wrote; it changes nothing in the text.
+    /// `generation` marks what the assistant wrote, which is what is learned; it changes nothing in
+    /// the text.
     case generation([TemplateStatement])
     case breakLoop
     case continueLoop

@@ -3,9 +3,6 @@ import Foundation
 /// Operators with Python's meaning: whole-number division rounds down, comparison of strings is
 /// by code point, booleans are numbers.
 extension TemplateValue {
-  /// Repetition and powers are the cheap way to exhaust memory; results stay below this length.
-  static let maximumLength = 1 << 24
-
   func equals(_ other: TemplateValue) -> Bool {
     switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
@@ -82,12 +79,12 @@ extension TemplateValue {
     case ("+", .tuple(let left), .tuple(let right)): return .tuple(left + right)
     case ("*", .string(let text), _):
       if let count = other.wholeNumber {
-        try Self.checkLength(text.utf8.count, count)
+        try Self.requireLength(text.utf8.count, times: count)
         return .string(String(repeating: text, count: max(0, count)))
       }
     case ("*", .list(let elements), _):
       if let count = other.wholeNumber {
-        try Self.checkLength(elements.count, count)
+        try Self.requireLength(elements.count * Self.nodeWeight, times: count)
         return .list((0..<max(0, count)).flatMap { _ in elements })
       }
     case ("*", .integer, .string), ("*", .integer, .list): return try other.combine("*", self)
@@ -96,12 +93,6 @@ extension TemplateValue {
     throw TemplateFailure(
       "the operator \(symbol) does not take \(kind) and \(other.kind)"
         + (symbol == "+" ? "; use ~ to join as text" : ""))
-  }
-
-  private static func checkLength(_ length: Int, _ count: Int) throws {
-    if length > 0, count > maximumLength / length {
-      throw TemplateFailure("repeating makes more than \(maximumLength) elements")
-    }
   }
 
   private static func combine(_ left: Int, _ symbol: String, _ right: Int) throws -> TemplateValue {

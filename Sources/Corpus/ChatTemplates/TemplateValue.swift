@@ -124,13 +124,22 @@ extension TemplateValue {
     }
   }
 
+  /// Whether the value has members that can be set or looked up.
+  var isContainer: Bool {
+    switch self {
+    case .dictionary, .namespace, .method: true
+    default: false
+    }
+  }
+
   /// What a loop runs over.
   func iterated() throws -> [TemplateValue] {
     switch self {
     case .undefined: []
     case .list(let elements), .tuple(let elements): elements
     case .dictionary(let fields): fields.keys.map { .string($0) }
-    case .string(let text): text.unicodeScalars.map { .string(String($0)) }
+    case .string(let text):
+      try text.requireFewScalars().map { .string(String($0)) }
     default:
       throw TemplateFailure("cannot loop over \(kind); expected a list, string or dictionary")
     }
@@ -138,7 +147,8 @@ extension TemplateValue {
 
   func length() throws -> Int {
     switch self {
-    case .undefined, .list, .tuple, .dictionary, .string: try iterated().count
+    case .string(let text): text.unicodeScalars.count
+    case .undefined, .list, .tuple, .dictionary: try iterated().count
     default: throw TemplateFailure("\(kind) has no length")
     }
   }
@@ -171,5 +181,18 @@ extension TemplateValue {
       return "{" + members.joined(separator: ", ") + "}"
     case .namespace, .macro, .function, .method: throw TemplateFailure("cannot print \(kind)")
     }
+  }
+}
+
+extension String {
+  /// A text of more characters is not taken apart.
+  private static let maximumScalars = 1 << 20
+
+  fileprivate func requireFewScalars() throws -> String.UnicodeScalarView {
+    if utf8.count > Self.maximumScalars, unicodeScalars.count > Self.maximumScalars {
+      throw TemplateFailure(
+        "the template takes a text of more than \(Self.maximumScalars) characters apart")
+    }
+    return unicodeScalars
   }
 }

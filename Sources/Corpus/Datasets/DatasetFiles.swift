@@ -2,8 +2,8 @@ import Foundation
 
 /// The files that a data set's path stands for.
 enum DatasetFiles {
-  /// A file itself; of a folder all files in it, at any depth, that end so and are not hidden, in
-  /// the order of their paths' bytes.
+  /// A file itself; of a folder all files in it, at any depth, that end so, packed by gzip or not, and are
+  /// not hidden, in the order of their paths' bytes.
   static func list(_ path: String, ending: String) throws -> [String] {
     var status = stat()
     if stat(path, &status) != 0 { throw DatasetError.cannot("find the data", path, errno) }
@@ -12,7 +12,8 @@ enum DatasetFiles {
       throw DatasetError.cannot("list the folder", path, EACCES)
     }
     let names = found.compactMap { $0 as? String }.filter { name in
-      name.hasSuffix(ending) && !name.split(separator: "/").contains { $0.hasPrefix(".") }
+      (name.hasSuffix(ending) || name.hasSuffix("\(ending).gz"))
+        && !name.split(separator: "/").contains { $0.hasPrefix(".") }
     }
     if names.isEmpty {
       throw DatasetError.badData("\(path): the folder holds no file that ends in \(ending)")

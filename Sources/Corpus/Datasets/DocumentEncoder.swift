@@ -2,9 +2,9 @@ import Documents
 
 /// Turns documents of every format into ids and labels.
 struct DocumentEncoder {
-  private let specification: DatasetSpecification
+  let specification: DatasetSpecification
   private let encoder: any TextEncoder
-  private let chat: ChatFormat?
+  let chat: ChatFormat?
 
   /// - Throws: `DatasetError` when the tokenizer or the teacher lacks what the format needs.
   init(
@@ -40,7 +40,7 @@ struct DocumentEncoder {
     return document
   }
 
-  private func begun(_ text: String) -> [Int32] {
+  func begun(_ text: String) -> [Int32] {
     switch specification.beginningOfText {
     case .asTokenizer: return encoder.encode(text, addSpecialTokens: true)
     case .never: return encoder.encode(text, addSpecialTokens: false)
@@ -49,7 +49,7 @@ struct DocumentEncoder {
   }
 
   /// With the end-of-text token, unless the tokenizer itself has put one there.
-  private func ended(_ tokens: [Int32]) -> [Int32] {
+  func ended(_ tokens: [Int32]) -> [Int32] {
     guard specification.appendEndOfText, let end = encoder.endOfText, tokens.last != end else {
       return tokens
     }
@@ -63,13 +63,13 @@ struct DocumentEncoder {
     switch specification.format {
     case .jsonlText: return text(try string(object, specification.textField))
     case .jsonlInstruction: return try instruction(object)
-    case .jsonlChat: return try conversation(messages(object))
+    case .jsonlChat: return try conversation(messages(object), variables(object))
     case .text, .binidx, .tokenIDs, .associativeRecall:
       preconditionFailure("\(specification.format.rawValue) has no lines of JSON")
     }
   }
 
-  private func string(_ object: JSONObject, _ field: String) throws -> String {
+  func string(_ object: JSONObject, _ field: String) throws -> String {
     guard let value = object[field] else {
       let known = object.keys.map { "\"\($0)\"" }.joined(separator: ", ")
       throw LineMistake(
@@ -103,70 +103,5 @@ struct DocumentEncoder {
       ? "\(opening). \(request)\n\n### Instruction:\n\(instruction)\n\n### Response:\n"
       : "\(opening), paired with an input that provides further context. \(request)"
         + "\n\n### Instruction:\n\(instruction)\n\n### Input:\n\(input)\n\n### Response:\n"
-  }
-
-  // MARK: Conversations
-
-  private func messages(_ object: JSONObject) throws -> [JSONValue] {
-    let field = specification.messagesField
-    guard let value = object[field] else {
-      _ = try string(object, field)
-      return []
-    }
-    guard let messages = value.arrayValue, !messages.isEmpty else {
-      throw LineMistake(
-        message: "\"\(field)\" is \(value.kindDescription), expected an array of messages")
-    }
-    for (index, message) in messages.enumerated() {
-      guard message.objectValue != nil, message["role"]?.stringValue != nil else {
-        throw LineMistake(
-          message:
-            "\"\(field)[\(index)]\" has no \"role\", expected an object with role and content")
-      }
-    }
-    return messages
-  }
-
-  private func conversation(_ messages: [JSONValue]) throws -> EncodedDocument {
-    let text = try chat!.render(messages, addGenerationPrompt: false)
-    let tokens = ended(begun(text))
-    if specification.labels == .everything { return EncodedDocument(tokens: tokens) }
-    let spans = try answers(messages, in: text)
-    var labels = [Int32](repeating: PackedSequence.ignoredLabel, count: tokens.count)
-    for span in spans {
-      let start = position(of: span.lowerBound, in: text, tokens)
-      let end =
-        span.upperBound == text.utf8.count
-        ? tokens.count : position(of: span.upperBound, in: text, tokens)
-      if start < end { labels.replaceSubrange(start..<end, with: tokens[start..<end]) }
-    }
-    return EncodedDocument(tokens: tokens, labels: labels)
-  }
-
-  /// Where the assistant speaks, in bytes of the rendered text: from the end of the generation
-  /// prompt before a message to the end of that message with its closing marks.
-  private func answers(_ messages: [JSONValue], in text: String) throws -> [Range<Int>] {
-    try messages.indices.filter { messages[$0]["role"]?.stringValue == "assistant" }.map { index in
-      let before = try chat!.render(Array(messages[..<index]), addGenerationPrompt: true)
-      let after =
-        index == messages.count - 1
-        ? text : try chat!.render(Array(messages[...index]), addGenerationPrompt: false)
-      guard text.utf8.starts(with: before.utf8), text.utf8.starts(with: after.utf8),
-        before.utf8.count <= after.utf8.count
-      else {
-        throw LineMistake(
-          message: "message \(index) cannot be found in the rendered conversation, because the chat"
-            + " template writes earlier messages differently once others follow; set labels to"
-            + " everything, or split the conversation so that it ends with this message")
-      }
-      return before.utf8.count..<after.utf8.count
-    }
-  }
-
-  /// How many tokens lie before a byte of the text. A token across it does not; so the text is
-  /// encoded as a whole, as it is in use, whatever the borders.
-  private func position(of offset: Int, in text: String, _ tokens: [Int32]) -> Int {
-    let prefix = begun(String(decoding: text.utf8.prefix(offset), as: UTF8.self))
-    return zip(prefix, tokens).prefix { $0 == $1 }.count
   }
 }

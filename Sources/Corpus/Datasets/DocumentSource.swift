@@ -41,9 +41,8 @@ struct DocumentSource {
   private func readObjects(
     _ file: String, _ bad: inout BadLines, _ take: (EncodedDocument?) throws -> Bool
   ) throws -> Bool {
-    let reader = try LineReader(path: file)
+    let reader = try RowReader(path: file)
     while let line = try reader.next() {
-      if line.bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }) { continue }
       let documents: [EncodedDocument]
       do {
         documents = try object(line)

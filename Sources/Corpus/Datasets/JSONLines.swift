@@ -20,11 +20,10 @@ public enum JSONLines {
   ///
   /// - Throws: `DatasetError` with the bad lines, or when the file cannot be read.
   public static func read(_ path: String) throws -> [Row] {
-    let reader = try LineReader(path: path)
+    let reader = try RowReader(path: path)
     var rows: [Row] = []
     var bad = BadLines()
     while let line = try reader.next() {
-      if line.bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }) { continue }
       do {
         let value = try JSONValue(parsing: line.bytes)
         guard let object = value.objectValue else {

@@ -38,12 +38,24 @@ final class LineReader {
   private var start = 0
   private var end = 0
   private var number = 0
+  /// Unpacks the file; nil where it is not packed.
+  private var packed: GzipReader?
 
+  /// - Parameter path: a text file, or one that gzip has packed, whatever its name.
   init(path: String, bufferSize: Int = 1 << 20) throws {
     self.path = path
     buffer = [UInt8](repeating: 0, count: bufferSize)
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
     if descriptor < 0 { throw DatasetError.cannot("open it", path, errno) }
+    let count = try fill(&buffer)
+    (start, end) = (0, count)
+    guard buffer[..<count].starts(with: [0x1F, 0x8B]) else { return }
+    packed = try GzipReader(Array(buffer[..<count])) { [descriptor, path] in
+      var bytes = [UInt8](repeating: 0, count: bufferSize)
+      let count = try Self.fill(&bytes, descriptor, path)
+      return Array(bytes[..<count])
+    }
+    (start, end) = (0, 0)
   }
 
   deinit { close(descriptor) }
@@ -76,10 +88,37 @@ final class LineReader {
   }
 
   private func refill() throws -> Bool {
+    start = 0
+    guard let packed else {
+      end = try fill(&buffer)
+      return end > 0
+    }
+    do {
+      end = try packed.fill(&buffer)
+    } catch GzipReader.Damage.cutOff {
+      throw damage("the file ends before its packed text does")
+    } catch GzipReader.Damage.damaged(let reason) {
+      throw damage("its bytes are not those that were packed (\(reason))")
+    }
+    return end > 0
+  }
+
+  private func damage(_ reason: String) -> DatasetError {
+    DatasetError.badData(
+      "\(path), after line \(number): packed by gzip, and damaged: \(reason); fetch or pack it again"
+    )
+  }
+
+  private func fill(_ bytes: inout [UInt8]) throws -> Int {
+    try Self.fill(&bytes, descriptor, path)
+  }
+
+  private static func fill(
+    _ bytes: inout [UInt8], _ descriptor: Int32, _ path: String
+  ) throws -> Int {
     var count: Int
-    repeat { count = read(descriptor, &buffer, buffer.count) } while count < 0 && errno == EINTR
+    repeat { count = read(descriptor, &bytes, bytes.count) } while count < 0 && errno == EINTR
     if count < 0 { throw DatasetError.cannot("read it", path, errno) }
-    (start, end) = (0, count)
-    return count > 0
+    return count
   }
 }

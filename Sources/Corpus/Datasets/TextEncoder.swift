@@ -32,6 +32,8 @@ public struct ChatFormat: Sendable {
   public var endOfText: String
   /// More variables of the template.
   public var extra: JSONObject
+  /// That of conversations with tools, where it is another.
+  public var toolTemplate: ChatTemplate?
 
   /// A template and the spellings that it asks for.
   public init(
@@ -44,8 +46,15 @@ public struct ChatFormat: Sendable {
     self.extra = extra
   }
 
-  func render(_ messages: [JSONValue], addGenerationPrompt: Bool) throws -> String {
-    try template.render(
+  /// - Parameter variables: what a row of data has beside its messages: tools, documents.
+  func rendering(
+    _ messages: [JSONValue], addGenerationPrompt: Bool = false,
+    with variables: JSONObject = JSONObject()
+  ) throws -> (text: String, generated: [Range<Int>]?) {
+    var extra = extra
+    for (key, value) in variables.members { extra[key] = value }
+    let template = variables["tools"] == nil ? template : toolTemplate ?? template
+    return try template.rendering(
       messages: messages, addGenerationPrompt: addGenerationPrompt,
       beginningOfText: beginningOfText, endOfText: endOfText, extra: extra)
   }

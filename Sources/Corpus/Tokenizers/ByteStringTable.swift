@@ -10,6 +10,8 @@ struct ByteStringTable: Sendable {
   /// Open addressing: an id, or -1.
   private var slots: [Int32]
   private(set) var count = 0
+  /// Ids whose strings are found under others.
+  private var aliases: Set<Int32> = []
 
   init(capacity: Int) {
     var slotCount = 64
@@ -35,6 +37,19 @@ struct ByteStringTable: Sendable {
     count += 1
     place(id, hash: bytes.withUnsafeBufferPointer(hashBytes))
     return true
+  }
+
+  /// Gives an id a string that is found under another one. Nothing happens if the id is taken.
+  mutating func insertSpelling(_ string: some Collection<UInt8>, id: Int32) {
+    if self[id] != nil { return }
+    aliases.insert(id)
+    while starts.count <= Int(id) {
+      starts.append(-1)
+      ends.append(-1)
+    }
+    starts[Int(id)] = Int32(arena.count)
+    arena.append(contentsOf: string)
+    ends[Int(id)] = Int32(arena.count)
   }
 
   subscript(id: Int32) -> [UInt8]? {
@@ -70,9 +85,11 @@ struct ByteStringTable: Sendable {
     slots[slot] = id
   }
 
+  private func isAlias(_ id: Int) -> Bool { aliases.contains(Int32(id)) }
+
   private mutating func grow() {
     slots = Array(repeating: -1, count: slots.count * 2)
-    for id in starts.indices where starts[id] >= 0 {
+    for id in starts.indices where starts[id] >= 0 && !isAlias(id) {
       let hash = arena[Int(starts[id])..<Int(ends[id])].withUnsafeBufferPointer(hashBytes)
       place(Int32(id), hash: hash)
     }

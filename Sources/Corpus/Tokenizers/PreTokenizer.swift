@@ -2,6 +2,7 @@
 indirect enum PreTokenizer: Sendable {
   case byteLevel(addPrefixSpace: Bool, usesPattern: Bool)
   case splitPattern(PatternScanner, PreTokens.Behaviour, invert: Bool)
+  case splitExpression(SplitExpression, PreTokens.Behaviour, invert: Bool)
   case splitLiteral([UInt8], PreTokens.Behaviour, invert: Bool)
   case digits(individual: Bool)
   case whitespace
@@ -55,13 +56,23 @@ indirect enum PreTokenizer: Sendable {
         "pattern",
         "found \(pattern?.compact ?? "nothing"), expected {\"String\": …} or {\"Regex\": …}")
     }
-    guard let scanner = PatternScanner(pattern: expression) else {
-      let known = PatternScanner.known.map(\.pattern).joined(separator: "\n  ")
-      throw component.failure(
-        "pattern.Regex",
-        "the pattern \(expression) is not one of the supported ones:\n  \(known)")
+    if let scanner = PatternScanner(pattern: expression) {
+      return .splitPattern(scanner, behaviour, invert: invert)
     }
-    return .splitPattern(scanner, behaviour, invert: invert)
+    do {
+      return .splitExpression(try SplitExpression(expression), behaviour, invert: invert)
+    } catch let error as SplitExpressionError {
+      throw component.failure("pattern.Regex", "the pattern \(expression) \(error)")
+    }
+  }
+
+  /// Whether every byte is spelled as a character of its own.
+  var spellsBytes: Bool {
+    switch self {
+    case .byteLevel: true
+    case .sequence(let parts): parts.contains(where: \.spellsBytes)
+    default: false
+    }
   }
 
   func apply(to tokens: inout PreTokens) {
@@ -88,6 +99,10 @@ indirect enum PreTokenizer: Sendable {
         tokens.split(behaviour, invert: invert) { cursor, piece, parts in
           scanner.split(piece, cursor, into: &parts) { .init(start: $0, end: $1, isMatch: true) }
         }
+      }
+    case .splitExpression(let expression, let behaviour, let invert):
+      tokens.split(behaviour, invert: invert) { cursor, piece, parts in
+        expression.find(in: piece, cursor, into: &parts)
       }
     case .splitLiteral(let literal, let behaviour, let invert):
       tokens.split(atLiteral: literal, behaviour, invert: invert)

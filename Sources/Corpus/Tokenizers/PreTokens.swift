@@ -48,7 +48,7 @@ struct PreTokens {
     pieces = refined
   }
 
-  /// Splits each piece into the parts that `find` lists, which cover it without gaps.
+  /// Splits each piece into the parts that `find` lists, which cover it without gaps and may be empty.
   mutating func split(
     _ behaviour: Behaviour, invert: Bool = false,
     _ find: (ScalarCursor, Piece, inout [Part]) -> Void
@@ -59,6 +59,8 @@ struct PreTokens {
       find(cursor, piece, &parts)
       if invert { for index in parts.indices { parts[index].isMatch.toggle() } }
       Self.resolve(parts, behaviour, into: &refined)
+      // An expression may match nothing: what is empty then is no piece.
+      if parts.contains(where: { $0.start == $0.end }) { refined.removeAll { $0.start == $0.end } }
     }
   }
 

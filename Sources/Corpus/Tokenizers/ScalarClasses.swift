@@ -16,6 +16,10 @@ enum ScalarClasses {
   static let word: UInt8 = 16
   /// What the pre-tokeniser Punctuation separates.
   static let punctuation: UInt8 = 32
+  /// `\w` and `\b` of a pattern: `bracketWord` and the numbers of Latin-1.
+  static let patternWord: UInt8 = 64
+  /// `\w` within the brackets of a pattern: `word` without the two joiners.
+  static let bracketWord: UInt8 = 128
 
   /// Flags of the scalars below `limit`. Above it only variation selectors have a class.
   static let table: [UInt8] = (0..<UInt32(limit)).map { code in
@@ -27,7 +31,7 @@ enum ScalarClasses {
 
   @inline(__always)
   static func flags(above code: UInt32) -> UInt8 {
-    (0xE0100...0xE01EF).contains(code) ? word : 0
+    (0xE0100...0xE01EF).contains(code) ? word | patternWord | bracketWord : 0
   }
 
   private static func flags(of scalar: Unicode.Scalar) -> UInt8 {
@@ -53,11 +57,16 @@ enum ScalarClasses {
     }
     if properties.isAlphabetic || properties.isJoinControl { flags |= word }
     if age.major > 16 { flags &= ~(letter | number | word) }
+    if flags & word != 0, !properties.isJoinControl {
+      flags |= patternWord | bracketWord
+    }
     if age.major > 8 { flags &= ~punctuation }
     switch scalar.value {
     case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: flags |= punctuation
     // Punctuation in Unicode 8 that was later reclassified.
     case 0x166D, 0x111C9: flags |= punctuation
+    // Raised digits and fractions.
+    case 0xB2, 0xB3, 0xB9, 0xBC...0xBE: flags |= patternWord
     default: break
     }
     return flags

@@ -71,50 +71,30 @@ private struct GGUFTokenizerMetadata {
 
   // MARK: Byte-level
 
-  /// Pre-tokenisers by the name a GGUF file gives them.
-  private static let preTokenizers: [String: (preTokenizer: PreTokenizer, family: Family)] = [
-    "gpt-2": (.byteLevel(addPrefixSpace: false, usesPattern: true), .other),
-    "smollm": (
-      .sequence([
-        .digits(individual: true), .byteLevel(addPrefixSpace: false, usesPattern: true),
-      ]), .other
-    ),
-    "llama-bpe": (patterned(.newlineAware(digits: 3)), .llama3),
-    // The same words, merged as all others are.
-    "dbrx": (patterned(.newlineAware(digits: 3)), .other),
-    "qwen2": (patterned(.newlineAware(digits: 1)), .qwen2),
-  ]
-
-  private enum Family { case llama3, qwen2, other }
-
-  private static func patterned(_ scanner: PatternScanner) -> PreTokenizer {
-    .sequence([
-      .splitPattern(scanner, .isolated, invert: false),
-      .byteLevel(addPrefixSpace: false, usesPattern: false),
-    ])
-  }
-
   func byteLevelParts() throws -> Tokenizer.Parts {
-    let name = try component.string(Self.prefix + "pre")
-    guard let (preTokenizer, family) = Self.preTokenizers[name] else {
-      let known = Self.preTokenizers.keys.sorted().joined(separator: ", ")
+    let name = try component.optionalString(Self.prefix + "pre")
+    guard let known = GGUFPreTokenizer(name) else {
       throw component.failure(
         Self.prefix + "pre",
-        "the pre-tokeniser \"\(name)\" is not supported; supported are \(known)")
+        "the pre-tokeniser \"\(name ?? "")\" is not supported; supported are "
+          + GGUFPreTokenizer.names.joined(separator: ", "))
     }
     let key = Self.prefix + "merges"
     let merges = try MergeTable(
       spelled: try component.array(key), prefixLength: 0, vocabulary: vocabulary
     ) { [component] index, reason in component.failure("\(key)[\(index)]", reason) }
     var options = BytePairModel.Options()
-    options.ignoreMerges = family == .llama3
+    options.ignoreMerges = known.ignoresMerges
+    let part = { (document: JSONValue) in
+      try TokenizerComponent(document, path: "metadata", location: component.location)
+    }
     var parts = Tokenizer.Parts(
-      normalizer: family == .qwen2 ? .unicode(.composed) : nil,
-      preTokenizer: preTokenizer,
+      normalizer: known.normalizer.isNull ? nil : try Normalizer(part(known.normalizer)),
+      preTokenizer: try PreTokenizer(part(known.document)),
       model: .bytePair(
         BytePairModel(vocabulary: vocabulary, merges: merges, options: options)),
       decoder: .byteLevel)
-    try addSpecialTokens(to: &parts, addsBeginning: family == .llama3)
+    try addSpecialTokens(to: &parts, addsBeginning: known.addsBeginning)
     return parts
   }
 

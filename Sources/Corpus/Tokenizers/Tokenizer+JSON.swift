@@ -13,9 +13,16 @@ extension Tokenizer {
       throw root.failure("model", "is missing; expected a BPE or WordPiece model")
     }
     let model = try WordModel(modelComponent)
+    let preTokenizer = try root.component("pre_tokenizer").map(PreTokenizer.init)
+    if let unknown = modelComponent.value("unk_token")?.stringValue,
+      model.vocabulary.find(Array(unknown.utf8)) == nil, preTokenizer?.spellsBytes != true,
+      try !modelComponent.boolean("byte_fallback", default: false)
+    {
+      throw modelComponent.failure("unk_token", "\"\(unknown)\" is not in the vocabulary")
+    }
     var parts = Parts(
       normalizer: try root.component("normalizer").map(Normalizer.init),
-      preTokenizer: try root.component("pre_tokenizer").map(PreTokenizer.init),
+      preTokenizer: preTokenizer,
       model: model,
       postProcessor: try root.component("post_processor").map { try PostProcessor($0) }
         ?? PostProcessor(),
@@ -36,7 +43,7 @@ extension Tokenizer {
   private static func addedToken(_ component: TokenizerComponent, in model: WordModel) throws
     -> AddedToken
   {
-    let id = Int32(try component.integer("id", in: 0...Int(Int32.max) - 1))
+    let id = Int32(try component.integer("id", in: TokenizerComponent.ids))
     var token = try AddedToken(component, id: id)
     if let modelID = model.vocabulary.find(token.content) { token.id = modelID }
     return token
@@ -50,8 +57,9 @@ extension Tokenizer.Parts {
     if let added = try configuration.component("added_tokens_decoder") {
       for key in added.object.keys {
         guard let component = try added.component(key) else { continue }
-        guard let id = Int32(key), id >= 0 else {
-          throw added.failure(key, "expected a token id as key")
+        guard let id = Int32(key), TokenizerComponent.ids.contains(Int(id)) else {
+          throw added.failure(
+            key, "expected a token id as key, from 0 to \(TokenizerComponent.ids.upperBound)")
         }
         let token = try AddedToken(component, id: id)
         let isKnown = addedTokens.contains { $0.content == token.content || $0.id == id }
@@ -112,10 +120,8 @@ extension BytePairModel {
     options.endOfWordSuffix = Array(
       try component.optionalString("end_of_word_suffix")?.utf8 ?? "".utf8)
     if let unknown = try component.optionalString("unk_token") {
-      guard let id = vocabulary.find(Array(unknown.utf8)) else {
-        throw component.failure("unk_token", "\"\(unknown)\" is not in the vocabulary")
-      }
-      options.unknown = id
+      // Where bytes spell everything, an unknown token is never needed, nor always there.
+      options.unknown = vocabulary.find(Array(unknown.utf8))
     }
     let merges = try MergeTable(
       spelled: try component.array("merges"), prefixLength: prefix.count, vocabulary: vocabulary

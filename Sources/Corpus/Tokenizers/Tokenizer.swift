@@ -20,9 +20,9 @@ public struct Tokenizer: Sendable {
 
   /// The token that begins a text, if the model has one. Whether `encode` adds it is a matter of
   /// the file's post-processor.
-  public let beginningOfText: Int32?
+  public private(set) var beginningOfText: Int32?
   /// The token that ends a text, if the model has one.
-  public let endOfText: Int32?
+  public private(set) var endOfText: Int32?
   /// One more than the greatest id: the least number of rows that an embedding needs.
   public let vocabularySize: Int
 
@@ -74,6 +74,11 @@ public struct Tokenizer: Sendable {
     }
     beginningOfText = find(parts.beginningOfText)
     endOfText = find(parts.endOfText)
+  }
+
+  /// Says which tokens begin and end a text, where the tokenizer's own files name none.
+  public mutating func setEnds(_ ends: (beginning: Int32?, end: Int32?)) {
+    (beginningOfText, endOfText) = ends
   }
 
   /// The id of a token in the spelling of the vocabulary ("Ġthe", "<0x0A>", "<|im_end|>").
@@ -176,6 +181,9 @@ public struct Tokenizer: Sendable {
       if token.isSpecial, skipSpecialTokens { return nil }
       return normalizedSpellings[id] ?? token.content
     }
-    return model.vocabulary[id]
+    guard let content = model.vocabulary[id] else { return nil }
+    // A vocabulary may hold a special token twice: what is special is the spelling.
+    if skipSpecialTokens, let twin = addedIDs.find(content), isSpecial(twin) { return nil }
+    return content
   }
 }

@@ -50,9 +50,11 @@ public struct FidelityMeasurement {
     var sums = [[AttentionHeadSums]](
       repeating: [AttentionHeadSums](repeating: AttentionHeadSums(), count: heads),
       count: converted.count)
+    var far = [[FarShareSums]](
+      repeating: [FarShareSums](repeating: FarShareSums(), count: heads), count: converted.count)
     var maps: [FidelityResult.AttentionMap] = []
     for (done, excerpt) in excerpts.enumerated() {
-      measureHeads(excerpt, converted, sums: &sums, maps: &maps)
+      measureHeads(excerpt, converted, sums: &sums, far: &far, maps: &maps)
       try progress(done + 1, passes)
     }
     var positions = FidelityResult.PositionRange.starts.map {
@@ -65,7 +67,16 @@ public struct FidelityMeasurement {
     }
     let layers =
       excerpts.isEmpty
-      ? [] : zip(converted, sums).map { FidelityResult.Layer(index: $0, heads: $1.map(\.head)) }
+      ? []
+      : converted.indices.map { slot in
+        FidelityResult.Layer(
+          index: converted[slot],
+          heads: zip(sums[slot], far[slot]).map {
+            var head = $0.head
+            head.far = $1.share
+            return head
+          })
+      }
     if teacher.configuration.isEncoder {
       return FidelityResult(
         layers: layers, logitDivergence: nil, topAgreement: nil,
@@ -85,7 +96,7 @@ public struct FidelityMeasurement {
   /// One pass of the teacher, with the student's converted layers beside it.
   private func measureHeads(
     _ excerpt: FidelityExcerpt, _ converted: [Int], sums: inout [[AttentionHeadSums]],
-    maps: inout [FidelityResult.AttentionMap]
+    far: inout [[FarShareSums]], maps: inout [FidelityResult.AttentionMap]
   ) {
     let count = excerpt.tokens.count
     let layout = SequenceLayout(
@@ -101,13 +112,19 @@ public struct FidelityMeasurement {
       if visit.layer.index == converted[slot] {
         let other = LayerVisit(
           student.layers[visit.layer.index], stream: visit.stream, studentPass)
-        let comparison = HeadComparison(
+        let shape = teacher.configuration.attention
+        let sides = (
           teacher: (teacherMixer, visit.input, output.value),
           student: (
             other.layer.mixer, other.input, other.layer.mixer.forward(other.input, on: tape).value
-          ),
-          shape: teacher.configuration.attention)
+          )
+        )
+        let comparison = HeadComparison(
+          teacher: sides.teacher, student: sides.student, shape: shape)
         comparison.add(to: &sums[slot])
+        FarShareComparison(
+          teacher: sides.teacher, student: sides.student, weights: comparison.studentWeights,
+          shape: shape)?.add(to: &far[slot])
         if excerpt.isMapped {
           maps += comparison.maps(
             layer: visit.layer.index, tokens: min(count, options.mapTokens),

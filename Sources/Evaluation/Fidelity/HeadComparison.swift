@@ -8,6 +8,8 @@ struct HeadComparison {
   typealias Side = (mixer: any TokenMixer, input: MixerInput, output: Tensor)
 
   private let comparison: AttentionComparison
+  /// `[queryHeads, length, length]`; nil of a student that has none.
+  var studentWeights: Tensor? { hasStudentWeights ? comparison.studentWeights : nil }
   private let hasStudentWeights: Bool
 
   init(

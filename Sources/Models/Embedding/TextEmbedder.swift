@@ -10,9 +10,10 @@ public struct TextEmbedder {
   private let model: LoadedModel
   private let tokenizer: Tokenizer
   private let length: Int
+  private let settings: SentenceSettings
 
   /// - Parameter length: tokens of a text at most, those that the tokenizer puts around it included;
-  ///   what is longer is cut. nil for as many as the model has positions.
+  ///   what is longer is cut. nil for as many as the model's own settings say, and has positions.
   /// - Throws: `ModelError` for a decoder, and when the checkpoint carries no tokenizer.
   public init(_ model: LoadedModel, length: Int? = nil) throws {
     let configuration = model.decoder.configuration
@@ -25,7 +26,9 @@ public struct TextEmbedder {
     }
     self.model = model
     tokenizer = try model.requireTokenizer()
-    self.length = length ?? configuration.maximumPositions
+    settings = try SentenceSettings(model)
+    self.length =
+      length ?? min(settings.maximumLength ?? .max, configuration.maximumPositions)
     try SequenceBounds.check(self.length, model, model.location)
   }
 
@@ -37,7 +40,8 @@ public struct TextEmbedder {
     let lines = try TextFile.read(path).unicodeScalars.split(separator: "\n")
       .filter { !$0.allSatisfy(\.properties.isWhitespace) }
     return try lines.map { line in
-      var document = EncodedDocument(tokens: tokenizer.encode(String(line), addSpecialTokens: true))
+      var document = EncodedDocument(
+        tokens: tokenizer.encode(settings.text(of: String(line)), addSpecialTokens: true))
       document.closing = tokenizer.closingTokens
       let tokens =
         document.tokens.count > length ? document.truncated(to: length).tokens : document.tokens

@@ -23,14 +23,14 @@ struct ExportedTokenizer {
       try DocumentFile("\(folder)/tokenizer.json").replace(with: converted.tokenizer.pretty)
       try DocumentFile("\(folder)/tokenizer_config.json").replace(
         with: converted.configuration.pretty)
-    case .huggingFace(let tokenizer, let configuration, let template):
+    case .huggingFace(let tokenizer, let configuration, let templates):
       if source.format == .hdf5 || source.format == .memory {
         // It has no files of its own, but holds their texts.
         try DocumentFile("\(folder)/tokenizer.json").replace(with: tokenizer.pretty)
         if let configuration {
           try DocumentFile("\(folder)/tokenizer_config.json").replace(with: configuration.pretty)
         }
-        if let template {
+        if let template = templates.standard {
           try DocumentFile("\(folder)/chat_template.jinja").replace(with: template)
         }
       } else {

@@ -25,9 +25,10 @@ struct GGUFTokenizer {
       self.init()
       metadata = JSONObject(
         (document.objectValue?.members ?? []).filter { $0.key.hasPrefix("tokenizer.") })
-    case .huggingFace(let document, let configuration, let template):
+    case .huggingFace(let document, let configuration, let templates):
       self.init(
-        try model.requireTokenizer(), document, configuration: configuration, template: template,
+        try model.requireTokenizer(), document, configuration: configuration,
+        template: templates.standard,
         model: model.source.configuration, rows: model.decoder.configuration.vocabularySize)
     case nil:
       // Tokens by their numbers alone.

@@ -1,3 +1,4 @@
+import Corpus
 import Documents
 
 /// The `tokenizer.json` of the tokenizers package that a GGUF file's metadata describes, and what
@@ -28,10 +29,16 @@ struct GGUFTokenizerConversion {
       vocabulary[text] = .integer(id)
     }
     let isByteLevel = value("model")?.stringValue == "gpt2"
+    let preTokenizer = isByteLevel ? GGUFPreTokenizer(value("pre")?.stringValue) : nil
+    if isByteLevel, preTokenizer == nil {
+      throw InputError(
+        location, "tokenizer.ggml.pre",
+        "found \(value("pre")?.compact ?? "nothing"), which has no tokenizer.json here; expected one "
+          + "of \(GGUFPreTokenizer.names.joined(separator: ", "))")
+    }
     let pipeline =
-      isByteLevel
-      ? try Self.byteLevel(value("pre")?.stringValue ?? "", location)
-      : Self.sentencePiece(addsPrefix: value("add_space_prefix")?.boolValue ?? true)
+      preTokenizer.map(Self.byteLevel)
+      ?? Self.sentencePiece(addsPrefix: value("add_space_prefix")?.boolValue ?? true)
     let merges =
       isByteLevel
       ? value("merges") ?? .array([])
@@ -41,7 +48,7 @@ struct GGUFTokenizerConversion {
     let added = types.enumerated().filter { Self.addedTypes.contains($0.element) }
     let addsBeginning =
       value("add_bos_token")?.boolValue
-      ?? (!isByteLevel || value("pre")?.stringValue == "llama-bpe")
+      ?? preTokenizer?.addsBeginning ?? true
     let addsEnd = value("add_eos_token")?.boolValue ?? false
     tokenizer = [
       "version": "1.0", "truncation": nil, "padding": nil,
@@ -64,7 +71,7 @@ struct GGUFTokenizerConversion {
           ? nil : .string(token("unknown_token_id")?.text ?? "<unk>"),
         "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
         "fuse_unk": .bool(!isByteLevel), "byte_fallback": .bool(!isByteLevel),
-        "ignore_merges": .bool(value("pre")?.stringValue == "llama-bpe"),
+        "ignore_merges": .bool(preTokenizer?.ignoresMerges ?? false),
         "vocab": .object(vocabulary), "merges": merges,
       ],
     ]
@@ -86,46 +93,11 @@ struct GGUFTokenizerConversion {
     normalizer: JSONValue, preTokenizer: JSONValue, decoder: JSONValue
   )
 
-  private static func byteLevel(_ name: String, _ location: String) throws -> Pipeline {
-    let byteLevel = { (usesPattern: Bool) -> JSONValue in
-      [
-        "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-        "use_regex": .bool(usesPattern),
-      ]
-    }
-    let split = { (digits: String) -> JSONValue in
-      let pattern =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits
-        + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-      return [
-        "type": "Sequence",
-        "pretokenizers": [
-          [
-            "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated",
-            "invert": false,
-          ], byteLevel(false),
-        ],
-      ]
-    }
-    let decoder = byteLevel(true)
-    switch name {
-    case "gpt-2": return (nil, byteLevel(true), decoder)
-    case "smollm":
-      return (
-        nil,
-        [
-          "type": "Sequence",
-          "pretokenizers": [["type": "Digits", "individual_digits": true], byteLevel(true)],
-        ], decoder
-      )
-    case "llama-bpe", "dbrx": return (nil, split(#"\p{N}{1,3}"#), decoder)
-    case "qwen2": return (["type": "NFC"], split(#"\p{N}"#), decoder)
-    default:
-      throw InputError(
-        location, "tokenizer.ggml.pre",
-        "found \"\(name)\", which has no tokenizer.json here; expected gpt-2, smollm, llama-bpe, dbrx or qwen2"
-      )
-    }
+  private static func byteLevel(_ preTokenizer: GGUFPreTokenizer) -> Pipeline {
+    (
+      preTokenizer.normalizer, preTokenizer.document,
+      ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true]
+    )
   }
 
   private static func sentencePiece(addsPrefix: Bool) -> Pipeline {

@@ -175,7 +175,9 @@ public struct ModelExport {
     object[Self.transposedKey] = nil
     // transformers 5 writes `dtype`, earlier ones `torch_dtype`.
     object[object["dtype"] == nil ? "torch_dtype" : "dtype"] = .string(exportedType.rawValue)
-    if model.decoder.configuration.tiesHead, !model.decoder.isHeadTied {
+    let isToldTied =
+      model.decoder.configuration.tiesHead || object["tie_word_embeddings"]?.boolValue == true
+    if isToldTied, !model.decoder.isHeadTied {
       object["tie_word_embeddings"] = false
     }
     guard let student else { return .object(object) }

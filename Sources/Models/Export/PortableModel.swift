@@ -50,7 +50,7 @@ struct PortableModel {
       "activation": .string(configuration.feedForward.activation.rawValue),
       "logits": Self.transform(configuration.logits),
       "embeddingScale": configuration.embeddingScale.map { .number(Double($0)) } ?? .null,
-      "rotary": Self.rotary(configuration.positions),
+      "rotary": try Self.rotary(configuration.positions, model.location),
       "slidingWindows": .array(
         configuration.slidingWindows.map { $0.map { .integer($0) } ?? .null }),
       "convertedLayers": .array(decoder.convertedLayers.map { .integer($0) }),
@@ -77,8 +77,15 @@ struct PortableModel {
   }
 
   /// Tables of frequencies, and which of them each layer has; null for learned positions.
-  private static func rotary(_ positions: DecoderConfiguration.Positions) -> JSONValue {
+  private static func rotary(
+    _ positions: DecoderConfiguration.Positions, _ location: String
+  ) throws -> JSONValue {
     guard case .rotary(let layers) = positions else { return .null }
+    if layers.contains(where: { $0?.isDynamic ?? false }) {
+      throw ExportError.notCarried(
+        path: location, found: "a rotary base that grows with the sequence (rope_type dynamic)",
+        expected: "a teacher with frequencies of its own, or that do not depend on the length")
+    }
     var kinds: [RotaryEmbedding] = []
     let indices = layers.map { rotary -> JSONValue in
       guard let rotary else { return .null }

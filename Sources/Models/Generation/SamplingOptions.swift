@@ -1,3 +1,4 @@
+import Documents
 import Operations
 
 /// How the next token is chosen: greedily, unless a temperature is given.
@@ -34,6 +35,61 @@ public struct SamplingOptions: Sendable, Equatable {
     self.topK = topK
     self.topP = topP
     self.seed = seed
+  }
+
+  /// What a `generation_config.json` asks for; nil where it asks for no draws.
+  ///
+  /// - Throws: `GenerationError.options` for values out of range.
+  public init?(generation: JSONValue?, seed: UInt64) throws {
+    guard let generation, generation["do_sample"]?.boolValue == true else { return nil }
+    // What transformers takes where the file says nothing; 0 and 1 stand for no limit.
+    let topK = generation["top_k"].map { $0.intValue ?? 0 } ?? 50
+    let topP = generation["top_p"]?.doubleValue ?? 1
+    try self.init(
+      temperature: generation["temperature"]?.doubleValue ?? 1, topK: topK > 0 ? topK : nil,
+      topP: topP < 1 ? topP : nil, seed: seed)
+  }
+
+  /// Settings of a `generation_config.json` that would change what is drawn and that nothing here applies,
+  /// by name.
+  static func unapplied(in generation: JSONValue) -> [String] {
+    let neutral: [(key: String, value: Double)] = [
+      ("repetition_penalty", 1), ("encoder_repetition_penalty", 1), ("no_repeat_ngram_size", 0),
+      ("min_p", 0), ("typical_p", 1), ("epsilon_cutoff", 0), ("eta_cutoff", 0), ("top_h", 0),
+      ("penalty_alpha", 0), ("num_beams", 1), ("num_beam_groups", 1), ("guidance_scale", 1),
+    ]
+    let lists = [
+      "bad_words_ids", "force_words_ids", "suppress_tokens", "begin_suppress_tokens",
+      "sequence_bias", "forced_bos_token_id", "forced_eos_token_id",
+    ]
+    return neutral.filter { generation[$0.key]?.doubleValue ?? $0.value != $0.value }.map(\.key)
+      + lists.filter { generation[$0].map { !$0.isNull } ?? false }
+  }
+
+  /// How a `generation_config.json` has a model sampled, for the one who runs it.
+  public func notice(of generation: JSONValue) -> String {
+    let unapplied = Self.unapplied(in: generation)
+    return "sampling as generation_config.json says: \(description)"
+      + (unapplied.isEmpty ? "" : ", but without its \(unapplied.joined(separator: ", "))")
+      + "; --temperature 0 takes the most probable tokens"
+  }
+
+  /// The options as a JSON object.
+  public var document: JSONValue {
+    var members = JSONObject([("temperature", .number(temperature))])
+    if let topK { members["topK"] = .integer(topK) }
+    if let topP { members["topP"] = .number(topP) }
+    if temperature > 0 { members["seed"] = .string(String(seed)) }
+    return .object(members)
+  }
+
+  /// The options in words.
+  public var description: String {
+    if temperature == 0 { return "the most probable token" }
+    return
+      (["temperature \(temperature)"]
+      + [topK.map { "top-k \($0)" }, topP.map { "top-p \($0)" }]
+      .compactMap { $0 }).joined(separator: ", ")
   }
 
   /// Temperature first, then top-k, then top-p: the order of transformers.

@@ -41,13 +41,10 @@ public struct TextGenerator {
   ) throws {
     try model.requireDecoder(for: "generating text")
     let tokenizer = try model.requireTokenizer()
-    let configured = model.source.configuration["eos_token_id"]
-    let ids = (configured?.arrayValue ?? [configured].compactMap { $0 }).compactMap {
-      $0.intValue.flatMap(Int32.init(exactly:))
-    }
     self.init(
       decoder: model.decoder, tokenizer: tokenizer, location: model.location,
-      stopTokens: Set(ids + [tokenizer.endOfText].compactMap { $0 }), clock: clock)
+      stopTokens: Set(model.source.endOfTextIDs + [tokenizer.endOfText].compactMap { $0 }),
+      clock: clock)
   }
 
   /// The ids of a prompt; for an empty one the token that begins a text, or else the one that ends

@@ -105,9 +105,12 @@ private struct RunCheckpoint {
       program: "linearize \(EnvironmentReport.version)", recipe: recipe, tensors: [])
     let specification = position.map { stages[$0] } ?? .null
     if let found = Self.adapters(of: trained, specification) { artefact.adapters = found }
-    // What neither trained is as it was drawn.
-    let source = try ModelSource.openTeacher(artefact.teacherPath)
+    artefact.adapterPath = recipe["teacher"]?["adapter"]?.stringValue
+    let source = try ModelSource.openTeacher(
+      artefact.teacherPath, adapter: artefact.adapterPath)
     artefact.teacherDigest = try source.contentDigest()
+    artefact.teacherFiles = StudentArtefact.files(of: source)
+    // What neither trained is as it was drawn.
     let decoder = try Decoder(
       configuration: source.configuration, tensors: source.tensors, location: artefact.teacherPath)
     try artefact.makeMixers(on: decoder, location: run)

@@ -12,12 +12,18 @@ public final class LoadedModel {
   public let location: String
   /// With the student's mixers and adapters when it is a student.
   public let decoder: Decoder
-  /// nil when the checkpoint carries none.
+  /// nil when the checkpoint carries none that can be read; see `requireTokenizer`.
   public let tokenizer: Tokenizer?
-  /// How the teacher spells conversations; nil without a chat template.
+  /// How the teacher spells conversations; nil without a chat template that can be read; see
+  /// `requireChat`.
   public let chat: ChatFormat?
+  /// Why there is no tokenizer, or no chat template, though the checkpoint carries one. Neither is
+  /// needed for ids, so neither keeps a model from being opened.
+  private let tokenizerError, chatError: (any Error)?
   /// How an encoder's hidden states become embeddings; of a decoder without meaning.
   public let pooling: EmbeddingPooling
+  /// What a user should know of how the checkpoint was read, a sentence each.
+  public var notes: [String] { source.notes.map { "\(location): \($0)" } }
   /// Where the frozen weights came from.
   public let source: ModelSource
   /// nil for a teacher.
@@ -30,8 +36,8 @@ public final class LoadedModel {
     self.decoder = decoder
     self.source = source
     self.student = student
-    tokenizer = try source.tokenizer.map { try Self.makeTokenizer($0, location: source.location) }
-    chat = try Self.chatFormat(source, tokenizer)
+    (tokenizer, tokenizerError) = Self.result { try source.makeTokenizer() }
+    (chat, chatError) = Self.result { [tokenizer] in try source.chatFormat(tokenizer) }
     pooling =
       decoder.configuration.isEncoder
       ? try EmbeddingPooling(sentenceModules: source.sentenceModules, location: source.location)
@@ -41,13 +47,18 @@ public final class LoadedModel {
   /// - Parameters:
   ///   - path: a checkpoint file or folder, a student's `.h5`, or a run's folder.
   ///   - teacher: where a student's teacher lies now, if not where it did.
+  ///   - adapter: the folder of a LoRA adapter that is merged into a checkpoint's weights.
   /// - Throws: `CheckpointError`, `HDF5Error`, `ModelError`, `TokenizerError`, `DocumentError`.
-  public static func open(_ path: String, teacher: String? = nil) throws -> LoadedModel {
+  public static func open(
+    _ path: String, teacher: String? = nil, adapter: String? = nil
+  ) throws -> LoadedModel {
     if let artefact = try artefactPath(path) {
       let student = try StudentArtefact.read(artefact)
       return try open(student, at: artefact, teacher: teacher ?? student.teacherPath)
     }
-    let source = try ModelSource.openTeacher(try RunArtefacts(path)?.lastModel ?? path)
+    var source = try ModelSource.openTeacher(
+      try RunArtefacts(path)?.lastModel ?? path, adapter: adapter)
+    source.adapterPath = adapter
     if let document = ExportedConfiguration.student(of: source.configuration) {
       return try openExported(source, document, location: path)
     }
@@ -94,12 +105,26 @@ public final class LoadedModel {
     return model
   }
 
-  /// - Throws: `ModelError` when the checkpoint carries no tokenizer.
+  private static func result<Value>(_ make: () throws -> Value?) -> (Value?, (any Error)?) {
+    do { return (try make(), nil) } catch { return (nil, error) }
+  }
+
+  /// - Throws: `ModelError` when the checkpoint carries no tokenizer, and why its tokenizer cannot be
+  ///   read.
   public func requireTokenizer() throws -> Tokenizer {
     if let tokenizer { return tokenizer }
+    if let tokenizerError { throw tokenizerError }
     throw ModelError(
       location: source.location,
       problems: ["no tokenizer: expected tokenizer.json beside the weights, or a GGUF's metadata"])
+  }
+
+  /// The chat template, if there is one.
+  ///
+  /// - Throws: why the checkpoint's template, or its tokenizer, cannot be read.
+  public func readableChat() throws -> ChatFormat? {
+    if let error = chatError ?? tokenizerError { throw error }
+    return chat
   }
 
   /// - Parameter purpose: what needs a next token, as the subject of a sentence.
@@ -120,7 +145,7 @@ public final class LoadedModel {
   {
     let source: ModelSource
     do {
-      source = try ModelSource.openTeacher(teacher)
+      source = try ModelSource.openTeacher(teacher, adapter: student.adapterPath)
     } catch {
       throw TeacherUnavailable(student: path, teacher: teacher, reason: "\(error)")
     }
@@ -132,6 +157,7 @@ public final class LoadedModel {
           "its teacher \(teacher) has weights of SHA-256 \(digest), expected \(student.teacherDigest); the student belongs to another teacher"
         ])
     }
+    try student.requireFiles(of: source, at: path)
     let decoder = try Decoder(
       configuration: source.configuration, tensors: source.tensors, location: teacher)
     try student.install(on: decoder, location: path)
@@ -170,26 +196,6 @@ public final class LoadedModel {
     guard path.hasSuffix(".h5") || path.hasSuffix(".hdf5") else { return nil }
     let file = try HDF5File.open(path)
     return try file.attributes.value("linearize") != nil ? path : nil
-  }
-
-  private static func makeTokenizer(_ source: TokenizerSource, location: String) throws -> Tokenizer
-  {
-    switch source {
-    case .huggingFace(let tokenizer, let configuration, _):
-      try Tokenizer(tokenizerJSON: tokenizer, configuration: configuration, location: location)
-    case .gguf(let metadata):
-      try Tokenizer(ggufMetadata: metadata, location: location)
-    }
-  }
-
-  private static func chatFormat(_ source: ModelSource, _ tokenizer: Tokenizer?) throws
-    -> ChatFormat?
-  {
-    guard let text = source.tokenizer?.chatTemplate, let tokenizer else { return nil }
-    return ChatFormat(
-      template: try ChatTemplate(text, location: source.location),
-      beginningOfText: tokenizer.beginningOfText.flatMap(tokenizer.token) ?? "",
-      endOfText: tokenizer.endOfText.flatMap(tokenizer.token) ?? "")
   }
 }
 

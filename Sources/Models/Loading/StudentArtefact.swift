@@ -23,6 +23,11 @@ public struct StudentArtefact: Sendable {
   public var teacherPath: String
   /// SHA-256 of the teacher's weights.
   public var teacherDigest: String
+  /// Folder of a LoRA adapter that is merged into the teacher's weights; nil for none.
+  public var adapterPath: String?
+  /// SHA-256 of the files beside the teacher's weights that decide what it computes, by name; none in
+  /// students of earlier versions.
+  public var teacherFiles = JSONObject()
   /// Low-rank updates beside the weights; nil where there are none.
   public var adapters: Adapters?
   /// Stage that wrote it, and the program's version.
@@ -71,9 +76,18 @@ public struct StudentArtefact: Sendable {
     [
       "format": .string(Self.format), "program": .string(program), "stage": .string(stage),
       "seed": .integer(Int(seed)), "student": student,
-      "teacher": ["path": .string(teacherPath), "sha256": .string(teacherDigest)],
+      "teacher": teacherDocument,
       "adapters": adapters?.document ?? .null, "recipe": recipe,
     ]
+  }
+
+  private var teacherDocument: JSONValue {
+    var teacher = JSONObject([
+      ("path", .string(teacherPath)), ("sha256", .string(teacherDigest)),
+    ])
+    if let adapterPath { teacher["adapter"] = .string(adapterPath) }
+    if teacherFiles.count > 0 { teacher["files"] = .object(teacherFiles) }
+    return .object(teacher)
   }
 
   /// An artefact that has not been written.
@@ -101,9 +115,13 @@ public struct StudentArtefact: Sendable {
         reader.report("format", "found \"\(format)\", expected \"\(Self.format)\"")
       }
       let teacher = reader.object("teacher", "The teacher.") {
-        ($0.string("path", "Checkpoint."), $0.string("sha256", "Hash of its weights."))
+        (
+          $0.string("path", "Checkpoint."), $0.string("sha256", "Hash of its weights."),
+          $0.any("files", "Hashes of the files beside them."),
+          $0.optionalString("adapter", "Folder of an adapter merged into them.")
+        )
       }
-      return StudentArtefact(
+      var artefact = StudentArtefact(
         student: reader.any("student", "The recipe's student.") ?? .null,
         seed: UInt64(reader.integer("seed", "The run's seed.")), teacherPath: teacher.0,
         teacherDigest: teacher.1,
@@ -112,6 +130,9 @@ public struct StudentArtefact: Sendable {
         }, stage: reader.string("stage", "Stage that wrote it."),
         program: reader.string("program", "Program that wrote it."),
         recipe: reader.any("recipe", "The resolved recipe.") ?? .null, tensors: tensors)
+      artefact.teacherFiles = teacher.2?.objectValue ?? JSONObject()
+      artefact.adapterPath = teacher.3
+      return artefact
     }
   }
 

@@ -17,6 +17,17 @@ public struct RotaryEmbedding: Sendable, Equatable {
     /// sequences up to the original context and of another in longer ones; what is rotated is
     /// multiplied by the amplitude.
     case longRope(short: [Double], long: [Double], originalContext: Int, amplitude: Double)
+    /// YaRN (arXiv 2309.00071): frequencies that turn less than `slowRotations` times in the original
+    /// context are divided by the factor, those that turn more than `fastRotations` times are kept, a
+    /// ramp between; what is rotated is multiplied by the amplitude.
+    ///
+    /// - isTruncated: the ends of the ramp are whole pairs.
+    case yarn(
+      factor: Double, fastRotations: Double, slowRotations: Double, originalContext: Double,
+      isTruncated: Bool, amplitude: Double)
+    /// A base that grows with the sequence once that is longer than the original context ("dynamic
+    /// NTK").
+    case dynamic(factor: Double, originalContext: Int)
   }
 
   /// Leading coordinates of each head that are rotated; even, at most the head dimension.
@@ -27,8 +38,10 @@ public struct RotaryEmbedding: Sendable, Equatable {
   public let scaling: Scaling
   /// Radians per position of each pair, `[rotaryDim / 2]`.
   public let frequencies: [Double]
-  /// The same in sequences of more than `originalContext` tokens, where they differ.
+  /// The same in sequences of more than `originalContext` tokens, where they differ by one list.
   public let longFrequencies: [Double]?
+  /// Where they differ by the length of the sequence.
+  private let dynamicBase: DynamicBase?
   /// Tokens of the longest sequence whose pairs turn by `frequencies`.
   public let originalContext: Int
   /// Factor of every rotated coordinate.
@@ -40,6 +53,10 @@ public struct RotaryEmbedding: Sendable, Equatable {
     self.rotaryDim = rotaryDim
     self.theta = theta
     self.scaling = scaling
+    dynamicBase =
+      if case .dynamic(let factor, let context) = scaling {
+        DynamicBase(theta: theta, factor: factor, originalContext: context)
+      } else { nil }
     if case .longRope(let short, let long, let originalContext, let amplitude) = scaling {
       precondition(
         short.count == rotaryDim / 2 && long.count == rotaryDim / 2,
@@ -57,16 +74,16 @@ public struct RotaryEmbedding: Sendable, Equatable {
       return
     }
     longFrequencies = nil
-    originalContext = .max
-    amplitude = 1
-    frequencies = (0..<rotaryDim / 2).map { pair in
-      // transformers computes these in 32-bit floats; the tables follow it to the last bit that
-      // matters at long positions.
-      let frequency = Double(
-        1 / Float(pow(theta, Double(Float(2 * pair) / Float(rotaryDim)))))
+    originalContext = dynamicBase?.originalContext ?? .max
+    amplitude = if case .yarn(_, _, _, _, _, let amplitude) = scaling { amplitude } else { 1 }
+    let kept = Self.keptShares(rotaryDim: rotaryDim, theta: theta, scaling)
+    frequencies = Self.unscaled(rotaryDim: rotaryDim, theta: theta).enumerated().map {
+      pair, frequency in
       switch scaling {
-      case .none, .longRope:
+      case .none, .longRope, .dynamic:
         return frequency
+      case .yarn(let factor, _, _, _, _, _):
+        return frequency / factor * (1 - kept[pair]) + frequency * kept[pair]
       case .linear(let factor):
         return frequency / factor
       case .llama3(let factor, let low, let high, let originalContext):
@@ -79,6 +96,58 @@ public struct RotaryEmbedding: Sendable, Equatable {
     }
   }
 
+  /// transformers computes these in 32-bit floats; the tables follow it to the last bit that matters
+  /// at long positions.
+  private static func unscaled(rotaryDim: Int, theta: Double) -> [Double] {
+    (0..<rotaryDim / 2).map {
+      Double(1 / Float(pow(theta, Double(Float(2 * $0) / Float(rotaryDim)))))
+    }
+  }
+
+  /// What share of a pair's frequency YaRN keeps; empty for other scalings.
+  private static func keptShares(rotaryDim: Int, theta: Double, _ scaling: Scaling) -> [Double] {
+    guard case .yarn(_, let fast, let slow, let context, let isTruncated, _) = scaling else {
+      return []
+    }
+    // The pair that turns so many times in the original context.
+    let pair = { (rotations: Double) in
+      Double(rotaryDim) * log(context / (rotations * 2 * .pi)) / (2 * log(theta))
+    }
+    let low = max(0, isTruncated ? pair(fast).rounded(.down) : pair(fast))
+    var high = min(Double(rotaryDim - 1), isTruncated ? pair(slow).rounded(.up) : pair(slow))
+    if low == high { high += 0.001 }
+    return (0..<rotaryDim / 2).map { 1 - min(1, max(0, (Double($0) - low) / (high - low))) }
+  }
+
+  /// Radians per position of each pair in sequences of so many tokens.
+  public func frequencies(context: Int) -> [Double] {
+    guard context > originalContext else { return frequencies }
+    if let longFrequencies { return longFrequencies }
+    guard let dynamicBase else { return frequencies }
+    return Self.unscaled(
+      rotaryDim: rotaryDim, theta: dynamicBase.theta(context: context, rotaryDim: rotaryDim))
+  }
+
+  /// Whether frequencies depend on the sequence's length by more than one list for short sequences
+  /// and one for long ones.
+  public var isDynamic: Bool { dynamicBase != nil }
+
+  /// Whether tokens turn otherwise in sequences of the one length than of the other.
+  public func differs(between context: Int, and other: Int) -> Bool {
+    if longFrequencies == nil, dynamicBase == nil { return false }
+    return frequencies(context: context) != frequencies(context: other)
+  }
+
+  private struct DynamicBase: Sendable, Equatable {
+    let theta, factor: Double
+    let originalContext: Int
+
+    func theta(context: Int, rotaryDim: Int) -> Double {
+      let growth = factor * Double(context) / Double(originalContext) - (factor - 1)
+      return theta * pow(growth, Double(rotaryDim) / Double(rotaryDim - 2))
+    }
+  }
+
   /// Rotates every head of `x` in place. `inverse` turns the other way, which is the gradient, and
   /// undoes it where the amplitude is 1.
   ///
@@ -88,31 +157,37 @@ public struct RotaryEmbedding: Sendable, Equatable {
   public func rotate(
     _ x: inout Tensor, headDim: Int, layout: SequenceLayout, inverse: Bool = false
   ) {
-    var isLong: [Bool] = []
-    if longFrequencies != nil {
-      isLong = Array(repeating: false, count: layout.rows)
-      for segment in layout.segments where segment.context > originalContext {
-        for row in segment.rows { isLong[row] = true }
-      }
+    var lists = [frequencies]
+    var listOf: [Int] = []
+    for segment in layout.segments where segment.context > originalContext {
+      if listOf.isEmpty { listOf = Array(repeating: 0, count: layout.rows) }
+      let list = frequencies(context: segment.context)
+      let index = lists.firstIndex(of: list) ?? lists.count
+      if index == lists.count { lists.append(list) }
+      for row in segment.rows { listOf[row] = index }
     }
     rotate(
-      &x, headDim: headDim, positions: layout.positions, isLong: isLong, inverse: inverse)
+      &x, headDim: headDim, positions: layout.positions, lists, listOf, inverse: inverse)
   }
 
   /// The same where all sequences are within the original context.
   ///
   /// - Parameter positions: `[tokens]`.
   public func rotate(_ x: inout Tensor, headDim: Int, positions: [Int32], inverse: Bool = false) {
-    rotate(&x, headDim: headDim, positions: positions, isLong: [], inverse: inverse)
+    rotate(&x, headDim: headDim, positions: positions, [frequencies], [], inverse: inverse)
   }
 
+  /// - Parameters:
+  ///   - lists: of frequencies, the first of sequences within the original context.
+  ///   - listOf: which of them every token turns by; none where all turn by the first.
   private func rotate(
-    _ x: inout Tensor, headDim: Int, positions: [Int32], isLong: [Bool], inverse: Bool
+    _ x: inout Tensor, headDim: Int, positions: [Int32], _ lists: [[Double]], _ listOf: [Int],
+    inverse: Bool
   ) {
     let width = x.shape[1]
     let heads = width / headDim
     let half = rotaryDim / 2
-    let (cosines, sines) = tables(positions, isLong: isLong, inverse: inverse)
+    let (cosines, sines) = tables(positions, lists, listOf, inverse: inverse)
     withPointers(writing(&x), cosines, sines) { x, cosines, sines in
       WorkerPool.shared.parallelRanges(positions.count * heads, minimum: 32 * heads) { range in
         for index in range {
@@ -138,17 +213,18 @@ public struct RotaryEmbedding: Sendable, Equatable {
 
   /// Cosines and sines, `[tokens, rotaryDim / 2]` each. Consecutive tokens mostly have consecutive
   /// positions, but documents and decoding restart them, so each token carries its own row.
-  private func tables(_ positions: [Int32], isLong: [Bool], inverse: Bool) -> (Tensor, Tensor) {
+  private func tables(
+    _ positions: [Int32], _ lists: [[Double]], _ listOf: [Int], inverse: Bool
+  ) -> (Tensor, Tensor) {
     let half = frequencies.count
     var cosines = Tensor(uninitialized: [positions.count, half])
     var sines = Tensor(uninitialized: [positions.count, half])
     withPointers(writing(&cosines), writing(&sines)) { cosines, sines in
       WorkerPool.shared.parallelRanges(positions.count, minimum: 64) { tokens in
         for token in tokens {
-          let frequencies =
-            isLong.isEmpty || !isLong[token] ? frequencies : longFrequencies ?? frequencies
           fillRow(
-            Float(positions[token]), frequencies, cosines + token * half, sines + token * half,
+            Float(positions[token]), lists[listOf.isEmpty ? 0 : listOf[token]],
+            cosines + token * half, sines + token * half,
             inverse: inverse)
         }
       }

@@ -58,6 +58,25 @@ public enum FidelityFile {
       definition:
         "effective sequence length of the student's rows divided by their sums; mean over rows",
       value: { $0.studentReach }),
+    Quantity(
+      name: "teacher_far_mass", unit: "1",
+      definition:
+        "sum of the teacher's attention weights of keys that have left the student's window and are no sinks; mean over rows that have such; NaN without a window",
+      value: { $0.far?.teacherMass ?? .nan }),
+    Quantity(
+      name: "student_far_mass", unit: "1",
+      definition:
+        "the same of the student's rows divided by their sums; NaN where it has no attention weights",
+      value: { $0.far?.studentMass ?? .nan }),
+    Quantity(
+      name: "teacher_far_output", unit: "1",
+      definition:
+        "root mean square of the teacher's output minus that of the student's window alone, over that of the output, over rows that have such keys",
+      value: { $0.far?.teacherOutput ?? .nan }),
+    Quantity(
+      name: "student_far_output", unit: "1",
+      definition: "the same of the student's output and its own window's",
+      value: { $0.far?.studentOutput ?? .nan }),
   ]
 
   /// Published atomically: the file is whole or not there.

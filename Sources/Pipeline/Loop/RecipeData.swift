@@ -46,7 +46,8 @@ public struct RecipeData: Sendable {
         let loaded = try TokenDataset.load(
           dataset, packing: packing,
           encoder: try Self.encoder(dataset, model),
-          chat: model.chat, vocabularySize: vocabularySize)
+          chat: dataset.format == .jsonlChat ? try model.readableChat() : model.chat,
+          vocabularySize: vocabularySize)
         readTokens = loaded.statistics.tokens
         try Self.check(loaded.sequences, of: dataset, model)
         sequences += loaded.sequences

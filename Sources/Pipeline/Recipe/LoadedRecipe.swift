@@ -67,6 +67,7 @@ public struct LoadedRecipe: Sendable {
   public func checkInputs() throws(RecipeError) {
     let teacher = recipe.teacher
     var inputs = teacher.path.map { [("$.teacher.path", $0)] } ?? []
+    if let folder = teacher.adapter { inputs.append(("$.teacher.adapter", folder)) }
     if let folder = teacher.tokenizer { inputs.append(("$.teacher.tokenizer", folder)) }
     let data = recipe.data
     for (section, datasets) in [

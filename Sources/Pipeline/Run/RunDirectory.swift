@@ -134,6 +134,8 @@ public final class RunDirectory: Sendable {
     stored.removeMember("output")
     given.removeMember("output")
     let storedInputs = try DocumentFile(path + "/inputs.json").read()
+    var inputs = inputs
+    if storedInputs[RunInputs.teacherFiles] == nil { inputs.removeMember(RunInputs.teacherFiles) }
     let differences =
       given.differences(from: stored)
       + inputs.differences(from: storedInputs, at: "inputs")

@@ -4,11 +4,18 @@ import Foundation
 import Operations
 import TensorCore
 
-/// What a run depends on besides its recipe: hashes of the teacher and of every text, and what
+/// What a run depends on besides its recipe: hashes of the teacher, of the files beside its weights
+/// and of every text, and what
 /// decides the last bits of a sum.
 enum RunInputs {
+  /// Member with the digests of the files beside the teacher's weights; runs of earlier versions have
+  /// none.
+  static let teacherFiles = "teacherFiles"
+
   /// - Throws: `PublicationError` when a file cannot be read.
-  static func document(_ data: DataSpecification, teacherDigest: String) throws -> JSONValue {
+  static func document(
+    _ data: DataSpecification, teacher: ModelSource, teacherDigest: String
+  ) throws -> JSONValue {
     var files = JSONObject()
     for dataset in data.train + data.validation + data.test
     where files[dataset.path] == nil && !dataset.path.isEmpty {
@@ -17,7 +24,8 @@ enum RunInputs {
       }
     }
     return [
-      "teacher": .string(teacherDigest), "data": .object(files),
+      "teacher": .string(teacherDigest), teacherFiles: .object(teacher.documentDigests),
+      "data": .object(files),
       // Sums differ in their last bits between kernels and between ways to split the work, so a
       // run resumed on another machine would not be the same run.
       "numerics": [

@@ -8,7 +8,9 @@ extension LoadedModel {
   static func open(_ teacher: TeacherSpecification, seed: UInt64, drawsWeights: Bool = true) throws
     -> LoadedModel
   {
-    guard let document = teacher.configuration else { return try open(teacher.path!) }
+    guard let document = teacher.configuration else {
+      return try open(teacher.path!, adapter: teacher.adapter)
+    }
     return try new(
       document, tokenizerFolder: teacher.tokenizer, location: "teacher.configuration", seed: seed,
       drawsWeights: drawsWeights)

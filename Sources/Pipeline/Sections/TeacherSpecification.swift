@@ -6,6 +6,8 @@ public struct TeacherSpecification: Sendable, Equatable {
   /// A folder with config.json, a .gguf, a .h5 or a .safetensors beside its config.json; relative
   /// to the current directory. nil: `configuration` describes a model of random weights.
   public var path: String?
+  /// Folder of a LoRA adapter (PEFT) that is merged into the weights; nil for none.
+  public var adapter: String?
   /// SHA-256 that the weight files must have, in lower-case hexadecimal.
   public var sha256: String?
   /// `config.json` of a new model.
@@ -19,6 +21,8 @@ public struct TeacherSpecification: Sendable, Equatable {
       "path",
       "A folder with config.json, a .gguf, .h5 or .safetensors file; relative to the current "
         + "directory.")
+    adapter = reader.optionalString(
+      "adapter", "Folder of a LoRA adapter as PEFT saves it, which is merged into the weights.")
     sha256 = reader.optionalString(
       "sha256", "SHA-256 of the weight files; the run refuses other weights. null takes any."
     )?.lowercased()
@@ -50,6 +54,9 @@ public struct TeacherSpecification: Sendable, Equatable {
     if path != nil {
       reader.report(
         "configuration", "is given beside \"path\"; give one of the two and remove the other")
+    }
+    if adapter != nil {
+      reader.report("adapter", "has no effect; it changes the weights of a checkpoint")
     }
     if sha256 != nil {
       reader.report("sha256", "has no effect; the weights of a \"configuration\" are new")

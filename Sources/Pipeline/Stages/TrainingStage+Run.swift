@@ -44,9 +44,12 @@ extension StageContext {
 
   /// What made a stage's result, without its tensors.
   func artefact(of stage: RecipeStage) -> StudentArtefact {
-    StudentArtefact(
+    var artefact = StudentArtefact(
       student: studentDocument, seed: seed, teacherPath: teacher.source.location,
       teacherDigest: teacherDigest, adapters: nil, stage: stage.id,
       program: "linearize \(EnvironmentReport.version)", recipe: resolved, tensors: [])
+    artefact.teacherFiles = StudentArtefact.files(of: teacher.source)
+    artefact.adapterPath = teacher.source.adapterPath
+    return artefact
   }
 }

@@ -47,6 +47,7 @@ extension EvaluationReport {
         id: "heads", caption: "Every head",
         detail: fidelity.maps.isEmpty ? nil : "with scripts on, a cell leads to its map")
     ])
+    appendFar(fidelity, to: &section)
     section.append(
       details: "Numbers by layer",
       table: TableView(fidelityTable, caption: "Means over the heads of each converted layer"))
@@ -61,6 +62,32 @@ extension EvaluationReport {
         table: TableView(table, caption: "Attention transfer's loss on the test sequences"))
     }
     return section
+  }
+
+  static let farMeaning =
+    "Of keys that have left the window. Weights: their share of attention. Outputs: how far outputs are "
+    + "from those of the window alone, over the outputs' own size. A student far below its teacher "
+    + "does not use what it remembers."
+
+  /// What the student makes of keys beyond its window, beside its teacher.
+  private func appendFar(_ fidelity: FidelityResult, to section: inout SectionView) {
+    let layers = fidelity.layers.filter { $0.farMean != nil }
+    if layers.isEmpty { return }
+    let grid = { (who: String, value: KeyPath<FidelityResult.FarShare, Double>) in
+      let values = layers.map { $0.heads.map { $0.far.map { $0[keyPath: value] } ?? .nan } }
+      return FigureView(
+        HeatGrid(
+          title: "What keys beyond the window change of the \(who)'s outputs",
+          description: Self.farMeaning, label: "share of the output",
+          layers: layers.map(\.index), values: values),
+        id: "far-\(who)", caption: "Beyond the window: \(who)",
+        detail: "what these keys change of each head's output")
+    }
+    section.append(paragraph: Self.farMeaning)
+    section.append(figures: [grid("teacher", \.teacherOutput), grid("student", \.studentOutput)])
+    section.append(
+      details: "Beyond the window, by layer",
+      table: TableView(farTable, caption: "Means over the heads of each converted layer"))
   }
 
   private func strip(

@@ -7,6 +7,9 @@ public enum BERT: TeacherFamily {
   public static let summary =
     "BERT and MiniLM, encoders: bidirectional, learned positions, token types, norms behind sums"
 
+  public static let embeddingName = "bert.embeddings.word_embeddings.weight"
+  public static let readsNamesWithoutPrefix = true
+
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     let hidden = reader.integer("hidden_size")
     let layers = reader.layers("num_hidden_layers")

@@ -8,6 +8,9 @@ public enum GPT2: TeacherFamily {
   public static let summary =
     "learned positions, layer norm, fused Conv1D projections"
 
+  public static let embeddingName = "transformer.wte.weight"
+  public static let readsNamesWithoutPrefix = true
+
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     let hidden = reader.integer("n_embd")
     let layers = reader.layers("n_layer")

@@ -9,6 +9,8 @@ public enum GPTNeoX: TeacherFamily {
   public static let summary =
     "GPT-NeoX and Pythia: partial rotary positions, parallel residual"
 
+  public static let embeddingName = "gpt_neox.embed_in.weight"
+
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     let hidden = reader.integer("hidden_size")
     let layers = reader.layers("num_hidden_layers")
@@ -16,8 +18,10 @@ public enum GPTNeoX: TeacherFamily {
     let intermediate = reader.integer("intermediate_size")
     let activation = reader.activation("hidden_act", default: "gelu")
     let rotary = reader.rotary(
-      headDim: attention.headDim, thetaKey: "rotary_emb_base", fractionKey: "rotary_pct",
-      defaultFraction: 0.25)
+      headDim: attention.headDim,
+      RotaryKeys(
+        theta: "rotary_emb_base", fraction: "rotary_pct", defaultFraction: 0.25,
+        takesFraction: true))
     let configuration = DecoderConfiguration(
       family: modelType, hiddenSize: hidden, layers: layers, attention: attention,
       intermediateSize: intermediate, feedForward: .plain(activation),

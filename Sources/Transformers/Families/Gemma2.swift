@@ -60,7 +60,8 @@ func gemmaConfiguration(
 ) -> DecoderConfiguration {
   let hidden = reader.integer("hidden_size")
   let layers = reader.layers("num_hidden_layers")
-  let heads = reader.attentionShape(hiddenSize: hidden, defaultHeadDim: 256)
+  let heads = reader.attentionShape(
+    hiddenSize: hidden, defaultHeadDim: 256, defaultKeyValueHeads: 4)
   let cap = { (key: String, fallback: Double?) -> Float? in
     if reader.isNull(key) { return nil }
     return reader.has(key) ? Float(reader.number(key)) : fallback.map { Float($0) }
@@ -75,7 +76,10 @@ func gemmaConfiguration(
     softCap: cap("attn_logit_softcapping", defaultCaps.attention))
   let activation = reader.activation("hidden_activation", default: "gelu_pytorch_tanh")
   let (global, local) = rotary(attention.headDim)
-  let window = reader.has("sliding_window") ? reader.integer("sliding_window") : 4096
+  if reader.isNull("sliding_window") {
+    reader.report("sliding_window is null, expected a number of keys: some layers have a window")
+  }
+  let window = reader.integer("sliding_window", default: 4096)
   let pattern = reader.integer("sliding_window_pattern", default: windowPattern)
   let isSliding =
     reader.layerTypes(layers)?.map { $0 == "sliding_attention" }

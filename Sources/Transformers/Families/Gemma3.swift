@@ -15,10 +15,11 @@ public enum Gemma3: TeacherFamily {
       reader, family: modelType, defaultCaps: (attention: nil, logits: nil), windowPattern: 6
     ) { headDim in
       let global = reader.rotary(
-        headDim: headDim, layerType: "full_attention", defaultTheta: 1_000_000)
+        headDim: headDim, RotaryKeys(defaultTheta: 1_000_000), layerType: "full_attention",
+        takesScaling: true)
       let local = reader.rotary(
-        headDim: headDim, thetaKey: "rope_local_base_freq", scalingKey: nil,
-        layerType: "sliding_attention")
+        headDim: headDim, RotaryKeys(theta: "rope_local_base_freq"),
+        layerType: "sliding_attention", takesScaling: false)
       return (global, local)
     }
     return gemmaArchitecture(reader, configuration, normalizesHeads: true)

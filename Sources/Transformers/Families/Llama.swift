@@ -54,14 +54,22 @@ public enum Llama: TeacherFamily {
 }
 
 /// What the configurations of Llama and the families after it have in common.
+///
+/// - Parameters:
+///   - keys: of the rotary positions.
+///   - defaultKeyValueHeads, defaultHeadDim: of a configuration that says nothing, where the family
+///     has another default than one for every query and the hidden size over the heads.
 func llamaConfiguration(
-  _ reader: ConfigurationReader, family: String, defaultTheta: Double = 10_000
+  _ reader: ConfigurationReader, family: String, rotary keys: RotaryKeys = RotaryKeys(),
+  defaultKeyValueHeads: Int? = nil, defaultHeadDim: Int? = nil
 ) -> DecoderConfiguration {
   let hiddenSize = reader.integer("hidden_size")
   let layers = reader.layers("num_hidden_layers")
-  let attention = reader.attentionShape(hiddenSize: hiddenSize)
+  let attention = reader.attentionShape(
+    hiddenSize: hiddenSize, defaultHeadDim: defaultHeadDim,
+    defaultKeyValueHeads: defaultKeyValueHeads)
   let activation = reader.activation("hidden_act", default: "silu")
-  let rotary = reader.rotary(headDim: attention.headDim, defaultTheta: defaultTheta)
+  let rotary = reader.rotary(headDim: attention.headDim, keys)
   return DecoderConfiguration(
     family: family, hiddenSize: hiddenSize, layers: layers, attention: attention,
     intermediateSize: reader.integer("intermediate_size"), feedForward: .gated(activation),

@@ -5,8 +5,11 @@ public enum Mistral: TeacherFamily {
     "Llama with a sliding window"
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
-    var configuration = llamaConfiguration(reader, family: modelType)
-    let window = reader.optionalInteger("sliding_window")
+    var configuration = llamaConfiguration(
+      reader, family: modelType, defaultKeyValueHeads: 8)
+    // null says none; a configuration that says nothing has that of Mistral 7B 0.1.
+    let window =
+      reader.isNull("sliding_window") ? nil : reader.integer("sliding_window", default: 4096)
     configuration.slidingWindows = configuration.slidingWindows.map { _ in window }
     return llamaArchitecture(reader, configuration)
   }

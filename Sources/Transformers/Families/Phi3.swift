@@ -11,7 +11,11 @@ public enum Phi3: TeacherFamily {
     "Phi-3 and Phi-3.5, 4k and 128k: Llama with fused projections, LongRoPE"
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
-    var configuration = llamaConfiguration(reader, family: modelType)
+    var configuration = llamaConfiguration(
+      reader, family: modelType,
+      rotary: RotaryKeys(
+        takesFraction: true, defaultOriginalContext: 4096,
+        aliases: ["su": "longrope", "yarn": "longrope"]))
     let window = reader.optionalInteger("sliding_window")
     configuration.slidingWindows = configuration.slidingWindows.map { _ in window }
     let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)

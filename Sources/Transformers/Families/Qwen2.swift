@@ -5,7 +5,8 @@ public enum Qwen2: TeacherFamily {
     "Qwen 2 and 2.5: Llama with biases on queries, keys and values"
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
-    var configuration = llamaConfiguration(reader, family: modelType)
+    var configuration = llamaConfiguration(
+      reader, family: modelType, defaultKeyValueHeads: 32)
     configuration.slidingWindows = qwenWindows(reader, layers: configuration.layers)
     return llamaArchitecture(
       reader, configuration, promisedBiases: ["q_proj", "k_proj", "v_proj"])
@@ -36,12 +37,12 @@ func qwenLayout(_ modelType: String, biases: Set<String> = []) -> GGUFLayout {
 /// `sliding_window` counts only with `use_sliding_window`, and from layer `max_window_layers` on,
 /// unless `layer_types` names the layers.
 func qwenWindows(_ reader: ConfigurationReader, layers: Int) -> [Int?] {
-  guard reader.boolean("use_sliding_window", default: false),
-    let window = reader.optionalInteger("sliding_window")
+  guard reader.boolean("use_sliding_window", default: false), !reader.isNull("sliding_window")
   else { return Array(repeating: nil, count: layers) }
+  let window = reader.integer("sliding_window", default: 4096)
   if let types = reader.strings("layer_types"), types.count == layers {
     return types.map { $0 == "sliding_attention" ? window : nil }
   }
-  let first = reader.integer("max_window_layers", default: layers, in: 0...1 << 27)
+  let first = reader.integer("max_window_layers", default: 28, in: 0...1 << 27)
   return (0..<layers).map { $0 >= first ? window : nil }
 }

@@ -5,7 +5,8 @@ public enum Qwen3: TeacherFamily {
     "Qwen 3: norms on queries and keys, a head dimension of its own"
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
-    var configuration = llamaConfiguration(reader, family: modelType)
+    var configuration = llamaConfiguration(
+      reader, family: modelType, defaultKeyValueHeads: 32, defaultHeadDim: 128)
     configuration.slidingWindows = qwenWindows(reader, layers: configuration.layers)
     return llamaArchitecture(reader, configuration, normalizesHeads: true)
   }

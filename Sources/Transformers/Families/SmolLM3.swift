@@ -9,7 +9,8 @@ public enum SmolLM3: TeacherFamily {
 
   public static func architecture(_ reader: ConfigurationReader) -> Architecture {
     var configuration = llamaConfiguration(
-      reader, family: modelType, defaultTheta: 2_000_000)
+      reader, family: modelType, rotary: RotaryKeys(defaultTheta: 2_000_000),
+      defaultKeyValueHeads: 4)
     let layers = configuration.layers
     configuration.tiesHead = reader.boolean("tie_word_embeddings", default: true)
     let interval = reader.integer("no_rope_layer_interval", default: 4)

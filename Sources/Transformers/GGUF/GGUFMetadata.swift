@@ -1,4 +1,5 @@
 import Documents
+import Foundation
 import TensorCore
 
 /// The metadata of one GGUF file, read by the keys of its architecture; collects what is missing or
@@ -105,6 +106,7 @@ final class GGUFMetadata {
       let rotary = integer("rope.dimension_count")
       if rotary != headDim {
         document["partial_rotary_factor"] = .number(Double(rotary) / Double(max(1, headDim)))
+        document[ConfigurationReader.ggufFractionKey] = true
       }
     }
     describeRopeScaling(in: &document, headDim: headDim)
@@ -112,13 +114,31 @@ final class GGUFMetadata {
   }
 
   private func describeRopeScaling(in document: inout JSONObject, headDim: Int) {
-    if let type = value("rope.scaling.type")?.stringValue, type != "none" {
+    // As llama.cpp reads them: linear unless a type says otherwise, the older key where the newer
+    // one is missing, and 0 for none.
+    let type = value("rope.scaling.type")?.stringValue ?? "linear"
+    let factorKey = ["rope.scaling.factor", "rope.scale_linear"].first(where: has)
+    if let factorKey, type != "none", value(factorKey)?.doubleValue != 0 {
       var scaling = JSONObject([("rope_type", .string(type))])
-      scaling["factor"] = .number(number("rope.scaling.factor"))
+      scaling["factor"] = .number(number(factorKey))
       if let original = value("rope.scaling.original_context_length") {
         scaling["original_max_position_embeddings"] = original
       }
+      for (key, name) in [
+        ("beta_fast", "rope.scaling.yarn_beta_fast"), ("beta_slow", "rope.scaling.yarn_beta_slow"),
+      ] where has(name) {
+        scaling[key] = .number(number(name))
+      }
+      if type == "yarn", has("rope.scaling.attn_factor") {
+        // llama.cpp multiplies what the factor alone gives.
+        let factor = scaling["factor"]?.doubleValue ?? 1
+        scaling["attention_factor"] = .number(
+          number("rope.scaling.attn_factor") * (factor <= 1 ? 1 : 1 + 0.1 * log(factor)))
+      }
       document["rope_scaling"] = .object(scaling)
+    } else if factorKey == nil, !["none", "linear"].contains(type) {
+      report(
+        key("rope.scaling.factor"), found: "nothing", expected: "the factor of the scaling \(type)")
     }
     guard let divisors = tensors[GGUFNames.ropeDivisors]?.numbers else { return }
     let theta = document["rope_theta"]?.doubleValue ?? 10_000

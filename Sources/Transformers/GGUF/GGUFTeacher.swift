@@ -1,4 +1,5 @@
 import Documents
+import Foundation
 import Operations
 import TensorCore
 
@@ -189,6 +190,24 @@ private struct GGUFTeacherWriter {
       let divisors = zip(plain.frequencies, rotary.frequencies).map { Float($0 / $1) }
       model.add(
         GGUFNames.ropeDivisors, StoredTensor(Tensor(divisors, [divisors.count])))
+    case .dynamic:
+      model.refuse(
+        "a rotary base that grows with the text (rope_type dynamic)", expected: "none, or linear")
+    case .yarn(let factor, let fast, let slow, let originalContext, let isTruncated, let amplitude):
+      guard isTruncated else {
+        model.refuse("YaRN whose ramp ends between pairs", expected: "truncate true")
+        return
+      }
+      model.set("rope.scaling.type", "yarn")
+      model.set("rope.scaling.factor", .number(factor))
+      model.set("rope.scaling.original_context_length", .integer(Int(originalContext)))
+      model.set("rope.scaling.yarn_beta_fast", .number(fast))
+      model.set("rope.scaling.yarn_beta_slow", .number(slow))
+      // llama.cpp multiplies what the factor alone gives.
+      let usual = factor <= 1 ? 1 : 1 + 0.1 * log(factor)
+      if abs(amplitude - usual) > 1e-6 * usual {
+        model.set("rope.scaling.attn_factor", .number(amplitude / usual))
+      }
     case .longRope(let short, let long, let originalContext, let amplitude):
       guard rules.readsLongFactors else {
         model.refuse("LongRoPE", expected: "none, or linear")

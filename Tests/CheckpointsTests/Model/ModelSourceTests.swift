@@ -193,4 +193,62 @@ struct ModelSourceTests {
     #expect(error.description.contains("@configuration: found no such attribute"))
     #expect(error.exitCode == .badData)
   }
+
+  @Test func `An adapter, and packed weights, are told in a line`() throws {
+    let folder = try ModelFolder(configuration: nil)
+    try folder.text("adapter_config.json", #"{"base_model_name_or_path": "org/base"}"#)
+    try folder.shard("adapter_model.safetensors", [("a.lora_A.weight", [1])])
+    for path in [folder.path, "\(folder.path)/adapter_model.safetensors"] {
+      let error = #expect(throws: CheckpointError.self) { try ModelSource.open(path) }
+      #expect(
+        error?.description.contains("found a LoRA adapter of org/base, expected a model") == true)
+      #expect(error?.description.contains("\n") == false)
+    }
+    let packed = try ModelFolder(
+      configuration: #"{"model_type":"llama","quantization_config":{"quant_method":"gguf2"}}"#)
+    try packed.shard("model.safetensors", [("a.weight", [1])])
+    let error = #expect(throws: CheckpointError.self) { try ModelSource.open(packed.path) }
+    #expect(
+      error?.description.contains(#"quantization_config.quant_method: found "gguf2""#) == true)
+  }
+
+  @Test func `Special tokens of an older file count unless the configuration lists its tokens`()
+    throws
+  {
+    let folder = try ModelFolder()
+    try folder.shard("model.safetensors", [("a.weight", [1])])
+    try folder.text("tokenizer.json", #"{"model":{}}"#)
+    try folder.text(
+      "special_tokens_map.json", #"{"eos_token":{"content":"</s>"},"bos_token":null}"#)
+    func configuration() throws -> JSONValue? {
+      guard case .huggingFace(_, let found, _) = try ModelSource.open(folder.path).tokenizer else {
+        return nil
+      }
+      return found
+    }
+    #expect(try configuration() == ["eos_token": ["content": "</s>"]])
+    try folder.text("tokenizer_config.json", #"{"eos_token":"x","bos_token":"b"}"#)
+    #expect(try configuration() == ["eos_token": ["content": "</s>"], "bos_token": "b"])
+    try folder.text("tokenizer_config.json", #"{"eos_token":"x","added_tokens_decoder":{}}"#)
+    #expect(try configuration() == ["eos_token": "x", "added_tokens_decoder": [:]])
+  }
+
+  @Test func `Templates have names, in the configuration or in files`() throws {
+    let folder = try ModelFolder()
+    try folder.shard("model.safetensors", [("a.weight", [1])])
+    try folder.text("tokenizer.json", #"{"model":{}}"#)
+    try folder.text(
+      "tokenizer_config.json",
+      #"{"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}"#)
+    #expect(
+      try ModelSource.open(folder.path).tokenizer?.chatTemplates
+        == ChatTemplateTexts(standard: "d", named: ["tool_use": "t"]))
+    try FileManager.default.createDirectory(
+      atPath: "\(folder.path)/additional_chat_templates", withIntermediateDirectories: false)
+    try folder.text("additional_chat_templates/rag.jinja", "r")
+    try folder.text("chat_template.jinja", "f")
+    #expect(
+      try ModelSource.open(folder.path).tokenizer?.chatTemplates
+        == ChatTemplateTexts(standard: "f", named: ["rag": "r"]))
+  }
 }

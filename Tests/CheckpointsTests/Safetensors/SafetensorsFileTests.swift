@@ -24,6 +24,19 @@ struct SafetensorsFileTests {
     #expect(try file.stored(empty).widened().elements == [])
   }
 
+  @Test(arguments: [
+    #""__metadata__":null,"#, #""__metadata__":{},"#, "",
+  ]) func `metadata may be null, and entries may have fields that say nothing of their bytes`(
+    metadata: String
+  ) throws {
+    let header = """
+      {\(metadata)"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"checksum":"none"}}
+      """
+    let file = try read(Self.file(header, GGUFBuilder.floats([1, 2])))
+    #expect(file.metadata == [:])
+    #expect(try file.stored(file.tensors[0]).widened().elements == [1, 2])
+  }
+
   @Test func `Tensors may stand in the header in any order, and the header at any length`() throws {
     let header = """
       {"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},\

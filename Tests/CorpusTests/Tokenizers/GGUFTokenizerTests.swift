@@ -7,9 +7,12 @@ import Testing
 struct GGUFTokenizerTests {
   @Test(arguments: [
     ("smollm", "smollm"), ("gpt2", "gpt-2"), ("llama3", "llama-bpe"), ("qwen2", "qwen2"),
+    ("smollm", "refact"), ("gpt2", "phi-2"), ("llama3", "llama-v3"), ("qwen2", "deepseek-r1-qwen"),
+    ("o200k", "gpt-4o"), ("o200k", "llama4"), ("tekken", "tekken"), ("deepseek", "deepseek-v3"),
+    ("punctuation", "default"), ("punctuation", nil),
   ])
   func `The metadata of a family gives the same ids and text as its tokenizer.json`(
-    name: String, preTokenizer: String
+    name: String, preTokenizer: String?
   ) throws {
     let reference = try TokenizerGoldens.tokenizer(name)
     let tokenizer = try Tokenizer(
@@ -80,10 +83,10 @@ struct GGUFTokenizerTests {
       key: "tokenizer.ggml.model", value: "t5",
       reason: "the tokenizer model \"t5\" is not supported; supported are gpt2, llama"),
     Refusal(
-      key: "tokenizer.ggml.pre", value: "tekken",
+      key: "tokenizer.ggml.pre", value: "kimi-k2",
       reason:
-        "the pre-tokeniser \"tekken\" is not supported; supported are dbrx, gpt-2, llama-bpe, qwen2, "
-        + "smollm"),
+        "the pre-tokeniser \"kimi-k2\" is not supported; supported are "
+        + GGUFPreTokenizer.names.joined(separator: ", ")),
     Refusal(
       key: "tokenizer.ggml.token_type", value: [1],
       reason: "found 1 elements, expected one for each of the 1000 tokens"),

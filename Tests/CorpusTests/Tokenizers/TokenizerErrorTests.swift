@@ -41,9 +41,22 @@ struct TokenizerErrorTests {
         + "ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece, Sequence"
     ),
     Refusal(
-      "model", ["type": "Unigram", "vocab": []],
-      "t.json: $.model.type: the model \"Unigram\" is not supported; supported are BPE, "
-        + "WordPiece"
+      "model", ["type": "WordLevel", "vocab": [:]],
+      "t.json: $.model.type: the model \"WordLevel\" is not supported; supported are BPE, "
+        + "WordPiece, Unigram"
+    ),
+    Refusal(
+      "model", ["type": "Unigram", "vocab": [["a", -1], ["b"]]],
+      "t.json: $.model.vocab[1]: found an array of 1, expected a token and its score"
+    ),
+    Refusal(
+      "model", ["type": "BPE", "unk_token": "[UNK]", "vocab": ["a": 0], "merges": []],
+      "t.json: $.model.unk_token: \"[UNK]\" is not in the vocabulary"
+    ),
+    Refusal(
+      "added_tokens", [["content": "x", "id": 900_000_000]],
+      "t.json: $.added_tokens[0].id: found the integer 900000000, expected an integer from 0 to "
+        + "16777215"
     ),
     Refusal(
       "model", ["type": "WordPiece", "unk_token": "[UNK]", "vocab": ["a": 0]],
@@ -72,7 +85,7 @@ struct TokenizerErrorTests {
     ),
     Refusal(
       "added_tokens", [["content": "x"]],
-      "t.json: $.added_tokens[0].id: is missing; expected an integer from 0 to 2147483646"
+      "t.json: $.added_tokens[0].id: is missing; expected an integer from 0 to 16777215"
     ),
   ]
 
@@ -89,16 +102,43 @@ struct TokenizerErrorTests {
     #expect(error?.exitCode == .badData)
   }
 
-  @Test func `An unknown pattern is refused with the pattern and the supported ones`() {
+  @Test(arguments: [
+    (#"(?<=a)b"#, "has a group of an unknown kind, at character 2"),
+    (#"\p{Greek}+"#, #"has \p{Greek}, which is not supported, at character 9"#),
+    ("[a-z", "has a \"[\" without its \"]\", at character 4"), ("a)", "has a \")\" without"),
+    ("(a", "has a \"(\" without its \")\", at character 2"), ("*a", "repeats nothing"),
+    ("a{2000}", "repeats by impossible bounds"), ("[a&&b]", "has an intersection of sets"),
+    (String(repeating: "(", count: 100), "nests deeper than 64 groups"),
+  ])
+  func `A pattern that cannot be read is refused with what it has`(
+    pattern: String, reason: String
+  ) {
     var json = Self.minimal
     json["pre_tokenizer"] = [
-      "type": "Split", "pattern": ["Regex": "[a-z]+"], "behavior": "Isolated", "invert": false,
+      "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated",
+      "invert": false,
     ]
     let error = #expect(throws: TokenizerError.self) {
       try Tokenizer(tokenizerJSON: .object(json), configuration: nil, location: "t.json")
     }
-    #expect(error?.reason.hasPrefix("the pattern [a-z]+ is not one of the supported ones:") == true)
-    #expect(error?.reason.contains(#"\p{N}{1,3}"#) == true)
+    #expect(error?.reason.hasPrefix("the pattern \(pattern) \(reason)") == true, "\(pattern)")
+  }
+
+  @Test func `A pattern that would try without end ends`() throws {
+    let expression = try SplitExpression(#"(?:\w+\w+)+x"#)
+    var tokens = PreTokens(
+      bytes: Array(String(repeating: "a", count: 4000).utf8), isStart: true)
+    tokens.split(.isolated) { expression.find(in: $1, $0, into: &$2) }
+    #expect(tokens.pieces.count == 1)
+  }
+
+  @Test func `An unknown token that is none is no matter where bytes spell everything`() throws {
+    var json = Self.minimal
+    json["model"] = ["type": "BPE", "unk_token": "[UNK]", "vocab": ["a": 0], "merges": []]
+    json["pre_tokenizer"] = ["type": "ByteLevel"]
+    let tokenizer = try Tokenizer(
+      tokenizerJSON: .object(json), configuration: nil, location: "t.json")
+    #expect(tokenizer.encode("aa") == [0, 0])
   }
 
   @Test func `The configuration names the ends of a text and, for Llama classes, which are added`()

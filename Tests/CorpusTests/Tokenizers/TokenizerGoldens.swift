@@ -8,7 +8,8 @@ import TestSupport
 enum TokenizerGoldens {
   static let names = [
     "gpt2", "gpt2-prefix-space", "llama3", "qwen2", "smollm", "neox", "llama2", "llama-metaspace",
-    "compatibility", "bert",
+    "compatibility", "bert", "o200k", "tekken", "deepseek", "punctuation", "constructs", "unigram",
+    "unigram-bytes",
   ]
 
   /// Lines to a block of hashes.

@@ -80,13 +80,13 @@ import Transformers
     try withTemporaryFolder { folder in
       let model = try student(in: folder)
       let expected = logits(model).map(Double.init)
-      try AdapterMerge(model).run(to: "\(folder)/merged.h5")
+      try StudentMerge(model).run(to: "\(folder)/merged.h5")
       let merged = try LoadedModel.open("\(folder)/merged.h5")
       #expect(merged.student?.adapters == nil)
       #expect(relativeRMS(logits(merged), expected) < 1e-5)
       for path in ["\(folder)/merged.h5", folder] {
         let error = #expect(throws: ExportError.self) {
-          try AdapterMerge(try LoadedModel.open(path)).run(to: "\(folder)/again.h5")
+          try StudentMerge(try LoadedModel.open(path)).run(to: "\(folder)/again.h5")
         }
         #expect(error?.description.contains("has no low-rank updates") == true)
       }
@@ -99,7 +99,7 @@ import Transformers
         try student(in: folder), type: nil, mergesAdapters: false, shardBytes: 1 << 30
       ).run(to: "\(folder)/out")
       let error = #expect(throws: ExportError.self) {
-        try AdapterMerge(try LoadedModel.open("\(folder)/out")).run(to: "\(folder)/merged.h5")
+        try StudentMerge(try LoadedModel.open("\(folder)/out")).run(to: "\(folder)/merged.h5")
       }
       #expect(error?.description.contains("export --merge") == true)
     }

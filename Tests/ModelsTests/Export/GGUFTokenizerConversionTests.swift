@@ -82,12 +82,11 @@ import Testing
 
   @Test func `A pre-tokeniser without a pattern here is refused by name`() {
     let error = #expect(throws: InputError.self) {
-      try GGUFTokenizerConversion(byteLevel("falcon"), location: "model.gguf")
+      try GGUFTokenizerConversion(byteLevel("kimi-k2"), location: "model.gguf")
     }
     #expect(
-      error?.description == """
-        model.gguf, tokenizer.ggml.pre: found "falcon", which has no tokenizer.json here; \
-        expected gpt-2, smollm, llama-bpe, dbrx or qwen2
-        """)
+      error?.description.hasPrefix(
+        "model.gguf, tokenizer.ggml.pre: found \"kimi-k2\", which has no tokenizer.json here; expected "
+          + "one of ") == true)
   }
 }

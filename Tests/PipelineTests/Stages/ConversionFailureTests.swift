@@ -12,7 +12,7 @@ import Transformers
   func `NaN in a layer stops the stage before anything is published, and names layer and step`(
     keepsBest: Bool, step: Int, place: String
   ) throws {
-    let teacher = try TinyTeacher(poisoned: true)
+    let teacher = try TinyTeacher(poison: 3e38)
     defer { #expect(throws: Never.self) { try teacher.remove() } }
     let recipe = try teacher.recipe("stages[0].keepBest=\(keepsBest)")
     let error = #expect(throws: NonFiniteValue.self) { try teacher.run(recipe) }
@@ -23,6 +23,60 @@ import Transformers
     #expect(!teacher.exists("run/artefacts/01-attention-transfer.h5"))
     let status = try DocumentFile("\(teacher.folder)/run/status.json").read()
     #expect(status["state"] == "failed")
+  }
+
+  @Test(arguments: [Float.nan, .infinity])
+  func `a weight that is no number stops a run before its folder is made`(value: Float) throws {
+    let teacher = try TinyTeacher(poison: value)
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let recipe = try teacher.recipe()
+    let error = #expect(throws: ModelError.self) { try teacher.run(recipe) }
+    #expect(
+      error?.problems.first?.hasPrefix(
+        "model.layers.1.self_attn.k_proj.weight has the value \(value) (element 0), expected numbers"
+      )
+        == true)
+    #expect(error?.exitCode == .badData)
+    #expect(!teacher.exists("run"))
+  }
+
+  @Test(arguments: [
+    ("config.json", "rms_norm_eps"), ("generation_config.json", "temperature"),
+  ])
+  func `a file beside the weights that changes is not resumed, and named`(
+    name: String, key: String
+  ) throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    let file = DocumentFile("\(teacher.folder)/teacher/\(name)")
+    if !file.exists { try file.replace(with: "{}") }
+    let recipe = try teacher.recipe()
+    _ = try teacher.run(recipe)
+    var document = try #require(try file.read().objectValue)
+    document["transformers_version"] = "9"
+    if name == "config.json" {
+      try file.replace(with: JSONValue.object(document).pretty)
+      _ = try teacher.run(recipe, resume: true)
+    }
+    document[key] = 0.5
+    try file.replace(with: JSONValue.object(document).pretty)
+    let error = #expect(throws: RunError.self) { try teacher.run(recipe, resume: true) }
+    #expect(error?.exitCode == .recipe)
+    #expect("\(try #require(error))".contains(name), "\(String(describing: error))")
+  }
+
+  @Test func `a student whose teacher has another configuration is refused`() throws {
+    let teacher = try TinyTeacher()
+    defer { #expect(throws: Never.self) { try teacher.remove() } }
+    _ = try teacher.run(try teacher.recipe())
+    let student = try teacher.artefact("attention-transfer")
+    #expect(try LoadedModel.open(student).student != nil)
+    let file = DocumentFile("\(teacher.folder)/teacher/config.json")
+    var document = try #require(try file.read().objectValue)
+    document["rope_theta"] = 77.0
+    try file.replace(with: JSONValue.object(document).pretty)
+    let error = #expect(throws: ModelError.self) { try LoadedModel.open(student) }
+    #expect(error?.description.contains("has another config.json than when the student") == true)
   }
 
   @Test func `a missed threshold makes the exit status 1 and leaves report and artefacts`() throws {
@@ -53,7 +107,7 @@ import Transformers
 
   @Test func `a student on another teacher is refused with both hashes`() throws {
     let teacher = try TinyTeacher()
-    let other = try TinyTeacher(poisoned: true)
+    let other = try TinyTeacher(poison: 3e38)
     defer {
       #expect(throws: Never.self) { try teacher.remove() }
       #expect(throws: Never.self) { try other.remove() }

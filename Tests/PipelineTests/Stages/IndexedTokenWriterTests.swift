@@ -64,7 +64,8 @@ import Testing
     #expect(loaded.train[36].tokens == Array(tokens[576..<592]))
     #expect(try teacher.run(recipe) == .success)
     // The index is an input as the tokens are.
-    let inputs = try RunInputs.document(recipe.recipe.data, teacherDigest: "")
+    let inputs = try RunInputs.document(
+      recipe.recipe.data, teacher: model.source, teacherDigest: "")
     #expect(inputs["data"]?[teacher.folder + "/train.idx"] != nil)
     try FileManager.default.removeItem(atPath: teacher.folder + "/train.idx")
     let missing = #expect(throws: RecipeError.self) { try recipe.checkInputs() }

@@ -10,7 +10,9 @@ import TensorCore
 struct TinyTeacher: TinyModel {
   let folder: String
 
-  init(poisoned: Bool = false, seed: UInt64 = 3, layers: Int = 2) throws {
+  /// - Parameter poison: in the keys of layer 1 and behind it; with 3e38 sums are infinite, though no
+  ///   weight is.
+  init(poison: Float? = nil, seed: UInt64 = 3, layers: Int = 2) throws {
     folder = NSTemporaryDirectory() + "linearize-" + UUID().uuidString
     try FileManager.default.createDirectory(
       atPath: folder + "/teacher", withIntermediateDirectories: true)
@@ -41,10 +43,10 @@ struct TinyTeacher: TinyModel {
       add("\(prefix).mlp.down_proj.weight", [32, 48], 0.3)
     }
     tensors.append(
-      ("model.norm.weight", StoredTensor(Tensor(repeating: poisoned ? .nan : 1, [32]))))
-    if poisoned {
+      ("model.norm.weight", StoredTensor(Tensor(repeating: poison ?? 1, [32]))))
+    if let poison {
       let index = tensors.firstIndex { $0.0 == "model.layers.1.self_attn.k_proj.weight" }!
-      tensors[index].1 = StoredTensor(Tensor(repeating: .nan, [16, 32]))
+      tensors[index].1 = StoredTensor(Tensor(repeating: poison, [16, 32]))
     }
     _ = try SafetensorsWriter().write(tensors, into: folder + "/teacher")
     let ids = (0..<3000).map { _ in JSONValue.integer(Int(generator.next() % 61)) }

@@ -104,7 +104,8 @@ struct GGUFLayoutTests {
       "tensor blk.0.attn_q.weight: found the shape [4, 1], expected rows that divide evenly among 3",
       "tensor rope_freqs.weight: found 4 divisors",
     ] {
-      #expect(error.description.contains(words), "\(error) lacks \(words)")
+      #expect(
+        error.problems.contains { $0.hasPrefix(words) }, "\(error.problems) lacks \(words)")
     }
   }
 

@@ -2,7 +2,7 @@ import Foundation
 import Transformers
 
 /// Writes a student as an artefact without adapters: added into their projections, which stand in full.
-public struct AdapterMerge {
+public struct StudentMerge {
   private let model: LoadedModel
 
   /// A merge of a student's adapters.
