@@ -61,6 +61,21 @@ public struct StoredTensor: @unchecked Sendable {
       rowOrder: selected.map { row in rowOrder.map { $0[Int(row)] } ?? row })
   }
 
+  /// The rows of matrices one after the other, as a view; nil unless all are rows of one tensor.
+  public init?(joiningRows parts: [StoredTensor]) {
+    guard let first = parts.first,
+      parts.allSatisfy({
+        $0.bytes.baseAddress == first.bytes.baseAddress && $0.bytes.count == first.bytes.count
+          && $0.elementType == first.elementType && $0.rowLength == first.rowLength
+          && $0.shape.count == 2 && $0.rowOrder != nil
+      })
+    else { return nil }
+    let rows = parts.flatMap { $0.rowOrder! }
+    self.init(
+      elementType: first.elementType, shape: [rows.count, first.rowLength], bytes: first.bytes,
+      owner: first.owner, rowOrder: rows)
+  }
+
   /// Widens rows to floats, `[rows.count, rowLength]`, into `output`.
   public func widen(rows: Range<Int>, into output: UnsafeMutablePointer<Float>) {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= self.rows, "rows \(rows) of \(shape)")

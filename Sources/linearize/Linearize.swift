@@ -28,7 +28,8 @@ struct Linearize: ParsableCommand {
       BenchmarkCommand.self, CompareCommand.self, StudyCommand.self, GenerateCommand.self,
       TokenizeCommand.self,
       ActivationsCommand.self, EmbedCommand.self,
-      ExportCommand.self, ListCommand.self, RecipesCommand.self, EnvironmentCommand.self,
+      ExportCommand.self, MergeCommand.self, ListCommand.self, RecipesCommand.self,
+      EnvironmentCommand.self,
       SchemaCommand.self,
     ], defaultSubcommand: RunCommand.self)
 

@@ -1263,6 +1263,53 @@ extension ShippedRecipe {
 """#
     ),
     (
+      "radlads-llama-cpp",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "radlads-llama-cpp",
+  "description": "RADLADS on SmolLM2-135M-Instruct with a RAD-RWKV7 that llama.cpp runs: no rotary positions, state not balanced.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 512,
+    "documentBoundaries": "ignored",
+    "validationSequences": 8,
+    "testSequences": 32
+  },
+  "student": { "mixer": "rad-rwkv7", "rotary": false, "balanceState": false },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": {
+        "kind": "quarter-cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001
+      },
+      "evaluateEvery": 50,
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 90,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.0002, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001 },
+      "evaluateEvery": 30,
+      "checkpointEvery": 30
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
       "radlads-qwen2.5-7b",
       #"""
 {

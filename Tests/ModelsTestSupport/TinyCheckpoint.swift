@@ -9,27 +9,31 @@ import Transformers
 package enum TinyCheckpoint {
   package static let vocabularySize = 40
 
-  package static func llama(layers: Int = 2) -> (configuration: JSONValue, shapes: [String: Shape])
-  {
+  /// Two query heads that share one of keys and values.
+  package static func llama(layers: Int = 2, headDim: Int = 8) -> (
+    configuration: JSONValue, shapes: [String: Shape]
+  ) {
+    let width = 2 * headDim
     var shapes: [String: Shape] = [
-      "model.embed_tokens.weight": [40, 16], "model.norm.weight": [16],
+      "model.embed_tokens.weight": [40, width], "model.norm.weight": [width],
     ]
     for layer in 0..<layers {
       let prefix = "model.layers.\(layer)"
-      shapes["\(prefix).input_layernorm.weight"] = [16]
-      shapes["\(prefix).post_attention_layernorm.weight"] = [16]
-      shapes["\(prefix).self_attn.q_proj.weight"] = [16, 16]
-      shapes["\(prefix).self_attn.k_proj.weight"] = [8, 16]
-      shapes["\(prefix).self_attn.v_proj.weight"] = [8, 16]
-      shapes["\(prefix).self_attn.o_proj.weight"] = [16, 16]
-      shapes["\(prefix).mlp.gate_proj.weight"] = [24, 16]
-      shapes["\(prefix).mlp.up_proj.weight"] = [24, 16]
-      shapes["\(prefix).mlp.down_proj.weight"] = [16, 24]
+      shapes["\(prefix).input_layernorm.weight"] = [width]
+      shapes["\(prefix).post_attention_layernorm.weight"] = [width]
+      shapes["\(prefix).self_attn.q_proj.weight"] = [width, width]
+      shapes["\(prefix).self_attn.k_proj.weight"] = [headDim, width]
+      shapes["\(prefix).self_attn.v_proj.weight"] = [headDim, width]
+      shapes["\(prefix).self_attn.o_proj.weight"] = [width, width]
+      shapes["\(prefix).mlp.gate_proj.weight"] = [24, width]
+      shapes["\(prefix).mlp.up_proj.weight"] = [24, width]
+      shapes["\(prefix).mlp.down_proj.weight"] = [width, 24]
     }
     return (
       [
-        "model_type": "llama", "hidden_size": 16, "num_hidden_layers": .integer(layers),
-        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8,
+        "model_type": "llama", "hidden_size": .integer(width),
+        "num_hidden_layers": .integer(layers),
+        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": .integer(headDim),
         "intermediate_size": 24, "hidden_act": "silu", "rms_norm_eps": 1e-5,
         "max_position_embeddings": 32, "rope_theta": 10000.0, "vocab_size": 40,
         "tie_word_embeddings": true, "torch_dtype": "float32",

@@ -60,9 +60,10 @@ import Testing
       "embed", "Turns texts into vectors with an encoder or its student.",
       "\(model) --text <path> [--sequence-length <sequence-length>] [--output <path>]"),
     Pinned(
-      "export", "Writes a model as a folder of safetensors with config.json and tokenizer.",
-      "\(model) --output <path> [--format <format>] [--merge] [--dtype <dtype>] "
-        + "[--max-shard-size <size>]"),
+      "export", "Writes a model for transformers, for llama.cpp, or its adapters for PEFT.",
+      "\(model) --output <path> [--format <format>] [--type <type>] [--merge] [--dtype <dtype>] "
+        + "[--max-shard-size <size>] [--step <step>] [--stage <id>]"),
+    Pinned("merge", "Adds a student's adapters into its projections.", "\(model) --output <path>"),
     Pinned("list", "Lists what a recipe may name.", "[<kind>] [--json]"),
     Pinned(
       "recipes", "Lists the recipes that come with the program, and copies one.", "<subcommand>"),

@@ -23,6 +23,11 @@ struct GGUFTensorType: Sendable, Equatable {
     self = type
   }
 
+  /// The number of a type of weights in the file.
+  static func number(of type: ElementType) -> UInt32 {
+    types.first { $0.value.name == type.rawValue }!.key
+  }
+
   /// The number of a type in the file, its name and its block.
   static let types: [UInt32: GGUFTensorType] = [
     0: Self("F32", 1, 4), 1: Self("F16", 1, 2), 30: Self("BF16", 1, 2), 28: Self("F64", 1, 8),

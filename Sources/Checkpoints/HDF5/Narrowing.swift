@@ -27,6 +27,16 @@ func float16Bits(_ value: Float) -> UInt16 {
   return sign | UInt16(truncatingIfNeeded: rounded >> 13)
 }
 
+/// The number that half precision holds.
+func float16Value(_ half: UInt16) -> Float {
+  let magnitude = UInt32(half & 0x7FFF)
+  // As a float whose exponent is 112 too small; that of infinity and NaN is 224.
+  let scaled = Float(bitPattern: magnitude << 13) * 0x1p112
+  let value =
+    magnitude >= 0x7C00 ? Float(bitPattern: 0x7F80_0000 | (magnitude << 13)) : scaled
+  return half & 0x8000 == 0 ? value : -value
+}
+
 func narrow(
   _ source: UnsafePointer<Float>, count: Int, toBFloat16 output: UnsafeMutablePointer<UInt16>
 ) {

@@ -174,7 +174,7 @@ public struct SafetensorsWriter: Sendable {
   ) throws {
     guard tensor.count > 0 else { return }
     if type(of: tensor) == tensor.elementType {
-      try appendUnchanged(tensor, to: write)
+      try tensor.forEachRun(write)
       return
     }
     let step = max(1, (1 << 20) / tensor.rowLength)
@@ -203,29 +203,6 @@ public struct SafetensorsWriter: Sendable {
     } else {
       narrow(floats, count: count, toFloat16: output)
     }
-    try write(halves.bytes)
-  }
-
-  /// The stored bytes, in the order of the tensor's rows.
-  private func appendUnchanged(
-    _ tensor: StoredTensor, to write: (UnsafeRawBufferPointer) throws -> Void
-  ) throws {
-    guard let order = tensor.rowOrder else {
-      try write(tensor.bytes)
-      return
-    }
-    let rowBytes = tensor.elementType.bytes(of: tensor.rowLength)
-    let step = max(1, (1 << 22) / rowBytes)
-    for start in stride(from: 0, to: order.count, by: step) {
-      let rows = order[start..<min(order.count, start + step)]
-      let block = ByteBuffer(count: rows.count * rowBytes)
-      for (position, row) in rows.enumerated() {
-        let source = tensor.bytes[Int(row) * rowBytes..<(Int(row) + 1) * rowBytes]
-        UnsafeMutableRawBufferPointer(
-          start: block.base + position * rowBytes, count: rowBytes
-        ).copyMemory(from: UnsafeRawBufferPointer(rebasing: source))
-      }
-      try write(block.bytes)
-    }
+    try withExtendedLifetime(halves) { try write($0.bytes) }
   }
 }

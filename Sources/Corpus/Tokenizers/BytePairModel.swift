@@ -3,7 +3,7 @@
 struct BytePairModel: Sendable {
   private(set) var vocabulary: ByteStringTable
   private let merges: MergeTable
-  private let options: Options
+  let options: Options
   /// The token of each byte, `<0x00>`…`<0xFF>`, or -1.
   private let byteTokens: [Int32]
   /// The token of each scalar that takes one or two bytes, or -1: spares the vocabulary's hash.

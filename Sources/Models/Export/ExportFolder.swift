@@ -29,9 +29,9 @@ struct ExportFolder {
   /// - Returns: names of the files, sorted.
   func publish(_ write: (String) throws -> Void) throws -> [String] {
     let parent = FilePath.folder(of: path)
-    try makeFolder(parent)
+    try Self.make(parent)
     let temporary = "\(path).\(ProcessInfo.processInfo.globallyUniqueString).tmp"
-    try makeFolder(temporary)
+    try Self.make(temporary)
     do {
       try write(temporary)
       let names = try FileManager.default.contentsOfDirectory(atPath: temporary).sorted()
@@ -47,7 +47,8 @@ struct ExportFolder {
     }
   }
 
-  private func makeFolder(_ path: String) throws {
+  /// With the folders above it; one that is there stays as it is.
+  static func make(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {

@@ -14,8 +14,11 @@ import Transformers
 public struct ModelExport {
   private let model: LoadedModel
   private let type: ExportType?
-  private let mergesAdapters: Bool
+  private let adapters: Adapters
   private let shardBytes: Int
+
+  /// What becomes of low-rank updates.
+  enum Adapters { case apart, merged, leftOut }
 
   /// - Parameters:
   ///   - type: of all tensors; nil keeps plain types as they are stored and makes float32 of
@@ -23,9 +26,14 @@ public struct ModelExport {
   ///   - mergesAdapters: add low-rank updates into their projections.
   ///   - shardBytes: bytes of tensors a file at most.
   public init(_ model: LoadedModel, type: ExportType?, mergesAdapters: Bool, shardBytes: Int) {
+    self.init(
+      model, type: type, adapters: mergesAdapters ? .merged : .apart, shardBytes: shardBytes)
+  }
+
+  init(_ model: LoadedModel, type: ExportType?, adapters: Adapters, shardBytes: Int) {
     self.model = model
     self.type = type
-    self.mergesAdapters = mergesAdapters
+    self.adapters = adapters
     self.shardBytes = shardBytes
   }
 
@@ -45,7 +53,7 @@ public struct ModelExport {
     return try folder.publish { temporary in
       try writer.write(tensors, into: temporary)
       try DocumentFile("\(temporary)/config.json").replace(
-        with: configuration(student, portable).pretty)
+        with: try configuration(student, portable).pretty)
       try ExportedTokenizer(model.source).write(to: temporary)
       try writeSentenceModules(to: temporary)
       guard portable != nil, let card else { return }
@@ -83,7 +91,7 @@ public struct ModelExport {
   // MARK: Tensors
 
   private func tensors() throws -> [SafetensorsWriter.NamedTensor] {
-    if mergesAdapters { model.decoder.mergeAdapters() }
+    if adapters == .merged { model.decoder.mergeAdapters() }
     var frozen = model.source.tensors
     // An exported student that is exported again brings its own tensors along.
     for (name, _) in model.student?.tensors ?? [] { frozen[name] = nil }
@@ -132,7 +140,7 @@ public struct ModelExport {
   /// What the folder says of the student, its adapters as they are exported.
   private var exportedStudent: StudentArtefact? {
     var student = model.student
-    if mergesAdapters { student?.adapters = nil }
+    if adapters != .apart { student?.adapters = nil }
     return student
   }
 
@@ -151,7 +159,18 @@ public struct ModelExport {
     try ModelCard(model, student: student, type: exportedType).text()
   }
 
-  private func configuration(_ student: StudentArtefact?, _ portable: PortableModel?) -> JSONValue {
+  /// What other programs than transformers know the student by.
+  private func reference(_ student: StudentArtefact) throws -> JSONObject {
+    let document = try PortableStudent.document(student.student, location: model.location)
+    guard document["mixer"]?.stringValue == "rad-rwkv6", student.adapters == nil else {
+      return JSONObject()
+    }
+    return GGUFRADRWKV6(model.decoder, document).converterConfiguration
+  }
+
+  private func configuration(
+    _ student: StudentArtefact?, _ portable: PortableModel?
+  ) throws -> JSONValue {
     var object = model.source.configuration.objectValue ?? JSONObject()
     object[Self.transposedKey] = nil
     // transformers 5 writes `dtype`, earlier ones `torch_dtype`.
@@ -164,7 +183,9 @@ public struct ModelExport {
     guard let student else { return .object(object) }
     return .object(
       ExportedConfiguration.make(
-        teacher: object, student: student.document, model: portable?.document,
+        teacher: object, student: student.document,
+        reference: portable == nil ? JSONObject() : try reference(student),
+        model: portable?.document,
         isEncoder: model.decoder.configuration.isEncoder))
   }
 }

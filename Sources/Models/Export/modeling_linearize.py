@@ -968,7 +968,7 @@ class Place:
 
     def adapted(self, role, x, y):
         name = ADAPTED[role]
-        if not self.has_own(name + ".lora_A"):
+        if not self.has_own(name + ".lora_A.weight"):
             return y
         a, b = (at(self._own, f"{name}.lora_{part}.weight") for part in "AB")
         return y + layer_scale(self.layer) * F.linear(F.linear(x.to(a.dtype), a), b).to(y.dtype)

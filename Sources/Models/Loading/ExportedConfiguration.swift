@@ -22,10 +22,13 @@ enum ExportedConfiguration {
 
   /// - Parameters:
   ///   - student: the artefact's document.
+  ///   - reference: what llama.cpp's converter and RADLADS' classes read of the student; empty where they
+  ///     have none like it.
   ///   - model: for the code beside it; nil where the teacher's code computes what the student does,
   ///     so that nothing has to be hidden from it.
   static func make(
-    teacher: JSONObject, student: JSONValue, model: JSONValue?, isEncoder: Bool
+    teacher: JSONObject, student: JSONValue, reference: JSONObject = JSONObject(),
+    model: JSONValue?, isEncoder: Bool
   ) -> JSONObject {
     var configuration = teacher
     var student = student.objectValue ?? JSONObject()
@@ -41,6 +44,10 @@ enum ExportedConfiguration {
       configuration["auto_map"] = .object(
         JSONObject(
           classes.map { (key: $0.key, value: .string("\(module).\($0.name)")) }))
+      for (key, value) in reference.members {
+        if !codeKeys.contains(key) { hidden[key] = teacher[key] ?? .null }
+        configuration[key] = value
+      }
       student[teacherKey] = .object(hidden)
       student[modelKey] = model
     }
@@ -65,6 +72,9 @@ enum ExportedConfiguration {
     object[studentKey] = nil
     if let hidden {
       for key in codeKeys { object[key] = hidden[key] }
+      for (key, value) in hidden.members where !codeKeys.contains(key) {
+        object[key] = value.isNull ? Optional.none : value
+      }
     }
     return .object(object)
   }

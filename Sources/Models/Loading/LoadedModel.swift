@@ -62,6 +62,11 @@ public final class LoadedModel {
     if let document = ExportedConfiguration.student(of: source.configuration) {
       return try openExported(source, document, location: path)
     }
+    if let folder = RADLADSFolder(source, location: path) {
+      return try openExported(
+        source.respelled(configuration: folder.teacher, tensors: folder.tensors), folder.document,
+        location: path)
+    }
     let decoder = try Decoder(
       configuration: source.configuration, tensors: source.tensors, location: path)
     return try LoadedModel(location: path, decoder: decoder, source: source, student: nil)
@@ -135,7 +140,7 @@ public final class LoadedModel {
       ])
   }
 
-  private static func open(_ student: StudentArtefact, at path: String, teacher: String) throws
+  static func open(_ student: StudentArtefact, at path: String, teacher: String) throws
     -> LoadedModel
   {
     let source: ModelSource

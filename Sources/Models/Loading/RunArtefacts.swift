@@ -38,6 +38,14 @@ struct RunArtefacts {
   /// The student as the last stage left it.
   var lastStudent: String? { names.last { $0.hasSuffix(".h5") }.map { "\(folder)/\($0)" } }
 
+  /// The student as the stages before one left it; nil where none did.
+  ///
+  /// - Parameter position: the stage's among all of the recipe, from 1.
+  func student(before position: Int) -> String? {
+    names.last { name in name.hasSuffix(".h5") && (Self.place(of: name) ?? 0) < position }
+      .map { "\(folder)/\($0)" }
+  }
+
   /// The folder of the model that was pretrained last.
   var lastModel: String? { names.last { !$0.hasSuffix(".h5") }.map { "\(folder)/\($0)" } }
 }

@@ -203,7 +203,7 @@ extension StudentArtefact {
     return (Set(sketch.parameters.map(\.name)), sketch.constants.map(\.name))
   }
 
-  private func makeMixers(on decoder: Decoder, location: String) throws {
+  func makeMixers(on decoder: Decoder, location: String) throws {
     let specification = try DocumentReader.read(student, at: "$.linearize.student") {
       StudentSpecification($0)
     }

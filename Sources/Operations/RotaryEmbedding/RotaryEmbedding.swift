@@ -32,6 +32,10 @@ public struct RotaryEmbedding: Sendable, Equatable {
 
   /// Leading coordinates of each head that are rotated; even, at most the head dimension.
   public let rotaryDim: Int
+  /// Base of the frequencies.
+  public let theta: Double
+  /// How they were stretched.
+  public let scaling: Scaling
   /// Radians per position of each pair, `[rotaryDim / 2]`.
   public let frequencies: [Double]
   /// The same in sequences of more than `originalContext` tokens, where they differ by one list.
@@ -47,6 +51,8 @@ public struct RotaryEmbedding: Sendable, Equatable {
   public init(rotaryDim: Int, theta: Double, scaling: Scaling = .none) {
     precondition(rotaryDim % 2 == 0, "rotary dimension \(rotaryDim) is odd")
     self.rotaryDim = rotaryDim
+    self.theta = theta
+    self.scaling = scaling
     dynamicBase =
       if case .dynamic(let factor, let context) = scaling {
         DynamicBase(theta: theta, factor: factor, originalContext: context)

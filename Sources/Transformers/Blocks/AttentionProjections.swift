@@ -38,7 +38,7 @@ public struct AttentionProjections {
   }
 
   /// The projection of this role, without its adapter.
-  subscript(role: AttentionProjection) -> Projection {
+  public subscript(role: AttentionProjection) -> Projection {
     switch role {
     case .queries: queries
     case .keys: keys

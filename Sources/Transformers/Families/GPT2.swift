@@ -105,6 +105,9 @@ public enum GPT2: TeacherFamily {
         "attn_output": "attn.c_proj", "ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj",
       ],
       blockPrefix: "transformer.h"),
+    rules: GGUFArchitecture(
+      fusesProjections: true, biases: ["attn_qkv", "attn_output", "ffn_up", "ffn_down"],
+      activations: [.geluTanh]),
     configuration: { metadata in
       var document = JSONObject([("model_type", .string(modelType))])
       document["n_embd"] = .integer(metadata.integer("embedding_length"))

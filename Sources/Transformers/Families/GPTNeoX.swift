@@ -93,6 +93,11 @@ public enum GPTNeoX: TeacherFamily {
         "ffn_up": "mlp.dense_h_to_4h", "ffn_down": "mlp.dense_4h_to_h",
       ],
       blockPrefix: "gpt_neox.layers"),
+    // llama.cpp computes the exact GELU with its approximation.
+    rules: GGUFArchitecture(
+      fusesProjections: true, needsHead: true,
+      biases: ["attn_qkv", "attn_output", "ffn_up", "ffn_down"], activations: [.gelu, .geluTanh],
+      tellsParallel: true),
     configuration: { metadata in
       let hidden = metadata.integer("embedding_length")
       var document = JSONObject([("model_type", .string(modelType))])

@@ -24,6 +24,9 @@ public enum Gemma2: TeacherFamily {
 
   public static let gguf: GGUFLayout? = GGUFLayout(
     modelType, names: gemmaNames,
+    rules: GGUFArchitecture(
+      activations: [.geluTanh], windowPeriod: 2, readsCaps: (scores: true, logits: true),
+      scalesEmbeddings: true, unusuallyScaled: 46),
     configuration: { metadata in
       var document = gemmaDocument(metadata, modelType: modelType, largestModel: 46)
       for (key, name) in [

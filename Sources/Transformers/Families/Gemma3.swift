@@ -29,6 +29,9 @@ public enum Gemma3: TeacherFamily {
 
   public static let gguf: GGUFLayout? = GGUFLayout(
     "gemma3", names: gemmaNames,
+    rules: GGUFArchitecture(
+      activations: [.geluTanh], windowPeriod: 6, readsCaps: (scores: false, logits: true),
+      scalesEmbeddings: true, unusuallyScaled: 62),
     configuration: { metadata in
       var document = gemmaDocument(metadata, modelType: modelType, largestModel: 62)
       document["rope_theta"] = .number(metadata.number("rope.freq_base", default: 1_000_000))

@@ -25,6 +25,11 @@ public enum Llama: TeacherFamily {
   ) -> GGUFLayout {
     GGUFLayout(
       "llama", names: .llama,
+      rules: GGUFArchitecture(
+        rotatesNeighbours: true,
+        biases: [
+          "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down",
+        ], readsDivisors: true),
       configuration: { metadata in
         var document = metadata.llamaConfiguration(modelType)
         if metadata.has("attention.sliding_window") {

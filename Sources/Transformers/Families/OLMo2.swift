@@ -35,5 +35,6 @@ public enum OLMo2: TeacherFamily {
     names: .llama.renaming([
       "post_attention_norm": "post_attention_layernorm",
       "post_ffw_norm": "post_feedforward_layernorm",
-    ]), configuration: { $0.llamaConfiguration(modelType) })
+    ]), rules: GGUFArchitecture(needsHead: true),
+    configuration: { $0.llamaConfiguration(modelType) })
 }

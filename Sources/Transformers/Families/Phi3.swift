@@ -46,6 +46,7 @@ public enum Phi3: TeacherFamily {
   public static let gguf: GGUFLayout? = GGUFLayout(
     modelType,
     names: .llama.renaming(["attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"]),
+    rules: GGUFArchitecture(fusesProjections: true, fusesGate: true, readsLongFactors: true),
     configuration: { metadata in
       var document = metadata.llamaConfiguration(modelType)
       // 0 stands for none.

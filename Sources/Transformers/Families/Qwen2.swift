@@ -14,13 +14,16 @@ public enum Qwen2: TeacherFamily {
 
   public static func isIgnorable(_ name: String) -> Bool { Llama.isIgnorable(name) }
 
-  public static let gguf: GGUFLayout? = qwenLayout(modelType)
+  public static let gguf: GGUFLayout? = qwenLayout(
+    modelType, biases: ["attn_q", "attn_k", "attn_v"])
 }
 
 /// llama.cpp's architecture of the same name.
-func qwenLayout(_ modelType: String) -> GGUFLayout {
+///
+/// - Parameter biases: parts of a block that have one.
+func qwenLayout(_ modelType: String, biases: Set<String> = []) -> GGUFLayout {
   GGUFLayout(
-    modelType, names: .llama,
+    modelType, names: .llama, rules: GGUFArchitecture(biases: biases),
     configuration: { metadata in
       var document = metadata.llamaConfiguration(modelType)
       if metadata.has("attention.sliding_window") {

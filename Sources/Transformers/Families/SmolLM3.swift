@@ -40,6 +40,8 @@ public enum SmolLM3: TeacherFamily {
 
   /// The file does not say which layers are without positions: llama.cpp takes every fourth.
   public static let gguf: GGUFLayout? = GGUFLayout(
-    modelType, names: .llama, configuration: { $0.llamaConfiguration(modelType) },
+    modelType, names: .llama,
+    rules: GGUFArchitecture(rotatesNeighbours: true, unrotatedPeriod: 4),
+    configuration: { $0.llamaConfiguration(modelType) },
     restored: Llama.unpermuted)
 }

@@ -11,13 +11,15 @@ public struct GGUFLayout: Sendable {
   let configuration: @Sendable (_ metadata: GGUFMetadata) -> JSONObject
   /// Which of the families that share an architecture a file is of.
   let isMatch: @Sendable (_ metadata: GGUFMetadata) -> Bool
+  /// What its code in llama.cpp takes for granted, for writing such files.
+  let rules: GGUFArchitecture
   /// A tensor as Hugging Face has it, given what GGUF calls it in its block: `attn_q`. nil where its
   /// shape forbids that.
   let restored:
     @Sendable (_ part: String, _ tensor: StoredTensor, _ metadata: GGUFMetadata) -> StoredTensor?
 
   init(
-    _ architecture: String, names: GGUFNames,
+    _ architecture: String, names: GGUFNames, rules: GGUFArchitecture = GGUFArchitecture(),
     configuration: @escaping @Sendable (GGUFMetadata) -> JSONObject,
     isMatch: @escaping @Sendable (GGUFMetadata) -> Bool = { _ in true },
     restored: @escaping @Sendable (String, StoredTensor, GGUFMetadata) -> StoredTensor? = {
@@ -27,6 +29,7 @@ public struct GGUFLayout: Sendable {
   ) {
     self.architecture = architecture
     self.names = names
+    self.rules = rules
     self.configuration = configuration
     self.isMatch = isMatch
     self.restored = restored
@@ -111,6 +114,15 @@ enum GGUFRows {
     let column = StoredTensor(tensor.widened().reshaped([tensor.count, 1]))
     return StoredTensor(
       column.selectingRows(order).widened().reshaped(Shape(tensor.shape)))
+  }
+
+  /// The row of Hugging Face's tensor that each stored row of queries or keys is.
+  static func permutation(rows: Int, heads: Int) -> [Int32] {
+    let headDim = rows / heads
+    return (0..<rows).map { row in
+      let (head, place) = (row / headDim, row % headDim)
+      return Int32(head * headDim + place % 2 * (headDim / 2) + place / 2)
+    }
   }
 
   /// Stored rows of queries or keys for the llama architecture. llama.cpp rotates neighbours,

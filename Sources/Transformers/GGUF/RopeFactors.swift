@@ -12,7 +12,7 @@ enum RopeFactors {
     if divisors.allSatisfy({ $0 == 1 }) { return JSONObject() }
     // All models of the family have these two; the context they were first trained on varies.
     let (low, high) = (1.0, 4.0)
-    for exponent in 9...20 {
+    for exponent in 4...20 {
       let original = Double(1 << exponent)
       let expected = llama3(
         headDim: headDim, theta: theta, factor: Double(factor), low: low, high: high,
