@@ -198,11 +198,16 @@ private struct GGUFTeacherWriter {
         model.refuse("YaRN whose ramp ends between pairs", expected: "truncate true")
         return
       }
+      // Its files have keys for them, which it reads over.
+      guard fast == 32, slow == 1 else {
+        model.refuse(
+          "YaRN with beta_fast \(fast) and beta_slow \(slow)",
+          expected: "32 and 1, which llama.cpp always takes")
+        return
+      }
       model.set("rope.scaling.type", "yarn")
       model.set("rope.scaling.factor", .number(factor))
       model.set("rope.scaling.original_context_length", .integer(Int(originalContext)))
-      model.set("rope.scaling.yarn_beta_fast", .number(fast))
-      model.set("rope.scaling.yarn_beta_slow", .number(slow))
       // llama.cpp multiplies what the factor alone gives.
       let usual = factor <= 1 ? 1 : 1 + 0.1 * log(factor)
       if abs(amplitude - usual) > 1e-6 * usual {

@@ -26,7 +26,8 @@ import Transformers
     "gemma2": "attention scores scaled by 0.57735026",
     "llama-dynamic-long": "a rotary base that grows with the text (rope_type dynamic)",
     "llama-dynamic-short": "a rotary base that grows with the text (rope_type dynamic)",
-    "llama-longrope": "LongRoPE", "llama-yarn-scales": "YaRN whose ramp ends between pairs",
+    "llama-longrope": "LongRoPE", "llama-yarn": "YaRN with beta_fast 4.0 and beta_slow 0.25",
+    "llama-yarn-scales": "YaRN whose ramp ends between pairs",
   ]
 
   @Test(arguments: TeacherGolden.all.filter { refused[$0.name] == nil })
