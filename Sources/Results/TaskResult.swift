@@ -4,7 +4,8 @@ import Documents
 public struct TaskResult: Sendable, Equatable {
   /// One number of a task.
   public struct Metric: Sendable, Equatable {
-    /// `acc`, `acc_norm`, `perplexity`, `word_perplexity`, `byte_perplexity`, `bits_per_byte`.
+    /// `acc`, `acc_norm`, `acc_all`, `letter_share`, `perplexity`, `word_perplexity`,
+    /// `byte_perplexity`, `bits_per_byte`.
     public var name: String
     /// The score, in the unit that lm-eval gives it.
     public var value: Double

@@ -36,7 +36,7 @@ public final class HDF5File: @unchecked Sendable {
         setUpGroups(creation.identifier)
         && H5Pset_libver_bounds(
           access.identifier, lh5_newest_format(), lh5_newest_format()) >= 0
-        && H5Pset_fclose_degree(access.identifier, H5F_CLOSE_STRONG) >= 0
+        && setUp(access)
       let file =
         isSetUp ? H5Fcreate(path, lh5_create_new(), creation.identifier, access.identifier) : -1
       if file < 0 {
@@ -60,8 +60,7 @@ public final class HDF5File: @unchecked Sendable {
     }
     return try HDF5Library.locked {
       let access = HDF5Handle(H5Pcreate(lh5_file_access()), closing: H5Pclose)
-      let isSetUp = H5Pset_fclose_degree(access.identifier, H5F_CLOSE_STRONG) >= 0
-      let file = isSetUp ? H5Fopen(path, lh5_read_only(), access.identifier) : -1
+      let file = setUp(access) ? H5Fopen(path, lh5_read_only(), access.identifier) : -1
       if file < 0 {
         throw HDF5Error(
           file: path, operation: "open it as HDF5",
@@ -71,6 +70,14 @@ public final class HDF5File: @unchecked Sendable {
       }
       return HDF5File(path: path, isWriting: false, identifier: file)
     }
+  }
+
+  /// The library's locks are left out: files are written beside their place and renamed, never
+  /// under a reader. Network file systems may have no locks, and a process that another part of
+  /// this one starts holds them for a moment longer than the file was open.
+  private static func setUp(_ access: HDF5Handle) -> Bool {
+    H5Pset_fclose_degree(access.identifier, H5F_CLOSE_STRONG) >= 0
+      && H5Pset_file_locking(access.identifier, false, true) >= 0
   }
 
   /// Writes what the library still holds, and closes. Required after writing: only this reports

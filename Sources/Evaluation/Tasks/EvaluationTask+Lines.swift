@@ -54,7 +54,8 @@ extension EvaluationTask {
     let value = value(metric, sample, found)
     switch metric {
     case .accuracy where sample.answer == nil: return .integer(Int(value))
-    case .accuracy, .normalizedAccuracy, .perplexity: return .number(value)
+    case .accuracy, .normalizedAccuracy, .accuracyInAll, .letterShare, .perplexity:
+      return .number(value)
     case .wordPerplexity, .bytePerplexity, .bitsPerByte:
       return [.number(value), .integer(weight(metric, sample))]
     }

@@ -54,7 +54,7 @@ extension EvaluationTask {
   ) -> (value: Double, standardError: Double?) {
     let values = zip(samples, likelihoods).map { value(metric, $0, $1) }
     switch metric {
-    case .accuracy, .normalizedAccuracy:
+    case .accuracy, .normalizedAccuracy, .accuracyInAll, .letterShare:
       return (SampleStatistics.mean(values), SampleStatistics.standardError(values))
     case .perplexity:
       return (
@@ -68,15 +68,23 @@ extension EvaluationTask {
     }
   }
 
-  /// What one sample adds to a metric: 0 or 1, or nats.
+  /// What one sample adds to a metric: a share from 0 to 1, or nats.
   func value(_ metric: TaskMetric, _ sample: TaskSample, _ found: [LogLikelihood]) -> Double {
     switch metric {
     case .accuracy:
       guard let answer = sample.answer else { return found[0].isGreedy ? 1 : 0 }
+      if sample.rotations > 0 {
+        return SampleStatistics.mean(Self.isRight(sample, found).map { $0 ? 1 : 0 })
+      }
       return Self.best(found.map(\.sum)) == answer ? 1 : 0
     case .normalizedAccuracy:
       let means = zip(found, sample.choiceLengths).map { $0.sum / Double($1) }
       return Self.best(means) == sample.answer ? 1 : 0
+    case .accuracyInAll: return Self.isRight(sample, found).allSatisfy { $0 } ? 1 : 0
+    case .letterShare:
+      let letters = Self.letters(sample, found)
+      let most = letters.map { letter in letters.count { $0 == letter } }.max() ?? 0
+      return Double(most) / Double(letters.count)
     case .perplexity: return found[0].sum
     case .wordPerplexity, .bytePerplexity, .bitsPerByte:
       return found.reduce(0) { $0 + $1.sum }
@@ -88,6 +96,21 @@ extension EvaluationTask {
     metric == .wordPerplexity ? sample.words : sample.bytes
   }
 
+  /// The place of the most probable letter in each rotation.
+  private static func letters(_ sample: TaskSample, _ found: [LogLikelihood]) -> [Int] {
+    let choices = sample.rotations
+    return (0..<choices).map { rotation in
+      best(found[rotation * choices..<(rotation + 1) * choices].map(\.sum))
+    }
+  }
+
+  /// Whether the letter of each rotation stands before the right choice.
+  private static func isRight(_ sample: TaskSample, _ found: [LogLikelihood]) -> [Bool] {
+    letters(sample, found).enumerated().map { first, place in
+      (first + place) % sample.rotations == sample.answer
+    }
+  }
+
   /// The first of the largest.
   private static func best(_ values: [Double]) -> Int {
     values.indices.dropFirst().reduce(0) { values[$1] > values[$0] ? $1 : $0 }
@@ -96,6 +119,6 @@ extension EvaluationTask {
   /// Mean accuracy of guessing blindly among the choices.
   private func chance(_ samples: [TaskSample]) -> Double? {
     if samples.contains(where: { $0.answer == nil }) { return nil }
-    return SampleStatistics.mean(samples.map { 1 / Double($0.requests.count) })
+    return SampleStatistics.mean(samples.map { 1 / Double($0.choices) })
   }
 }

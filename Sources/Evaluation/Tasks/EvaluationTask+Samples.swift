@@ -32,6 +32,16 @@ extension EvaluationTask {
         .init(context: prefix + parts.context, continuation: specification.delimiter + $0)
       }
       sample.choiceLengths = parts.choices.map { $0.unicodeScalars.count }
+    case .lettered(let template, _, _):
+      sample.rotations = parts.choices.count
+      sample.requests = try parts.choices.indices.flatMap { first in
+        let order = parts.choices[first...] + parts.choices[..<first]
+        let context = try letteredContext(template, Array(order), of: row.object)
+        return (0..<order.count).map {
+          TaskSample.Request(
+            context: prefix + context, continuation: specification.delimiter + Self.letter($0))
+        }
+      }
     case .contexts:
       sample.requests = parts.choices.map {
         .init(context: prefix + $0, continuation: specification.delimiter + parts.continuation)
@@ -74,6 +84,16 @@ extension EvaluationTask {
       let (index, target) = try position(answer, among: choices, of: row)
       return Parts(
         context: clean(try context.text(of: row)), choices: choices, answer: index, target: target)
+    case .lettered(let context, let choices, let answer):
+      let choices = try texts(choices, "choice", of: row)
+      if choices.count > Self.letters.count {
+        throw RowMistake(
+          "found \(choices.count) choices, expected at most \(Self.letters.count), a letter each")
+      }
+      let (index, target) = try position(answer, among: choices, of: row)
+      return Parts(
+        context: try letteredContext(context, choices, of: row), choices: choices, answer: index,
+        target: target)
     case .contexts(let contexts, let template, let answer):
       let contexts = try texts(contexts, "context", of: row)
       let (index, _) = try position(answer, among: contexts, of: row)
@@ -89,6 +109,22 @@ extension EvaluationTask {
       let text = try continuation(template)
       return Parts(continuation: text, target: text)
     }
+  }
+
+  // MARK: Letters
+
+  private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+  private static func letter(_ place: Int) -> String { String(letters[place]) }
+
+  /// The context of a row with choices as they stand under letters, for `{{lettered}}`.
+  private func letteredContext(
+    _ template: RowTemplate, _ choices: [String], of row: JSONObject
+  ) throws -> String {
+    var row = row
+    row["lettered"] = .string(
+      choices.enumerated().map { "\(Self.letter($0)). \($1)" }.joined(separator: "\n"))
+    return specification.cleaning(try template.text(of: row))
   }
 
   private func texts(
@@ -200,6 +236,7 @@ extension EvaluationTask {
     let delimiter = specification.delimiter
     return switch specification.form {
     case .choices: parts.context + delimiter + parts.choices[parts.answer!]
+    case .lettered: parts.context + delimiter + Self.letter(parts.answer!)
     case .contexts: parts.choices[parts.answer!] + delimiter + parts.continuation
     case .continuation, .rolling: parts.context + delimiter + parts.continuation
     }

@@ -30,15 +30,21 @@ public struct TaskSample: Sendable, Equatable {
   public var target: String
   /// Code points of each choice without the delimiter.
   public var choiceLengths: [Int]
+  /// Orders in which lettered choices are shown, each begun at another choice; 0 where the context
+  /// does not show them. Requests are one a letter, order by order.
+  public var rotations: Int
   /// Words and UTF-8 bytes of a text that is scored as a whole, before it was cleaned.
   public var words: Int
   /// UTF-8 bytes of a text that is scored as a whole, before it was cleaned.
   public var bytes: Int
 
+  /// Choices that the sample has, 1 where there is none to make.
+  public var choices: Int { rotations == 0 ? requests.count : rotations }
+
   /// A sample; the defaults are those of one without choices.
   public init(
     index: Int, line: Int, row: JSONObject, requests: [Request], answer: Int? = nil,
-    target: String, choiceLengths: [Int] = [], words: Int = 0, bytes: Int = 0
+    target: String, choiceLengths: [Int] = [], rotations: Int = 0, words: Int = 0, bytes: Int = 0
   ) {
     self.index = index
     self.line = line
@@ -47,6 +53,7 @@ public struct TaskSample: Sendable, Equatable {
     self.answer = answer
     self.target = target
     self.choiceLengths = choiceLengths
+    self.rotations = rotations
     self.words = words
     self.bytes = bytes
   }

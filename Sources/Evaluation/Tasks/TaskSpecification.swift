@@ -9,6 +9,8 @@ struct TaskSpecification: Sendable {
   enum Form: Sendable {
     /// One context, several continuations, one of them right.
     case choices(context: RowTemplate, choices: ListTemplate, answer: RowTemplate)
+    /// One context that shows several choices under letters; the letters are scored.
+    case lettered(context: RowTemplate, choices: ListTemplate, answer: RowTemplate)
     /// Several contexts, one of them right, and the continuation that each is judged by.
     case contexts(contexts: ListTemplate, continuation: RowTemplate, answer: RowTemplate)
     case continuation(context: RowTemplate, continuation: RowTemplate)
@@ -81,6 +83,7 @@ private struct TaskReader {
       "kind",
       of: [
         DocumentVariant("multiple-choice", read: { on($0).multipleChoice() }),
+        DocumentVariant("lettered-choice", read: { on($0).letteredChoice() }),
         DocumentVariant("continuation", read: { on($0).continuation() }),
         DocumentVariant("rolling", read: { on($0).rolling(shots: shots, description) }),
       ], "what is scored")
@@ -116,6 +119,23 @@ private struct TaskReader {
     let known: [TaskMetric] = [.accuracy, .normalizedAccuracy]
     return (
       .choices(context: context, choices: choices, answer: answer),
+      metrics(of: known, default: known)
+    )
+  }
+
+  private func letteredChoice() -> (Form, [TaskMetric]) {
+    let answer = template(
+      "answer", "the right one: its index from 0, or its text as it stands among the choices")
+    let choices = list("choices", "the choices that are shown")
+    let context = template(
+      "context",
+      "what stands before the letter; {{lettered}} is the list of choices, a line each: A. …")
+    if !reader.isDescribing, !context.source.isEmpty, !context.source.contains("lettered") {
+      reader.report("context", "does not show the choices; put {{lettered}} where they belong")
+    }
+    let known: [TaskMetric] = [.accuracy, .accuracyInAll, .letterShare]
+    return (
+      .lettered(context: context, choices: choices, answer: answer),
       metrics(of: known, default: known)
     )
   }

@@ -106,7 +106,8 @@ public struct Evaluate: StageSpecification {
       limit: reader.optionalInteger("limit", in: 1...Int.max, "Samples at most; null for all."),
       thresholds: reader.object("thresholds", "Bounds on the student's metrics.") { bounds in
         [
-          "acc", "acc_norm", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte",
+          "acc", "acc_norm", "acc_all", "letter_share", "perplexity", "word_perplexity",
+          "byte_perplexity", "bits_per_byte",
         ].compactMap { metric in
           bounds.optionalObject(metric, "The metric of that name.") { reader in
             let (minimum, maximum) = Self.bounds(reader)

@@ -43,6 +43,22 @@ import Testing
     try read.close()
   }
 
+  @Test func `a lock that another process holds for a moment keeps nobody from reading`() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("a.h5")
+    let file = try HDF5File.create(path)
+    try file.write("a", [1, 2] as [Float])
+    try file.close()
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    try #require(descriptor >= 0)
+    defer { close(descriptor) }
+    // As a child of this process does between its making and its program.
+    try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    let read = try HDF5File.open(path)
+    #expect(try read.floats("a") == [1, 2])
+    try read.close()
+  }
+
   @Test func `bfloat16 rounds to nearest, ties to even`() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("a.h5")

@@ -47,6 +47,55 @@ import Testing
     #expect(result.samplesHash.count == 64)
   }
 
+  private static let lettered = """
+    {"name": "t", "kind": "lettered-choice", "data": "rows.jsonl", "context": "{{q}}\\n{{lettered}}\\nIt is",
+     "choices": "{{c}}", "answer": "{{a}}"}
+    """
+
+  @Test func `lettered choices are shown in every rotation of their order, and letters are scored`()
+    throws
+  {
+    let files = try TaskFiles()
+    _ = try files.write(#"{"q": "Which?", "c": ["x", "y", "z"], "a": 1}"#, to: "rows.jsonl")
+    let task = try EvaluationTask.load(files.write(Self.lettered, to: "task.json"))
+    let samples = try task.samples()
+    let orders = ["A. x\nB. y\nC. z", "A. y\nB. z\nC. x", "A. z\nB. x\nC. y"]
+    #expect(
+      samples[0].requests
+        == orders.flatMap { order in
+          ["A", "B", "C"].map {
+            .init(context: "Which?\n\(order)\nIt is", continuation: " \($0)")
+          }
+        })
+    /// What the metrics are when the given place is the most probable of each rotation.
+    let scores = { (places: [Int]) in
+      let found = places.flatMap { place in
+        (0..<3).map { LogLikelihood(sum: $0 == place ? -1 : -2, isGreedy: false) }
+      }
+      let result = try task.result(of: samples, likelihoods: [found], hash: Digest.sha256)
+      #expect(result.chance == 1 / 3.0)
+      return ["acc", "acc_all", "letter_share"].map { result.metric($0)!.value }
+    }
+    // What is right, y, stands at B, then at A, then at C.
+    #expect(try scores([1, 0, 2]) == [1, 1, 1 / 3.0])
+    #expect(try scores([0, 0, 0]) == [1 / 3.0, 0, 1])
+    #expect(try scores([1, 0, 0]) == [2 / 3.0, 0, 2 / 3.0])
+    let solved = try EvaluationTask.load(
+      files.write(
+        Self.lettered.replacing(#""name""#, with: #""shots": 1, "shotData": "rows.jsonl", "name""#),
+        to: "shots.json"))
+    #expect(
+      try solved.samples()[0].requests[3].context
+        == "Which?\n\(orders[0])\nIt is B\n\nWhich?\n\(orders[1])\nIt is")
+  }
+
+  @Test func `a context that does not show lettered choices is a mistake`() throws {
+    let files = try TaskFiles()
+    let task = try files.write(Self.lettered.replacing("{{lettered}}", with: "?"), to: "task.json")
+    let error = #expect(throws: TaskError.self) { try EvaluationTask.load(task) }
+    #expect(error.map { "\($0)" }?.contains("does not show the choices") == true)
+  }
+
   @Test func `data lie beside the task file, or where the caller says`() throws {
     let files = try TaskFiles()
     let data = try files.write(#"{"a": "x y"}"#, to: "data.jsonl")
@@ -76,12 +125,13 @@ import Testing
     let cases = try EvaluationTask.schema.member("oneOf").elements()
     #expect(
       try cases.map { try $0.member("title").text() } == [
-        "multiple-choice", "continuation", "rolling",
+        "multiple-choice", "lettered-choice", "continuation", "rolling",
       ])
     let properties = try cases.map { try $0.member("properties") }
     #expect(properties[0]["choices"] != nil && properties[0]["contexts"] != nil)
-    #expect(properties[1]["continuation"] != nil && properties[1]["choices"] == nil)
-    #expect(properties[2]["text"] != nil && properties[2]["context"] == nil)
+    #expect(properties[1]["choices"] != nil && properties[1]["contexts"] == nil)
+    #expect(properties[2]["continuation"] != nil && properties[2]["choices"] == nil)
+    #expect(properties[3]["text"] != nil && properties[3]["context"] == nil)
   }
 
   @Test func `a tokenizer's beginning-of-text token is left out when the caller says so`() throws {

@@ -136,7 +136,7 @@ import Testing
       try files.failure(ofTask: #"{"name": "a", "kind": "generate"}"#) == """
         task.json: 2 mistakes
           $.data: is missing; expected a string (JSONL with one sample a line, beside the task file)
-          $.kind: found the string "generate", expected one of "multiple-choice", "continuation", "rolling" [badData]
+          $.kind: found the string "generate", expected one of "multiple-choice", "lettered-choice", "continuation", "rolling" [badData]
         """)
   }
 
