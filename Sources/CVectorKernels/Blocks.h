@@ -168,8 +168,31 @@ INLINE void quanta_q5_k(const uint8_t *p, int j, struct quanta *block) {
   set_unsigned(q[0], q[1], scale, -minimum, block);
 }
 
+// The sixteen integers that four bits stand for, closer together about 0, as the steps from one to
+// the next: a number is the sum of the steps up to it.
+INLINE s8x16 nonlinear(u8x16 nibbles) {
+  static const int8_t steps[15] = {23, 21, 18, 16, 14, 13, 12, 11, 12, 12, 13, 15, 16, 20, 24};
+  s8x16 q = -127 + (s8x16){0};
+  for (int k = 0; k < 15; k++) q += (s8x16)(nibbles > (uint8_t)k) & steps[k];
+  return q;
+}
+
+INLINE void quanta_iq4_nl(const uint8_t *p, int j, struct quanta *block) {
+  const u8x16 bytes = BYTES(p + 2);
+  set_signed(nonlinear(bytes & 15), nonlinear(bytes >> 4), p, block);
+}
+
+// Eight 6-bit scales, less 32: their lower four bits in four bytes, the upper two in two before them.
+INLINE void quanta_iq4_xs(const uint8_t *p, int j, struct quanta *block) {
+  const u8x16 bytes = BYTES(p + 8 + 16 * j);
+  const int low = p[4 + j / 2] >> 4 * (j % 2) & 15, high = p[2 + j / 4] >> 2 * (j % 4) & 3;
+  set_signed(nonlinear(bytes & 15), nonlinear(bytes >> 4), p, block);
+  block->scale *= (low | high << 4) - 32;
+}
+
 // Types whose 32 elements have one scale, and how they come of it.
-#define SCALED_TYPES(F) F(q8_0, 34, 1) F(q4_0, 18, 1) F(q5_0, 22, 1)
+#define SCALED_TYPES(F) \
+  F(q8_0, 34, 1) F(q4_0, 18, 1) F(q5_0, 22, 1) F(iq4_nl, 18, 1) F(iq4_xs, 136, 8)
 #define AFFINE_TYPES(F) F(q4_1, 20, 1) F(q5_1, 24, 1) F(q4_k, 144, 8) F(q5_k, 176, 8)
 #define FACTORED_TYPES(F) SCALED_TYPES(F) AFFINE_TYPES(F)
 
@@ -197,5 +220,33 @@ INLINE void unpack_q6_k(const uint8_t *p, int j, f16 *w) {
   }
 }
 
+// Two bits of 16 of 256 elements: a byte holds those of four, 32 apart.
+INLINE u8x16 two_bits(const uint8_t *p, int j, int part) {
+  return (BYTES(p + 32 * (j / 4) + 16 * part) >> (uint8_t)(2 * (j % 4))) & 3;
+}
+
+// Sixteen bytes of a 4-bit scale and a 4-bit minimum, which two halves multiply.
+INLINE void unpack_q2_k(const uint8_t *p, int j, f16 *w) {
+  const float all = half(p + 80), all_minima = half(p + 82);
+  for (int part = 0; part < 2; part++) {
+    const uint8_t both = p[2 * j + part];
+    const float scale = all * (both & 15), minimum = all_minima * (both >> 4);
+    w[part] = __builtin_convertvector(two_bits(p + 16, j, part), f16) * scale - minimum;
+  }
+}
+
+// Sixteen 6-bit scales, less 32, in twelve bytes. A third bit that is not set takes 4 off.
+INLINE void unpack_q3_k(const uint8_t *p, int j, f16 *w) {
+  const float all = half(p + 108);
+  const uint8_t *scales = p + 96;
+  for (int part = 0; part < 2; part++) {
+    const int k = 2 * j + part;
+    const int low = scales[k % 8] >> 4 * (k / 8) & 15, high = scales[8 + k % 4] >> 2 * (k / 4) & 3;
+    const u8x16 third = (BYTES(p + 16 * part) >> (uint8_t)j) & 1;
+    const s8x16 q = (s8x16)(two_bits(p + 32, j, part) | third << 2) - 4;
+    w[part] = __builtin_convertvector(q, f16) * (all * ((low | high << 4) - 32));
+  }
+}
+
 // Every blocked type: its bytes a block, and its pieces of 32 elements.
-#define BLOCKED_TYPES(F) FACTORED_TYPES(F) F(q6_k, 210, 8)
+#define BLOCKED_TYPES(F) FACTORED_TYPES(F) F(q6_k, 210, 8) F(q2_k, 84, 8) F(q3_k, 110, 8)

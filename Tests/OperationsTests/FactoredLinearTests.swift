@@ -8,7 +8,9 @@ import Testing
 /// Products on tiles with weights in their blocks, against plain loops in Double over the widened
 /// weights. Skipped where the processor has no tiles.
 @Suite(.enabled(if: tile_products_are_available() != 0)) struct FactoredLinearTests {
-  static let types: [ElementType] = [.q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q4_K, .q5_K]
+  static let types: [ElementType] = [
+    .q8_0, .q4_0, .q4_1, .q5_0, .q5_1, .q4_K, .q5_K, .iq4_NL, .iq4_XS,
+  ]
 
   struct Size: Sendable { let tokens, outputs, inputs: Int }
 

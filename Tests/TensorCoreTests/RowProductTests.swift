@@ -81,8 +81,10 @@ extension StoredTensor {
     let halves: [Int] =
       switch type {
       case .float32: [2]
-      case .float16, .bfloat16, .q8_0, .q4_0, .q5_0: [0]
+      case .float16, .bfloat16, .q8_0, .q4_0, .q5_0, .iq4_NL, .iq4_XS: [0]
       case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
+      case .q2_K: [80, 82]
+      case .q3_K: [108]
       case .q6_K: [208]
       }
     for block in stride(from: 0, to: bytes.count, by: type.blockBytes) {

@@ -39,14 +39,23 @@ def widening(folder):
         blocks = np.frombuffer(np.ascontiguousarray(quantize(values, kind)).tobytes(), np.uint8)
         save(folder, name, blocks, dequantize(blocks, kind))
     # gguf has no quantiser for these: any bytes are a block once the scales are numbers.
-    for name, scales in [("Q4_K", [0, 2]), ("Q5_K", [0, 2]), ("Q6_K", [208])]:
+    for name, scales in [
+        ("Q4_K", [0, 2]),
+        ("Q5_K", [0, 2]),
+        ("Q6_K", [208]),
+        ("Q2_K", [80, 82]),
+        ("Q3_K", [108]),
+        ("IQ4_NL", [0]),
+        ("IQ4_XS", [0]),
+    ]:
         kind = Type[name]
-        size = gguf.GGML_QUANT_SIZES[kind][1]
-        blocks = generator.integers(0, 256, (8, size), dtype=np.uint8)
+        length, size = gguf.GGML_QUANT_SIZES[kind]
+        count = 2048 // length
+        blocks = generator.integers(0, 256, (count, size), dtype=np.uint8)
         for offset in scales:
-            halves = generator.uniform(-0.05, 0.05, 8).astype(np.float16)
+            halves = generator.uniform(-0.05, 0.05, count).astype(np.float16)
             halves[0] = np.float16(3e-7)  # subnormal
-            blocks[:, offset : offset + 2] = halves.view(np.uint8).reshape(8, 2)
+            blocks[:, offset : offset + 2] = halves.view(np.uint8).reshape(count, 2)
         save(folder, name, blocks.reshape(-1), dequantize(blocks.reshape(-1), kind))
 
 

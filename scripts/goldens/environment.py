@@ -44,8 +44,16 @@ def prepare(documentation, requirements, output):
 
 
 def write_manifest(folder, script, packages, facts):
-    """manifest.json: the script and its versions, every file's SHA-256, and `facts`."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """manifest.json: the script and its versions, every file's SHA-256, and `facts`.
+
+    Folders that have a manifest of their own are another script's.
+    """
+    others = [path.parent for path in folder.rglob("manifest.json") if path.parent != folder]
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(other in path.parents for other in others)
+    )
     script = pathlib.Path(script).resolve()
     manifest = {
         "script": str(script.relative_to(ROOT)),

@@ -45,6 +45,8 @@ PACK_TILE_BLOCKS(q5_0);
 PACK_TILE_BLOCKS(q5_1);
 PACK_TILE_BLOCKS(q4_k);
 PACK_TILE_BLOCKS(q5_k);
+PACK_TILE_BLOCKS(iq4_nl);
+PACK_TILE_BLOCKS(iq4_xs);
 
 /// What `pack_tiles` or, with factors, `pack_tile_blocks_TYPE` has written.
 struct packed_tiles {

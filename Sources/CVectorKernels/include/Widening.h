@@ -15,6 +15,10 @@ void widen_q5_1(const void *source, float *output, long count);
 void widen_q4_k(const void *source, float *output, long count);
 void widen_q5_k(const void *source, float *output, long count);
 void widen_q6_k(const void *source, float *output, long count);
+void widen_q2_k(const void *source, float *output, long count);
+void widen_q3_k(const void *source, float *output, long count);
+void widen_iq4_nl(const void *source, float *output, long count);
+void widen_iq4_xs(const void *source, float *output, long count);
 
 // What is added to every block of 32 elements of some rows, `[count, inputs / 32]`: of types that have
 // it, a weight is factor * integer + offset.
@@ -54,3 +58,7 @@ ROW_PRODUCT(q5_1);
 ROW_PRODUCT(q4_k);
 ROW_PRODUCT(q5_k);
 ROW_PRODUCT(q6_k);
+ROW_PRODUCT(q2_k);
+ROW_PRODUCT(q3_k);
+ROW_PRODUCT(iq4_nl);
+ROW_PRODUCT(iq4_xs);

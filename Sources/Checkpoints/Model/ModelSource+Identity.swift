@@ -19,6 +19,7 @@ extension ModelSource {
       }
     }
     add("generation_config.json", generation)
+    add("quantization_config", quantization)
     add("adapter_config.json", adapter)
     for (path, document) in sentenceModules.sorted(by: { $0.key < $1.key }) { add(path, document) }
     return digests

@@ -29,6 +29,9 @@ public struct ModelSource: Sendable {
   public let tokenizer: TokenizerSource?
   /// `generation_config.json`; nil where there is none.
   public internal(set) var generation: JSONValue?
+  /// `quantization_config` of packed weights, which `tensors` has as floats and `configuration`
+  /// does not name; nil where none are.
+  public internal(set) var quantization: JSONValue?
   /// `adapter_config.json` of an adapter that was merged into the tensors; nil for none.
   var adapter: JSONValue?
   /// Where that adapter lies, as the user named it.
@@ -108,12 +111,16 @@ public struct ModelSource: Sendable {
     _ model: SafetensorsModel, folder: String, location: String
   ) throws -> ModelSource {
     let descriptions = model.files.flatMap(\.tensors)
-    let configuration = try configuration(in: folder)
-    try QuantizedCheckpoint.refuse(configuration, location: location)
-    var tensors: [String: StoredTensor] = [:]
+    var configuration = try configuration(in: folder)
+    let packed = try QuantizedCheckpoint(configuration, location: location)
+    if packed == nil {
+      try QuantizedCheckpoint.refuseUnexplained(descriptions, location: location)
+    }
+    let unpacked = try packed?.unpack(model.files) ?? QuantizedCheckpoint.Unpacked()
+    var tensors = unpacked.weights
     var problems: [CheckpointError.Problem] = []
     for file in model.files {
-      for tensor in file.tensors {
+      for tensor in file.tensors where !unpacked.sources.contains(tensor.name) {
         guard SafetensorsFile.weightType(tensor.type) != nil else {
           // Masks and counters are of other types in some checkpoints; weights never are.
           guard tensor.name.hasSuffix(".weight") else { continue }
@@ -131,11 +138,16 @@ public struct ModelSource: Sendable {
       }
     }
     if !problems.isEmpty { throw CheckpointError(file: location, problems: problems) }
+    if packed != nil, var object = configuration.objectValue {
+      object["quantization_config"] = nil
+      configuration = .object(object)
+    }
     let metadata = model.files.first?.metadata ?? .object(JSONObject())
     return ModelSource(
       location: location, format: .safetensors, configuration: configuration,
       tensors: tensors, descriptions: descriptions, metadata: metadata,
       tokenizer: try tokenizer(in: folder), generation: try generation(in: folder),
+      quantization: packed?.settings,
       sentenceModules: try sentenceModules(in: folder), files: model.files.map(\.mapping))
   }
 }

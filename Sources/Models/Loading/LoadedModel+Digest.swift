@@ -7,6 +7,7 @@ extension LoadedModel {
     var hash = ContentHash()
     hash.add("weights", try source.contentDigest())
     hash.add("configuration", source.configuration.compact)
+    if let quantization = source.quantization { hash.add("quantization", quantization.compact) }
     if let student {
       hash.add("student", student.student.compact)
       hash.add("seed", String(student.seed))

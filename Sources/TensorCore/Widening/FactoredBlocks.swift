@@ -29,7 +29,9 @@ extension StoredTensor {
     case .q5_1: pack_tile_blocks_q5_1
     case .q4_K: pack_tile_blocks_q4_k
     case .q5_K: pack_tile_blocks_q5_k
-    case .float32, .float16, .bfloat16, .q6_K: nil
+    case .iq4_NL: pack_tile_blocks_iq4_nl
+    case .iq4_XS: pack_tile_blocks_iq4_xs
+    case .float32, .float16, .bfloat16, .q2_K, .q3_K, .q6_K: nil
     }
   }
 
@@ -39,7 +41,8 @@ extension StoredTensor {
     case .q5_1: block_offsets_q5_1
     case .q4_K: block_offsets_q4_k
     case .q5_K: block_offsets_q5_k
-    case .float32, .float16, .bfloat16, .q8_0, .q4_0, .q5_0, .q6_K: nil
+    case .float32, .float16, .bfloat16, .q8_0, .q4_0, .q5_0, .iq4_NL, .iq4_XS, .q2_K, .q3_K, .q6_K:
+      nil
     }
   }
 

@@ -25,6 +25,10 @@ extension StoredTensor {
         case .q4_K: multiply_rows_q4_k
         case .q5_K: multiply_rows_q5_k
         case .q6_K: multiply_rows_q6_k
+        case .q2_K: multiply_rows_q2_k
+        case .q3_K: multiply_rows_q3_k
+        case .iq4_NL: multiply_rows_iq4_nl
+        case .iq4_XS: multiply_rows_iq4_xs
         }
       kernel(first, stride, order, x, y, rows.count, rowLength)
     }

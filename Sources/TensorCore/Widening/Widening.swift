@@ -22,5 +22,9 @@ func widen(
   case .q4_K: widen_q4_k(source, output, count)
   case .q5_K: widen_q5_k(source, output, count)
   case .q6_K: widen_q6_k(source, output, count)
+  case .q2_K: widen_q2_k(source, output, count)
+  case .q3_K: widen_q3_k(source, output, count)
+  case .iq4_NL: widen_iq4_nl(source, output, count)
+  case .iq4_XS: widen_iq4_xs(source, output, count)
   }
 }
