@@ -29,7 +29,8 @@ func narrow(
   case .q4_1: block = quantizeQ41
   case .q5_0: block = quantizeQ50
   case .q4_K: block = quantizeQ4K
-  case .q4_0, .q5_1, .q5_K, .q6_K: preconditionFailure("\(type.rawValue) is not written")
+  case .q4_0, .q5_1, .q2_K, .q3_K, .q5_K, .q6_K, .iq4_NL, .iq4_XS:
+    preconditionFailure("\(type.rawValue) is not written")
   }
   for index in 0..<count / type.blockLength {
     block(source + index * type.blockLength, bytes + index * type.blockBytes)
