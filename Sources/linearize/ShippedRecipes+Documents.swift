@@ -367,6 +367,42 @@ extension ShippedRecipe {
 """#
     ),
     (
+      "memory",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "memory",
+  "description": "No softmax layer: a window of 128 tokens, and a memory that a gate of the query joins to it.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 1024, "documentBoundaries": "ignored",
+    "validationSequences": 4, "testSequences": 16
+  },
+  "student": {
+    "memory": { "kind": "feature-map" },
+    "window": { "kind": "terrace", "size": 128, "sinks": 4 },
+    "policy": { "kind": "gated", "initialBias": -2 }
+  },
+  "stages": [
+    { "stage": "attention-transfer", "steps": 60, "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.03 },
+      "schedule": { "kind": "cosine", "warmupSteps": 5, "finalLearningRate": 0.003 },
+      "evaluateEvery": 20, "checkpointEvery": 20 },
+    { "stage": "low-rank-adaptation", "steps": 40, "gradientAccumulation": 1,
+      "losses": [{ "kind": "kl", "weight": 1 }],
+      "optimizer": { "learningRate": 0.0005 },
+      "schedule": { "kind": "cosine", "warmupSteps": 4, "finalLearningRate": 0.00005 },
+      "evaluateEvery": 20, "checkpointEvery": 20 },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
       "quick/hedgehog-from-scratch",
       #"""
 {
