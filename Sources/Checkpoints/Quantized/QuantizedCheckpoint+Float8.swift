@@ -48,15 +48,13 @@ extension QuantizedCheckpoint {
     let factorsOfRow = (columns - 1) / block.columns + 1
     let buffer = ByteBuffer(count: rows * columns * 4)
     let floats = buffer.base.bindMemory(to: Float.self, capacity: rows * columns)
-    WorkerPool.shared.parallelRanges(rows) { rows in
-      for row in rows {
-        for part in 0..<factorsOfRow {
-          let factor = factors[row / block.rows * factorsOfRow + part]
-          let start = part * block.columns
-          for column in start..<min(columns, start + block.columns) {
-            let index = row * columns + column
-            floats[index] = numbers[Int(bytes[index])] * factor
-          }
+    WorkerPool.shared.parallel(rows) { row in
+      for part in 0..<factorsOfRow {
+        let factor = factors[row / block.rows * factorsOfRow + part]
+        let start = part * block.columns
+        for column in start..<min(columns, start + block.columns) {
+          let place = row * columns + column
+          floats[place] = numbers[Int(bytes[place])] * factor
         }
       }
     }
