@@ -21,13 +21,9 @@ struct GGUFTensorWriter {
       try tensor.forEachRun(write)
       return
     }
-    let step = max(1, (1 << 20) / tensor.rowLength)
-    for row in stride(from: 0, to: tensor.rows, by: step) {
-      let rows = row..<min(tensor.rows, row + step)
-      var block = Tensor(uninitialized: Shape([rows.count * tensor.rowLength]))
-      block.withMutablePointer { tensor.widen(rows: rows, into: $0) }
+    try tensor.forEachWidenedBlock { block in
       try requireHeld(block)
-      let output = narrowed(block, rows: rows.count)
+      let output = narrowed(block, rows: block.count / tensor.rowLength)
       try withExtendedLifetime(output) { try write($0.bytes) }
     }
   }

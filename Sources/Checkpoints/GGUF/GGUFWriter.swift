@@ -57,29 +57,16 @@ public struct GGUFWriter {
   ///
   /// - Throws: `PublicationError` (74), and `CheckpointError` for a number that its type cannot hold.
   public func write(to path: String) throws {
-    let size = byteCount
-    try AtomicFile.publish(
-      to: path,
-      write: { temporary in
-        try FileSystem.create(temporary) { write in
-          try header.withUnsafeBytes(write)
-          for entry in tensors {
-            let tensor = entry.make()
-            try GGUFTensorWriter(entry, tensor, path: path).write(write)
-            tensor.releasePages()
-            let rest = Self.padded(entry.byteCount) - entry.byteCount
-            try [UInt8](repeating: 0, count: rest).withUnsafeBytes(write)
-          }
-        }
-      },
-      verify: { temporary in
-        let found = try FileSystem.bytes(of: temporary)
-        guard found == size else {
-          throw PublicationError(
-            path: temporary, message: "found \(found) bytes after writing \(size)",
-            exitCode: .inputOutput)
-        }
-      })
+    try AtomicFile.publish(to: path, size: byteCount) { write in
+      try header.withUnsafeBytes(write)
+      for entry in tensors {
+        let tensor = entry.make()
+        try GGUFTensorWriter(entry, tensor, path: path).write(write)
+        tensor.releasePages()
+        let rest = Self.padded(entry.byteCount) - entry.byteCount
+        try [UInt8](repeating: 0, count: rest).withUnsafeBytes(write)
+      }
+    }
   }
 
   private static func padded(_ count: Int) -> Int {

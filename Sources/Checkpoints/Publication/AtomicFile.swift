@@ -53,5 +53,22 @@ public enum AtomicFile {
       })
   }
 
+  /// The same for bytes of which it is known how many there will be; another number is an error.
+  static func publish(
+    to path: String, size: Int,
+    _ body: (_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) throws {
+    try publish(
+      to: path, write: { temporary in try FileSystem.create(temporary, body) },
+      verify: { temporary in
+        let found = try FileSystem.bytes(of: temporary)
+        guard found == size else {
+          throw PublicationError(
+            path: temporary, message: "found \(found) bytes after writing \(size)",
+            exitCode: .inputOutput)
+        }
+      })
+  }
+
   static func folder(of path: String) -> String { FilePath.folder(of: path) }
 }

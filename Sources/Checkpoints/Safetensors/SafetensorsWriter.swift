@@ -125,25 +125,13 @@ public struct SafetensorsWriter: Sendable {
     }
     let header = header(of: ordered)
     let size = header.count + ordered.reduce(0) { $0 + bytes(of: $1.tensor) }
-    try AtomicFile.publish(
-      to: path,
-      write: { temporary in
-        try FileSystem.create(temporary) { write in
-          try header.withUnsafeBytes(write)
-          for (_, tensor) in ordered {
-            try append(tensor, to: write)
-            tensor.releasePages()
-          }
-        }
-      },
-      verify: { temporary in
-        let found = try FileSystem.bytes(of: temporary)
-        guard found == size else {
-          throw PublicationError(
-            path: temporary, message: "found \(found) bytes after writing \(size)",
-            exitCode: .inputOutput)
-        }
-      })
+    try AtomicFile.publish(to: path, size: size) { write in
+      try header.withUnsafeBytes(write)
+      for (_, tensor) in ordered {
+        try append(tensor, to: write)
+        tensor.releasePages()
+      }
+    }
   }
 
   /// Its length in 8 bytes, JSON, and spaces up to a multiple of 8.
@@ -177,11 +165,7 @@ public struct SafetensorsWriter: Sendable {
       try tensor.forEachRun(write)
       return
     }
-    let step = max(1, (1 << 20) / tensor.rowLength)
-    for row in stride(from: 0, to: tensor.rows, by: step) {
-      let rows = row..<min(tensor.rows, row + step)
-      var block = Tensor(uninitialized: Shape([rows.count * tensor.rowLength]))
-      block.withMutablePointer { tensor.widen(rows: rows, into: $0) }
+    try tensor.forEachWidenedBlock { block in
       try block.withPointer { floats in
         try append(floats, count: block.count, as: type(of: tensor), to: write)
       }

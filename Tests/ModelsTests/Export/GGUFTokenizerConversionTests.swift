@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct GGUFTokenizerConversionTests {
   /// GPT-2's spelling of all bytes, so that any text can be encoded.
-  private static let byteSpellings: [String] = {
+  static let byteSpellings: [String] = {
     var extra: UInt32 = 256
     return (UInt32(0)..<256).map { byte in
       let isPlain = (33...126).contains(byte) || (161...172).contains(byte) || byte >= 174

@@ -6,16 +6,6 @@ import Testing
 
 /// A tokenizer.json becomes metadata that give the same ids.
 @Suite struct GGUFTokenizerExportTests {
-  private static let bytes: [String] = {
-    var extra: UInt32 = 256
-    return (UInt32(0)..<256).map { byte in
-      let isPlain = (33...126).contains(byte) || (161...172).contains(byte) || byte >= 174
-      if isPlain { return String(Unicode.Scalar(byte)!) }
-      defer { extra += 1 }
-      return String(Unicode.Scalar(extra)!)
-    }
-  }()
-
   /// The metadata of a conversion are the metadata that were converted.
   private func source(_ name: String) -> JSONValue {
     if name == "sentencepiece" {
@@ -36,7 +26,10 @@ import Testing
         "tokenizer.ggml.unknown_token_id": 0,
       ]
     }
-    let tokens = ["<|end|>", "<|start|>"] + Self.bytes + ["Ġt", "he", "Ġthe", "12", "123"]
+    let tokens =
+      ["<|end|>", "<|start|>"] + GGUFTokenizerConversionTests.byteSpellings + [
+        "Ġt", "he", "Ġthe", "12", "123",
+      ]
     return [
       "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": .string(name),
       "tokenizer.ggml.tokens": .array(tokens.map { .string($0) }),
