@@ -234,7 +234,13 @@ final class TrainingLoop {
 
   /// - Returns: steps done before.
   private func restore() throws -> Int {
-    guard let state = try checkpoints.latest() else { return 0 }
+    guard let state = try checkpoints.latest() else {
+      let status = try context.run.status()
+      if let status, status.stage == name, status.step > 0 {
+        throw LostCheckpoints(stage: name, step: status.step, folder: checkpoints.folder)
+      }
+      return 0
+    }
     let read = state.tensor
     let moments = try parameters.map { entry in
       let shape = entry.parameter.value.shape
