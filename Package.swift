@@ -94,7 +94,9 @@ let package = Package(
       resources: [.copy("Goldens")]),
     .target(
       name: "ModelsTestSupport", dependencies: ["Models"], path: "Tests/ModelsTestSupport"),
-    .testTarget(name: "ModelsTests", dependencies: ["Models", "ModelsTestSupport", "TestSupport"]),
+    .testTarget(
+      name: "ModelsTests", dependencies: ["Models", "ModelsTestSupport", "TestSupport"],
+      exclude: ["Goldens"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Pipeline", "ModelsTestSupport", "TestSupport"]),
     .testTarget(

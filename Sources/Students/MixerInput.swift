@@ -16,6 +16,9 @@ public protocol LayerProjections: AnyObject {
   /// queries or keys included, positions not.
   func project(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable
 
+  /// The same before the norm of queries or keys.
+  func projectWithoutNorm(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable
+
   /// Queries or keys with the teacher's rotary positions applied.
   ///
   /// - Precondition: the teacher has such.
@@ -100,6 +103,12 @@ public final class MixerInput {
   public func project(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
     guard let layer else { preconditionFailure("no layer was given to a mixer that projects") }
     return layer.project(x, role, on: tape)
+  }
+
+  /// See `LayerProjections.projectWithoutNorm`.
+  public func projectWithoutNorm(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
+    guard let layer else { preconditionFailure("no layer was given to a mixer that projects") }
+    return layer.projectWithoutNorm(x, role, on: tape)
   }
 
   /// Queries or keys with positions of this input's layout.
