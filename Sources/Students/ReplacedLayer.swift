@@ -6,6 +6,8 @@ import TensorCore
 public final class ReplacedLayer: Sendable {
   /// What its heads did on a few sequences, one a query head.
   public let statistics: [AttentionStatistics.Head]
+  /// What its attention read and made on these; nil where nobody looked.
+  public let moments: LayerMoments?
   /// Weights of the norms of queries and keys as the teacher's checkpoint has them, `[headDim]`, or
   /// as long as all heads where these are normalised as one; nil where the teacher has none.
   public let queryNorm, keyNorm: Tensor?
@@ -13,10 +15,12 @@ public final class ReplacedLayer: Sendable {
 
   /// - Parameter projections: of every role, `[outputs, hiddenSize]`.
   public init(
-    statistics: [AttentionStatistics.Head], queryNorm: Tensor? = nil, keyNorm: Tensor? = nil,
+    statistics: [AttentionStatistics.Head], moments: LayerMoments? = nil,
+    queryNorm: Tensor? = nil, keyNorm: Tensor? = nil,
     projections: [ProjectionRole: StoredTensor]
   ) {
     self.statistics = statistics
+    self.moments = moments
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
     self.projections = projections

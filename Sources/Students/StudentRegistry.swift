@@ -11,6 +11,7 @@ public enum StudentRegistry {
     RADRWKV6.self,
     RADRWKV7.self,
     QLinAtt.self,
+    GatedDeltaNet.self,
     WindowMemory.self,
   ]
 
@@ -20,6 +21,7 @@ public enum StudentRegistry {
     RADRWKV6.self,
     RADRWKV7.self,
     QLinAtt.self,
+    GatedDeltaNet.self,
   ]
 
   /// Where softmax looks beside a memory.

@@ -24,6 +24,14 @@ extension Decoder {
       uniqueKeysWithValues: converted.map {
         ($0, AttentionStatistics(configuration.attention, sinks: Self.calibrationSinks))
       })
+    var moments = [Int: LayerMoments](
+      uniqueKeysWithValues: converted.map {
+        (
+          $0,
+          LayerMoments(
+            hiddenSize: configuration.hiddenSize, queryWidth: configuration.attention.queryWidth)
+        )
+      })
     for (tokens, layout) in sequences {
       let tape = Tape(isRecording: false)
       teacher.forEachLayer(tokens, ForwardPass(layout, on: tape)) { visit in
@@ -32,14 +40,15 @@ extension Decoder {
         statistics[index]?.add(
           queries: visit.input.queries.value, keys: visit.input.keys.value, layout: layout,
           window: teacherMixer.window)
-        if index == last { return nil }
-        return visit.finish(attention: teacherMixer.forward(visit.input, on: tape))
+        let attention = teacherMixer.forward(visit.input, on: tape)
+        moments[index]?.add(stream: visit.normed.value, outputs: attention.value)
+        return index == last ? nil : visit.finish(attention: attention)
       }
     }
     for (index, statistics) in statistics {
       let layer = teacher.layers[index]
       var geometry = layer.geometry
-      geometry.replaced = layer.replaced(statistics.heads)
+      geometry.replaced = layer.replaced(statistics.heads, moments[index])
       layers[index].mixer = student.mixer.makeMixer(geometry, seed: seed)
     }
   }
@@ -47,10 +56,12 @@ extension Decoder {
 
 extension DecoderLayer {
   /// This layer as a student may see it.
-  public func replaced(_ statistics: [AttentionStatistics.Head]) -> ReplacedLayer {
+  public func replaced(
+    _ statistics: [AttentionStatistics.Head], _ moments: LayerMoments? = nil
+  ) -> ReplacedLayer {
     let attention = block.attention
     return ReplacedLayer(
-      statistics: statistics, queryNorm: attention.queryNorm?.weight.tensor,
+      statistics: statistics, moments: moments, queryNorm: attention.queryNorm?.weight.tensor,
       keyNorm: attention.keyNorm?.weight.tensor,
       projections: [
         .queries: attention.queries.weight.stored, .keys: attention.keys.weight.stored,

@@ -116,14 +116,19 @@ public final class DecoderLayer {
 
 extension DecoderLayer: LayerProjections {
   public func project(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
+    let projected = projectWithoutNorm(x, role, on: tape)
+    return switch role {
+    case .queries: block.attention.queryNorm?(projected, on: tape) ?? projected
+    case .keys: block.attention.keyNorm?(projected, on: tape) ?? projected
+    case .values: projected
+    }
+  }
+
+  public func projectWithoutNorm(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
     switch role {
-    case .queries:
-      let queries = project(x, AttentionProjection.queries, on: tape)
-      return block.attention.queryNorm?(queries, on: tape) ?? queries
-    case .keys:
-      let keys = project(x, AttentionProjection.keys, on: tape)
-      return block.attention.keyNorm?(keys, on: tape) ?? keys
-    case .values: return project(x, AttentionProjection.values, on: tape)
+    case .queries: project(x, AttentionProjection.queries, on: tape)
+    case .keys: project(x, AttentionProjection.keys, on: tape)
+    case .values: project(x, AttentionProjection.values, on: tape)
     }
   }
 

@@ -15,8 +15,11 @@ struct ExportCommand: ParsableCommand {
       model for every command again. A teacher is exported likewise, for example from GGUF.
 
       A GGUF file holds what llama.cpp has code for: teachers, with adapters merged if they were \
-      adapted, RAD-RWKV6, and RAD-RWKV7 without rotary positions and balanced state. Anything else \
-      is refused.
+      adapted, RAD-RWKV6, RAD-RWKV7 without rotary positions and balanced state, and hybrids as of \
+      --format qwen3.5. Anything else is refused.
+
+      --format qwen3.5 writes a Qwen 3 teacher's hybrid, gated delta nets in some layers and softmax in \
+      others, as a folder that transformers 5 opens as a text model of Qwen3.5, with its own code.
 
       --format peft writes a student's adapters as a folder that PEFT opens, and in it, as base, the \
       student without them.
@@ -31,6 +34,7 @@ struct ExportCommand: ParsableCommand {
 
   enum Format: String, CaseIterable, ExpressibleByArgument {
     case safetensors, gguf, peft
+    case qwen35 = "qwen3.5"
   }
 
   enum ElementType: String, CaseIterable, ExpressibleByArgument {
@@ -70,7 +74,7 @@ struct ExportCommand: ParsableCommand {
       valueName: "path"), completion: .directory)
   var output: String
 
-  @Option(help: "A folder of safetensors, one GGUF file, or adapters.")
+  @Option(help: "A folder of safetensors, one GGUF file, adapters, or a folder as Qwen3.5.")
   var format = Format.safetensors
 
   @Option(
@@ -131,6 +135,11 @@ struct ExportCommand: ParsableCommand {
     case .peft:
       let export = AdapterExport(
         try open(), type: dtype?.exportType, shardBytes: try shardBytes())
+      let names = try export.run(to: output)
+      options.log("\(output): \(names.joined(separator: ", "))")
+    case .qwen35:
+      let export = Qwen35Export(
+        try open(), type: dtype?.exportType, mergesAdapters: merge, shardBytes: try shardBytes())
       let names = try export.run(to: output)
       options.log("\(output): \(names.joined(separator: ", "))")
     case .gguf:

@@ -5,6 +5,55 @@ extension ShippedRecipe {
   /// The text of every file under `recipes`, byte for byte, by its name without `.json`.
   static let documents: [(name: String, text: String)] = [
     (
+      "gated-delta-net",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "gated-delta-net",
+  "description": "A hybrid of Qwen3-0.6B that becomes a Qwen3.5: gated delta nets in three layers of four; bring the teacher.",
+  "teacher": { "path": "models/Qwen3-0.6B" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 512,
+    "documentBoundaries": "ignored",
+    "validationSequences": 8,
+    "testSequences": 32
+  },
+  "student": {
+    "mixer": "gated-delta-net", "softmaxLayers": "every 4", "decayStart": "calibrated", "gateStart": "calibrated"
+  },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": {
+        "kind": "quarter-cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001
+      },
+      "evaluateEvery": 50,
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 90,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.0002, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001 },
+      "evaluateEvery": 30,
+      "checkpointEvery": 30
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
       "hedgehog-gpt2",
       #"""
 {
@@ -397,6 +446,111 @@ extension ShippedRecipe {
       "schedule": { "kind": "cosine", "warmupSteps": 4, "finalLearningRate": 0.00005 },
       "evaluateEvery": 20, "checkpointEvery": 20 },
     { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/gated-delta-net",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "gated-delta-net",
+  "description": "Gated delta nets of Qwen3.5's shape on the small teacher, every second layer softmax, distilled as RADLADS does.",
+  "output": "runs/quick/gated-delta-net",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "gated-delta-net",
+    "softmaxLayers": "every 2",
+    "decayStart": "calibrated",
+    "gateStart": "calibrated"
+  },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 10,
+        "finalLearningRate": 0.0001
+      }
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 100,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.001,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "measureSpeed": false,
+      "thresholds": {
+        "perplexityRatio": {
+          "maximum": 1.1
+        }
+      }
+    }
   ]
 }
 

@@ -88,6 +88,11 @@ final class ProjectingLayer: LayerProjections {
       x, matrix: tape.constant(Tensor(weight, [MixerOperands.hiddenSize, width])))
   }
 
+  /// This layer normalises neither queries nor keys.
+  func projectWithoutNorm(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
+    project(x, role, on: tape)
+  }
+
   func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
     tape.rotate(x, Self.rotary, headDim: attention.headDim, layout: layout)
   }

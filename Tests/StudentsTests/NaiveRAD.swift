@@ -5,14 +5,12 @@ import TensorCore
 
 /// The RADLADS students by their definition, in `Double`: the document read anew, every sequence
 /// token by token.
-struct NaiveRAD: NaiveTwin {
+struct NaiveRAD: RecurrentTwin {
   let attention: AttentionShape
-  let isRecurrent = true
   var parameters: [String: [Double]]
   private let mixer: String
   private let isBalanced, hasGroupNorm, isRotary, isShifted: Bool
   private let gateRankType: Int
-  /// A window whose keys the state is fed only when they leave it, and sinks that it never is.
   var delay: (size: Int, sinks: Int)?
 
   /// nil for other mixers.

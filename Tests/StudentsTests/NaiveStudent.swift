@@ -19,9 +19,20 @@ extension NaiveTwin {
   var isRecurrent: Bool { false }
 }
 
+/// A recurrent student by its definition, which may also be the memory beside a window.
+protocol RecurrentTwin: NaiveTwin {
+  /// A window whose keys the state is fed only when they leave it, and sinks that it never is.
+  var delay: (size: Int, sinks: Int)? { get set }
+}
+
+extension RecurrentTwin {
+  var isRecurrent: Bool { true }
+}
+
 /// nil for mixers that have no twin yet.
 func naiveTwin(_ testCase: StudentCase, _ mixer: any TokenMixer) -> (any NaiveTwin)? {
-  NaiveStudent(testCase, mixer) ?? NaiveRAD(testCase, mixer) ?? NaiveWindowMemory(testCase, mixer)
+  NaiveStudent(testCase, mixer) ?? NaiveRAD(testCase, mixer)
+    ?? NaiveGatedDeltaNet(testCase, mixer) ?? NaiveWindowMemory(testCase, mixer)
 }
 
 /// A feature-map mixer by its definition, in `Double`: the document read anew, loops over heads.

@@ -12,7 +12,7 @@ struct NaiveWindowMemory: NaiveTwin {
   private let policy: JSONValue
   /// Of the memory's features, or of the recurrent student that it is.
   private var features: NaiveStudent?
-  private var recurrent: NaiveRAD?
+  private var recurrent: (any RecurrentTwin)?
 
   var isRecurrent: Bool { recurrent != nil }
 
@@ -42,7 +42,7 @@ struct NaiveWindowMemory: NaiveTwin {
     parameters = Dictionary(
       uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value.elements.map(Double.init)) })
     features = NaiveStudent(own, mixer)
-    recurrent = NaiveRAD(own, mixer)
+    recurrent = NaiveRAD(own, mixer) ?? NaiveGatedDeltaNet(own, mixer)
     if case .older(.sliding(let size), let sinks) = keys { recurrent?.delay = (size, sinks) }
   }
 

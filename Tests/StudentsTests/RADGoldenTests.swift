@@ -117,6 +117,10 @@ struct RADGolden: Sendable, CustomTestStringConvertible {
       return tape.multiply(x, matrix: tape.constant(testCase.draw(name, [10, width])))
     }
 
+    func projectWithoutNorm(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
+      project(x, role, on: tape)
+    }
+
     func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
       tape.rotate(x, rotary, headDim: 4, layout: layout)
     }

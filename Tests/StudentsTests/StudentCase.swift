@@ -86,6 +86,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
       ["gateRankType": 0, "groupNorm": true],
     ],
     "qlinatt": [[:], ["rotary": false]],
+    "gated-delta-net": [[:], ["initialTap": 0.3, "gateStart": "zero"]],
     "window-memory": windowMemories,
   ]
 
@@ -116,7 +117,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
         "kind": "rad-rwkv7", "decayRank": 4, "learningRateRank": 3, "valueMixRank": 2,
         "gateRank": 5,
       ],
-      ["kind": "qlinatt"],
+      ["kind": "qlinatt"], ["kind": "gated-delta-net"],
     ]
     let features = joins.enumerated().map { index, join -> JSONObject in
       [

@@ -9,6 +9,8 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
   case notCarried(path: String, found: String, expected: String)
   /// What a GGUF file has no place for, or llama.cpp no code.
   case notInGGUF(path: String, architecture: String, refusals: [Refusal])
+  /// What Qwen3.5 does not compute.
+  case notInQwen35(path: String, refusals: [Refusal])
   /// What PEFT has no form for.
   case notInPEFT(path: String, found: String, expected: String)
   /// An exported folder, which is one with its teacher.
@@ -23,11 +25,14 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
   /// Something of a model that another program cannot run, and what would fit.
   public struct Refusal: Sendable, Equatable {
     let found, expected: String
+
+    fileprivate var words: String { "found \(found); what would fit: \(expected)" }
   }
 
   public var exitCode: ExitCode {
     switch self {
-    case .occupied, .notCarried, .notInGGUF, .notInPEFT, .notMergedApart, .noAdapters, .fileExists:
+    case .occupied, .notCarried, .notInGGUF, .notInQwen35, .notInPEFT, .notMergedApart, .noAdapters,
+      .fileExists:
       .usage
     case .overflow: .badData
     case .notWritten: .inputOutput
@@ -48,8 +53,10 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
     case .notInGGUF(let path, let architecture, let refusals):
       "\(path): llama.cpp has no code for this model"
         + (architecture == "none" ? "" : " (as \(architecture))") + ": "
-        + refusals.map { "found \($0.found); what would fit: \($0.expected)" }
-        .joined(separator: ". ") + ". Nothing was written"
+        + refusals.map(\.words).joined(separator: ". ") + ". Nothing was written"
+    case .notInQwen35(let path, let refusals):
+      "\(path): is no hybrid that Qwen3.5's code computes: "
+        + refusals.map(\.words).joined(separator: ". ") + ". Nothing was written"
     case .notInPEFT(let path, let found, let expected):
       "\(path): \(found) is no adapter of PEFT's; what would fit: \(expected). Nothing was written"
     case .notMergedApart(let path):

@@ -5,7 +5,8 @@ import TensorCore
 import Transformers
 
 /// Writes a model as one GGUF file that llama.cpp runs without any code of this program's: a teacher
-/// or a merged one as its own architecture, RAD-RWKV6 as `rwkv6qwen2`, RAD-RWKV7 as `arwkv7`.
+/// or a merged one as its own architecture, RAD-RWKV6 as `rwkv6qwen2`, RAD-RWKV7 as `arwkv7`, a Qwen 3
+/// teacher's hybrid of gated delta nets as `qwen35`.
 ///
 /// What llama.cpp has no code for is refused by name before anything is written.
 public struct GGUFExport {
@@ -80,12 +81,15 @@ public struct GGUFExport {
     switch document["mixer"]?.stringValue {
     case "rad-rwkv6": return GGUFRADRWKV6(decoder, document).model
     case "rad-rwkv7": return GGUFRADRWKV7(decoder, document).model
+    case "gated-delta-net": return GGUFQwen35(decoder, document).model
     default:
       var refused = GGUFModel(architecture: "none")
       let name = document["mixer"]?.stringValue ?? "window-memory"
       refused.refuse(
         "the mixer \(name)",
-        expected: "rad-rwkv6, rad-rwkv7, or softmax in every layer with adapters merged")
+        expected:
+          "rad-rwkv6, rad-rwkv7, gated-delta-net beside layers that kept softmax, or softmax in "
+          + "every layer with adapters merged")
       return refused
     }
   }

@@ -9,8 +9,11 @@ struct ModelCard {
   private let student: StudentArtefact
   /// Type of the file's tensors.
   private let type: ExportType
+  /// Whether transformers has the model's code itself, as Qwen3.5's.
+  private let isNative: Bool
 
-  init(_ model: LoadedModel, student: StudentArtefact, type: ExportType) {
+  init(_ model: LoadedModel, student: StudentArtefact, type: ExportType, isNative: Bool = false) {
+    self.isNative = isNative
     self.model = model
     self.student = student
     self.type = type
@@ -74,7 +77,27 @@ struct ModelCard {
     return table.markdown
   }
 
-  private var loading: String {
+  private var loading: String { isNative ? nativeLoading : ownLoading }
+
+  private var nativeLoading: String {
+    """
+    ## How to load
+
+    Its layers are cases of Qwen3.5's, so that transformers 5 has its code:
+
+    ```python
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained("PATH")
+    tokenizer = AutoTokenizer.from_pretrained("PATH")
+    inputs = tokenizer("Once upon a time", return_tensors="pt")
+    print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))
+    ```
+
+    """
+  }
+
+  private var ownLoading: String {
     let code =
       isEncoder
       ? """
@@ -120,7 +143,7 @@ struct ModelCard {
         + "far back are recalled less exactly than by the teacher.",
       "It knows and gets wrong what its teacher does; its licence is its teacher's.",
     ]
-    if !isEncoder {
+    if !isEncoder, !isNative {
       points.append(
         "A batch may be padded on either side; several texts in one row, told apart by `position_ids`, "
           + "are read as one text. Static caches, assisted decoding and `torch.compile` of whole steps "

@@ -60,23 +60,8 @@ public struct ModelExport {
       try DocumentFile("\(temporary)/README.md").replace(with: card)
       try DocumentFile("\(temporary)/\(ExportedConfiguration.module).py").replace(
         with: String(decoding: PackageResources.modeling_linearize_py, as: UTF8.self))
-      try writeGenerationConfiguration(to: temporary)
+      try GenerationSettings(model).write(to: temporary)
     }
-  }
-
-  /// How to sample, where the teacher says nothing: which tokens begin and end a text.
-  private func writeGenerationConfiguration(to folder: String) throws {
-    let file = DocumentFile("\(folder)/generation_config.json")
-    if file.exists || model.decoder.configuration.isEncoder { return }
-    var object = JSONObject()
-    for (key, token) in [
-      ("bos_token_id", model.tokenizer?.beginningOfText),
-      ("eos_token_id", model.tokenizer?.endOfText),
-    ] {
-      object[key] = model.source.configuration[key] ?? token.map { .integer(Int($0)) }
-    }
-    object["pad_token_id"] = model.source.configuration["pad_token_id"]
-    try file.replace(with: JSONValue.object(object).pretty)
   }
 
   /// What says how an encoder's hidden states become embeddings.

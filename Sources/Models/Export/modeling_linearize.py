@@ -437,13 +437,14 @@ def gated_attention(queries, keys, values, log_decays, scale, rows, memory):
 
 def delta_rule(queries, keys, values, removals, writes, log_decays, scale, rows, memory):
     """P = diag(e^g) P + βᵀ (z P) + kᵀ v, where z reads the state before its decay; outputs are
-    scale q P."""
+    scale q P. Decays of [..., 1] are one a head; as such their ratios are exact, however strong."""
     x = [t.transpose(1, 2) for t in (queries, keys, values, removals, writes, log_decays)]
     state = remembered(
         memory, "state", *x[1].shape[:2], x[1].shape[-1], x[2].shape[-1], like=values
     )
     outputs = []
-    for begin, end in chunks(rows.length, DECAYING_CHUNK):
+    is_scalar = x[5].shape[-1] == 1
+    for begin, end in chunks(rows.length, CHUNK // 2 if is_scalar else DECAYING_CHUNK):
         q, k, v, z, b, g = (t[:, :, begin:end] for t in x)
         total = wide(g).cumsum(2)
         before, last = total - wide(g), total[:, :, -1:]
@@ -452,17 +453,23 @@ def delta_rule(queries, keys, values, removals, writes, log_decays, scale, rows,
         def over(t, exponent):
             return t * torch.exp(exponent).to(t)
 
-        k_near = over(k, middle - total).transpose(2, 3)
-        b_near = over(b, middle - total).transpose(2, 3)
-        z_near, q_near = over(z, before - middle), over(q, total - middle)
-        reading = over(z, before) @ state + (z_near @ k_near).tril(-1) @ v
-        lower = (z_near @ b_near).tril(-1)
+        def pairs(left, exponent, right, diagonal):
+            if is_scalar:
+                ratios = exponent - total.transpose(2, 3)
+                future = torch.ones_like(ratios, dtype=torch.bool).triu(diagonal + 1)
+                ratios = torch.exp(ratios.masked_fill(future, -math.inf))
+                return (left @ right.transpose(2, 3)) * ratios.to(left)
+            near = over(right, middle - total).transpose(2, 3)
+            return (over(left, exponent - middle) @ near).tril(diagonal)
+
+        reading = over(z, before) @ state + pairs(z, before, k, -1) @ v
+        lower = pairs(z, before, b, -1)
         identity = torch.eye(end - begin, dtype=v.dtype, device=v.device)
         found = torch.linalg.solve_triangular(
             identity - lower, reading, upper=False, unitriangular=True
         )
         outputs.append(
-            over(q, total) @ state + (q_near @ b_near).tril() @ found + (q_near @ k_near).tril() @ v
+            over(q, total) @ state + pairs(q, total, b, 0) @ found + pairs(q, total, k, 0) @ v
         )
         state = (
             torch.exp(last).to(v).transpose(2, 3) * state
@@ -740,7 +747,47 @@ class RWKV7(RecurrentMixer):
         return values + difference * self.share("v", x @ layer.own("v1"), layer)
 
 
-RECURRENCES = {"rad-rwkv6": RWKV6, "rad-rwkv7": RWKV7, "qlinatt": QLinAtt}
+class GatedDeltaNet(RecurrentMixer):
+    """As transformers has it for Qwen3.5, but that heads of queries may share those of keys."""
+
+    def __call__(self, inputs, rows, memory):
+        layer, x, heads = inputs.layer, inputs.stream.float(), self.heads
+        queries, keys, values = (
+            heads.split(self.convolved(inputs, role, role[0] + "_conv1d", rows, memory))
+            for role in ("queries", "keys", "values")
+        )
+        queries, keys = self.unit(queries), heads.repeated(self.unit(keys))
+        rates = (x @ layer.own("in_proj_b.weight").T).sigmoid()[..., None]
+        speeds = F.softplus(x @ layer.own("in_proj_a.weight").T + layer.own("dt_bias"))
+        decays = (-layer.own("A_log").exp() * speeds)[..., None]
+        operands = [
+            self.late(operand, name, rows, memory)
+            for operand, name in (
+                (keys, "keys"), (heads.repeated(values) * rates, "values"), (-keys, "removals"),
+                (keys * (rates * decays.exp()), "writes"), (decays, "decays"),
+            )
+        ]  # fmt: skip
+        outputs = delta_rule(queries, *operands, 1 / math.sqrt(heads.dim), rows, memory)
+        outputs = outputs / (outputs.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+        gate = heads.split(F.silu(x @ layer.own("in_proj_z.weight").T))
+        return outputs * layer.own("norm.weight") * gate
+
+    def convolved(self, inputs, role, name, rows, memory):
+        """Every channel by itself over the last tokens, and SiLU."""
+        x = inputs.layer.project(role, inputs.stream, is_normed=False).flatten(2).float()
+        weight = inputs.layer.own(name + ".weight")
+        last = remembered(memory, name, x.shape[0], weight.shape[-1] - 1, x.shape[-1], like=x)
+        memory[name] = rows.last(last, x)
+        taps = torch.cat([last, x], 1).transpose(1, 2)
+        return F.silu(F.conv1d(taps, weight, groups=x.shape[-1]).transpose(1, 2))
+
+    def unit(self, x):
+        return x / (x.square().sum(-1, keepdim=True) + 1e-6).sqrt()
+
+
+RECURRENCES = {
+    "rad-rwkv6": RWKV6, "rad-rwkv7": RWKV7, "qlinatt": QLinAtt, "gated-delta-net": GatedDeltaNet,
+}  # fmt: skip
 
 
 class WindowMemoryMixer:
@@ -957,11 +1004,11 @@ class Place:
     def has_own(self, name):
         return has(self._own, name)
 
-    def project(self, role, x):
+    def project(self, role, x, is_normed=True):
         """[rows, tokens, heads, dim], normalised where the family does so, without positions."""
         layer = self.layer
         y = self.adapted(role, x, layer.linear(role, x))
-        norm = {"queries": "queryNorm", "keys": "keyNorm"}.get(role)
+        norm = {"queries": "queryNorm", "keys": "keyNorm"}.get(role) if is_normed else None
         if norm is not None and layer.spec[norm] is not None:
             y = layer.module(layer.spec[norm])(y)
         return layer.heads.split(y)

@@ -39,8 +39,8 @@ struct StudentCalibration {
     if documents.isEmpty {
       throw DatasetError.badData(
         "data.train: none of \(Self.sequences) sequences has a document of more than "
-          + "\(Decoder.calibrationSinks) tokens, of which student.decayStart \"calibrated\" could be "
-          + "measured; give longer documents, or leave decayStart out")
+          + "\(Decoder.calibrationSinks) tokens, of which a start \"calibrated\" of the student "
+          + "(decayStart, gateStart) could be measured; give longer documents, or leave it out")
     }
     student.calibrate(specification, of: teacher, on: documents, seed: seed)
   }

@@ -180,7 +180,8 @@ import Transformers
     #expect(
       error?.description == """
         runs/x: the memory "mamba-2" has no code in exported folders, so that transformers would run \
-        another model; what would fit: feature-map, qlinatt, rad-rwkv6, rad-rwkv7. Nothing was written
+        another model; what would fit: feature-map, gated-delta-net, qlinatt, rad-rwkv6, rad-rwkv7. \
+        Nothing was written
         """)
     #expect(error?.exitCode == .usage)
   }
