@@ -118,10 +118,10 @@ final class TrainingLoop {
       ) { context.progress.log($0) }
       context.progress.update(step: step + 1, tokens: tokens, measures: [("loss", means.loss)])
       let isDue = (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
-      // Asked once: what stops the run after this has been saved by it.
-      let signal = context.interruption.signalName
-      if isDue || signal != nil { try save(step: step + 1) }
-      if let signal {
+      let isSaved = isDue || context.interruption.isRequested
+      if isSaved { try save(step: step + 1) }
+      // One that came meanwhile waits for the next step: what it is told to be saved must be.
+      if let signal = context.interruption.signalName, isSaved {
         throw Preempted(stage: name, step: step + 1, signalName: signal)
       }
     }
