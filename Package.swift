@@ -8,6 +8,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.0.3"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.0.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", .upToNextMinor(from: "0.27.1")),
   ],
   targets: [
     .systemLibrary(
@@ -51,10 +52,16 @@ let package = Package(
       ],
       resources: [.embedInCode("Export/modeling_linearize.py")]),
     .target(name: "Pipeline", dependencies: ["Models", "Training", "Evaluation", "Reports"]),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "Models", .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ]),
     .executableTarget(
       name: "linearize",
       dependencies: [
-        "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Pipeline", "Serving", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "OperationBenchmarks", dependencies: ["Pipeline"]),
 
@@ -92,6 +99,8 @@ let package = Package(
       exclude: ["Goldens"]),
     .testTarget(
       name: "PipelineTests", dependencies: ["Pipeline", "ModelsTestSupport", "TestSupport"]),
+    .testTarget(
+      name: "ServingTests", dependencies: ["Serving", "ModelsTestSupport", "TestSupport"]),
     .testTarget(name: "linearizeTests", dependencies: ["linearize", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

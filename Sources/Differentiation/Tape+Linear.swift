@@ -4,14 +4,15 @@ import TensorCore
 extension Tape {
   /// `x Wᵀ (+ bias)` with frozen weights, `[outputs, inputs]`; see `frozenLinear`.
   public func linear(_ x: Variable, _ weight: StoredTensor, bias: Tensor? = nil) -> Variable {
-    var output = frozenLinear(x.value, weight)
+    var output = frozenLinear(x.value, weight, rowsApart: keepsRowsApart)
     if let bias { addBias(bias, to: &output) }
     return record([x], output) { [frozenLinearInputGradient($0, weight)] }
   }
 
   /// `x Wᵀ` with trained weights, `[outputs, inputs]`.
   public func linear(_ x: Variable, _ weight: Variable) -> Variable {
-    let output = matrixProduct(x.value, weight.value, rightTransposed: true)
+    let output = matrixProduct(
+      x.value, weight.value, rightTransposed: true, rowsApart: keepsRowsApart)
     return record([x, weight], output) { gradient in
       [
         x.requiresGradient ? matrixProduct(gradient, weight.value) : nil,

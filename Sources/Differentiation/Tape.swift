@@ -72,8 +72,16 @@ public final class Tape {
   /// Whether operations are kept for a backward pass.
   public let isRecording: Bool
 
-  /// - Parameter isRecording: false for inference, where nothing is kept.
-  public init(isRecording: Bool = true) { self.isRecording = isRecording }
+  /// Whether every row of a product with weights has the bits that it has alone.
+  public let keepsRowsApart: Bool
+
+  /// - Parameters:
+  ///   - isRecording: false for inference, where nothing is kept.
+  ///   - keepsRowsApart: true for rows of sequences that are decoded together.
+  public init(isRecording: Bool = true, keepsRowsApart: Bool = false) {
+    self.isRecording = isRecording
+    self.keepsRowsApart = keepsRowsApart
+  }
 
   /// A value without a gradient.
   public func constant(_ value: Tensor) -> Variable { Variable(value, requiresGradient: false) }

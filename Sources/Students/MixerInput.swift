@@ -119,10 +119,14 @@ public final class MixerInput {
 
   /// Some consecutive rows as a sequence of their own, constants of what `mixer` reads.
   ///
-  /// - Parameter firstPosition: of the first row.
-  public func rows(_ range: Range<Int>, firstPosition: Int, for mixer: any TokenMixer)
-    -> MixerInput
-  {
+  /// - Parameters:
+  ///   - firstPosition: of the first row.
+  ///   - sharing: what the layers of that sequence's own pass share; nil for the rows of what this
+  ///     input's layers do.
+  public func rows(
+    _ range: Range<Int>, firstPosition: Int, for mixer: any TokenMixer,
+    sharing: SharedValues? = nil
+  ) -> MixerInput {
     let tape = Tape(isRecording: false)
     let part = { (x: Variable) in tape.constant(copiedRows(x.value, range)) }
     let whole = self.layout.segments.first { $0.rows.contains(range.lowerBound) }
@@ -132,8 +136,10 @@ public final class MixerInput {
         .init(
           start: 0, count: range.count, firstPosition: firstPosition, context: whole?.context ?? 0)
       ])
-    let shared = SharedValues(
-      Dictionary(uniqueKeysWithValues: self.shared.names.map { ($0, part(self.shared[$0]!)) }))
+    let shared =
+      sharing
+      ?? SharedValues(
+        Dictionary(uniqueKeysWithValues: self.shared.names.map { ($0, part(self.shared[$0]!)) }))
     if mixer is any StreamMixer, let layer {
       return MixerInput(
         stream: part(stream), layer: layer, pass: ForwardPass(layout, on: tape, shared: shared),

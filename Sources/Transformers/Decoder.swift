@@ -75,7 +75,11 @@ public final class Decoder {
   }
 
   /// `[tokens, vocabularySize]` in full: for few tokens.
-  public func logits(_ hidden: Tensor) -> Tensor { head.logits(hidden) }
+  ///
+  /// - Parameter rowsApart: every row has the bits that it has alone.
+  public func logits(_ hidden: Tensor, rowsApart: Bool = false) -> Tensor {
+    head.logits(hidden, rowsApart: rowsApart)
+  }
 
   /// `[vocabularySize, hiddenSize]`, as the model computes with it.
   ///

@@ -9,11 +9,11 @@ public final class DecodingSession {
   /// The model that reads.
   public let decoder: Decoder
   /// One a layer, none nil.
-  private var memories: [Memory?]
+  var memories: [Memory?]
   /// Tokens read.
-  public private(set) var position = 0
+  public internal(set) var position = 0
   /// Hidden state after the final norm of the last token read, `[1, hiddenSize]`; nil while none is.
-  public private(set) var lastHidden: Tensor?
+  public internal(set) var lastHidden: Tensor?
   /// Tokens that it is to hold in the end, as far as is known.
   public private(set) var context: Int
 

@@ -19,14 +19,14 @@ struct Linearize: ParsableCommand {
         66  an input is missing
         70  a mistake of this program
         74  a file could not be read or written
-        75  stopped by a signal after saving
+        75  stopped by a signal, after saving or before all was answered
         78  the recipe is wrong
       """,
     version: EnvironmentReport.version,
     subcommands: [
       RunCommand.self, ValidateCommand.self, InspectCommand.self, EvaluateCommand.self,
       BenchmarkCommand.self, CompareCommand.self, StudyCommand.self, GenerateCommand.self,
-      TokenizeCommand.self,
+      ServeCommand.self, TokenizeCommand.self,
       ActivationsCommand.self, EmbedCommand.self,
       ExportCommand.self, MergeCommand.self, ListCommand.self, RecipesCommand.self,
       EnvironmentCommand.self,

@@ -44,6 +44,40 @@ struct RowProductTests {
     }
   }
 
+  @Test(arguments: ElementType.allCases)
+  func `products of several vectors have the bits of each alone`(type: ElementType) {
+    var generator = SeededGenerator(seed: 42, purpose: "column products")
+    for (rows, blocks) in [(1, 1), (2, 3), (35, 2)] {
+      let inputs = type.isQuantized ? blocks * type.blockLength : 64 * blocks + 13
+      let stored = StoredTensor(
+        elementType: type, rows: rows, inputs: inputs, generator: &generator)
+      let backwards = stored.selectingRows((0..<rows).map { Int32(rows - 1 - $0) })
+      for (weight, columns) in [(stored, 1), (stored, 5), (stored, 12), (backwards, 3)] {
+        let x = (0..<columns * inputs).map { _ in Float.random(in: -1...1, using: &generator) }
+        var alone = [Float](repeating: .nan, count: columns * rows)
+        var together = alone
+        x.withUnsafeBufferPointer { x in
+          alone.withUnsafeMutableBufferPointer {
+            for column in 0..<columns {
+              weight.multiply(
+                rows: 0..<rows, by: x.baseAddress! + column * inputs,
+                into: $0.baseAddress! + column * rows)
+            }
+          }
+          together.withUnsafeMutableBufferPointer {
+            // In two parts, as workers take them.
+            for part in [0..<rows / 2, rows / 2..<rows] {
+              weight.multiply(
+                rows: part, by: x.baseAddress!, columns: columns,
+                into: $0.baseAddress! + part.lowerBound, stride: rows)
+            }
+          }
+        }
+        #expect(together == alone, "\(columns) vectors, \(rows) rows")
+      }
+    }
+  }
+
   @Test func `scales of zero, of subnormal size and with a sign are widened exactly`() {
     // One block of Q8_0 each: the scale, then 32 times the integer 3.
     for bits in [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x83FF, 0xC000, 0x7BFF] as [UInt16]

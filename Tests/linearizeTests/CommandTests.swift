@@ -32,6 +32,8 @@ import Testing
       ["generate", "--model", "m", "--prompt", "a", "--max-tokens=-1"],
       "--max-tokens is -1, expected 0 or more."
     ),
+    (["serve", "--model", "m", "--sequences", "0"], "--sequences is 0, expected 1 or more."),
+    (["serve", "--model", "m", "--waiting=-1"], "--waiting is -1, expected 0 or more."),
     (
       ["evaluate", "--model", "m"],
       "Nothing to measure: give --text, --tokens, --task, --recall or --speed."

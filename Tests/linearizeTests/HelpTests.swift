@@ -51,6 +51,8 @@ import Testing
     Pinned(
       "generate", "Continues a text, token by token.", "[<options>] --model <path>"),
     Pinned(
+      "serve", "Serves a model over HTTP, as OpenAI's API has it.", "[<options>] --model <path>"),
+    Pinned(
       "tokenize", "Turns a text into token ids.",
       "\(model) --text <path> --output <path> [--format <format>]"),
     Pinned(
@@ -108,7 +110,7 @@ import Testing
           66  an input is missing
           70  a mistake of this program
           74  a file could not be read or written
-          75  stopped by a signal after saving
+          75  stopped by a signal, after saving or before all was answered
           78  the recipe is wrong
 
         USAGE: linearize <subcommand>

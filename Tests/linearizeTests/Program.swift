@@ -34,6 +34,11 @@ struct Program {
     fileprivate let folder: String
     fileprivate let readsOutput: Bool
 
+    /// What it has written to standard error so far.
+    func errors() throws -> String {
+      try String(contentsOfFile: folder + "/errors", encoding: .utf8)
+    }
+
     /// What it gave; it must have ended.
     func finished() throws -> Program {
       let text = { (name: String) in try String(contentsOfFile: folder + name, encoding: .utf8) }

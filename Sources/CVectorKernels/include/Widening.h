@@ -62,3 +62,29 @@ ROW_PRODUCT(q2_k);
 ROW_PRODUCT(q3_k);
 ROW_PRODUCT(iq4_nl);
 ROW_PRODUCT(iq4_xs);
+
+// The same for several vectors: y[c][r] = Σ_i w[r][i] x[c][i], each to the bit what it is alone. The
+// weights are read, and unpacked, once for up to eight vectors.
+
+/// @param x `columns` vectors, `x_stride` floats apart.
+/// @param y one row of `count` floats a vector, `y_stride` apart, overwritten.
+#define COLUMN_PRODUCT(type)                                                                      \
+  void multiply_columns_##type(const void *rows, long row_bytes, const int *order, const float *x, \
+                               long x_stride, long columns, float *y, long y_stride, long count,   \
+                               long inputs)
+
+COLUMN_PRODUCT(f32);
+COLUMN_PRODUCT(f16);
+COLUMN_PRODUCT(bf16);
+COLUMN_PRODUCT(q8_0);
+COLUMN_PRODUCT(q4_0);
+COLUMN_PRODUCT(q4_1);
+COLUMN_PRODUCT(q5_0);
+COLUMN_PRODUCT(q5_1);
+COLUMN_PRODUCT(q4_k);
+COLUMN_PRODUCT(q5_k);
+COLUMN_PRODUCT(q6_k);
+COLUMN_PRODUCT(q2_k);
+COLUMN_PRODUCT(q3_k);
+COLUMN_PRODUCT(iq4_nl);
+COLUMN_PRODUCT(iq4_xs);

@@ -12,6 +12,11 @@ public struct SamplingOptions: Sendable, Equatable {
   /// Every draw is keyed by it.
   public var seed: UInt64
 
+  /// The most probable token, always.
+  public static let greedy = SamplingOptions()
+
+  private init() { (temperature, topK, topP, seed) = (0, nil, nil, 0) }
+
   /// - Throws: `GenerationError.options` for values out of range, and for `topK` and `topP` without
   ///   a temperature, which would silently do nothing.
   public init(
@@ -93,7 +98,7 @@ public struct SamplingOptions: Sendable, Equatable {
   }
 
   /// Temperature first, then top-k, then top-p: the order of transformers.
-  var sampler: any TokenSampler {
+  package var sampler: any TokenSampler {
     if temperature == 0 { return GreedySampler() }
     var filters: [any CandidateFilter] = [TemperatureFilter(temperature)]
     if let topK { filters.append(TopKFilter(topK)) }

@@ -43,8 +43,7 @@ public struct TextGenerator {
     let tokenizer = try model.requireTokenizer()
     self.init(
       decoder: model.decoder, tokenizer: tokenizer, location: model.location,
-      stopTokens: Set(model.source.endOfTextIDs + [tokenizer.endOfText].compactMap { $0 }),
-      clock: clock)
+      stopTokens: model.stopTokens(tokenizer), clock: clock)
   }
 
   /// The ids of a prompt; for an empty one the token that begins a text, or else the one that ends
@@ -53,6 +52,14 @@ public struct TextGenerator {
   /// - Parameter addSpecialTokens: false for text that spells them itself, as chat templates do.
   /// - Throws: `GenerationError.noStart`.
   public func promptTokens(_ text: String, addSpecialTokens: Bool) throws -> [Int32] {
+    try Self.promptTokens(
+      text, addSpecialTokens: addSpecialTokens, tokenizer: tokenizer, location: location)
+  }
+
+  /// The same of a tokenizer alone.
+  package static func promptTokens(
+    _ text: String, addSpecialTokens: Bool, tokenizer: Tokenizer, location: String
+  ) throws -> [Int32] {
     let tokens = tokenizer.encode(text, addSpecialTokens: addSpecialTokens)
     if !tokens.isEmpty { return tokens }
     guard let start = tokenizer.beginningOfText ?? tokenizer.endOfText else {
@@ -170,5 +177,13 @@ public struct TextGenerator {
     guard holdsLogits(logits) else {
       throw GenerationError.notFinite(location: location, position: position)
     }
+  }
+}
+
+extension LoadedModel {
+  /// Tokens after which a text goes no further: where the tokenizer or the checkpoint's configuration
+  /// says that one ends.
+  package func stopTokens(_ tokenizer: Tokenizer) -> Set<Int32> {
+    Set(source.endOfTextIDs + [tokenizer.endOfText].compactMap { $0 })
   }
 }

@@ -8,7 +8,10 @@ private let backwardBlockElements = 4 << 20
 /// `x Wᵀ` with weights in their stored type: `[tokens, inputs] x [outputs, inputs]`. Rows of the
 /// weights are widened to floats block by block, each by the worker that multiplies with it; for
 /// one token they are multiplied with as they are stored.
-public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
+///
+/// - Parameter rowsApart: every row of the result has the bits that it has alone: for tokens of several
+///   sequences that are decoded together. Slower than the other way from some twenty rows on.
+public func frozenLinear(_ x: Tensor, _ weight: StoredTensor, rowsApart: Bool = false) -> Tensor {
   let inputs = weight.shape[1]
   let outputs = weight.shape[0]
   let tokens = x.count / inputs
@@ -20,7 +23,7 @@ public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
     1, (outputs + forwardBlockRows * pool.workers - 1) / (forwardBlockRows * pool.workers))
   let blocks = min(outputs, waves * pool.workers)
   withPointers(writing(&y), x) { y, x in
-    if tokens > 1, TileProduct.pays(n: outputs, k: inputs) {
+    if tokens > 1, !rowsApart, TileProduct.pays(n: outputs, k: inputs) {
       if weight.isFactored {
         factoredLinear(x, tokens: tokens, weight, into: y)
       } else {
@@ -35,6 +38,11 @@ public func frozenLinear(_ x: Tensor, _ weight: StoredTensor) -> Tensor {
       let rows = outputs * block / blocks..<outputs * (block + 1) / blocks
       if tokens == 1 {
         weight.multiply(rows: rows, by: x, into: y + rows.lowerBound)
+        return
+      }
+      if rowsApart {
+        weight.multiply(
+          rows: rows, by: x, columns: tokens, into: y + rows.lowerBound, stride: outputs)
         return
       }
       withWidenedRows(of: weight, rows) { weights in

@@ -2,15 +2,18 @@ import TensorCore
 
 /// `op(left) * op(right)` of matrices, `[m, k] x [k, n] -> [m, n]`; the rows of the result are
 /// split over the workers.
+///
+/// - Parameter rowsApart: every row of the result has the bits that it has alone.
 public func matrixProduct(
-  _ left: Tensor, _ right: Tensor, leftTransposed: Bool = false, rightTransposed: Bool = false
+  _ left: Tensor, _ right: Tensor, leftTransposed: Bool = false, rightTransposed: Bool = false,
+  rowsApart: Bool = false
 ) -> Tensor {
   let m = leftTransposed ? left.shape[1] : left.shape[0]
   let n = rightTransposed ? right.shape[0] : right.shape[1]
   var product = Tensor(uninitialized: [m, n])
   multiply(
     left, right, leftTransposed: leftTransposed, rightTransposed: rightTransposed, beta: 0,
-    into: &product)
+    rowsApart: rowsApart, into: &product)
   return product
 }
 
@@ -24,7 +27,7 @@ public func addProduct(
 
 private func multiply(
   _ left: Tensor, _ right: Tensor, leftTransposed: Bool, rightTransposed: Bool, beta: Float,
-  into product: inout Tensor
+  rowsApart: Bool = false, into product: inout Tensor
 ) {
   let (m, k) = leftTransposed ? (left.shape[1], left.shape[0]) : (left.shape[0], left.shape[1])
   let n = rightTransposed ? right.shape[0] : right.shape[1]
@@ -41,7 +44,7 @@ private func multiply(
       ).write(to: product, stride: n)
       return
     }
-    WorkerPool.shared.parallelRanges(m, minimum: 16) { rows in
+    let multiply = { (rows: Range<Int>) in
       BLAS.multiply(
         m: rows.count, n: n, k: k,
         Matrix(
@@ -49,6 +52,12 @@ private func multiply(
           stride: leftStride, transposed: leftTransposed),
         Matrix(right, stride: rightStride, transposed: rightTransposed), beta: beta,
         into: product + rows.lowerBound * n, stride: n)
+    }
+    if rowsApart {
+      // The kernel of one row is another than that of several.
+      WorkerPool.shared.parallel(m) { multiply($0..<$0 + 1) }
+    } else {
+      WorkerPool.shared.parallelRanges(m, minimum: 16, multiply)
     }
   }
 }

@@ -77,8 +77,10 @@ public struct LogitHead: Sendable {
   }
 
   /// `[tokens, vocabulary]` of hidden states `[tokens, width]`.
-  public func logits(_ hidden: Tensor) -> Tensor {
-    var logits = frozenLinear(hidden, weights)
+  ///
+  /// - Parameter rowsApart: see `frozenLinear`.
+  public func logits(_ hidden: Tensor, rowsApart: Bool = false) -> Tensor {
+    var logits = frozenLinear(hidden, weights, rowsApart: rowsApart)
     if transform.isIdentity { return logits }
     let (rows, vocabulary) = (hidden.shape[0], shape[0])
     logits.withMutablePointer { logits in

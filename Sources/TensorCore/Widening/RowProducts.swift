@@ -34,6 +34,39 @@ extension StoredTensor {
     }
   }
 
+  /// The same for several vectors at once, each to the last bit what it is alone: the weights are read
+  /// once for up to eight of them. What decoding of several sequences together needs.
+  ///
+  /// - Parameters:
+  ///   - x: `columns` vectors of `rowLength` floats, one after another.
+  ///   - y: one float for each of `rows` a vector, the vectors `stride` floats apart; overwritten.
+  public func multiply(
+    rows: Range<Int>, by x: UnsafePointer<Float>, columns: Int,
+    into y: UnsafeMutablePointer<Float>, stride yStride: Int
+  ) {
+    withStoredRows(rows) { first, stride, order in
+      let kernel =
+        switch elementType {
+        case .float32: multiply_columns_f32
+        case .float16: multiply_columns_f16
+        case .bfloat16: multiply_columns_bf16
+        case .q8_0: multiply_columns_q8_0
+        case .q4_0: multiply_columns_q4_0
+        case .q4_1: multiply_columns_q4_1
+        case .q5_0: multiply_columns_q5_0
+        case .q5_1: multiply_columns_q5_1
+        case .q4_K: multiply_columns_q4_k
+        case .q5_K: multiply_columns_q5_k
+        case .q6_K: multiply_columns_q6_k
+        case .q2_K: multiply_columns_q2_k
+        case .q3_K: multiply_columns_q3_k
+        case .iq4_NL: multiply_columns_iq4_nl
+        case .iq4_XS: multiply_columns_iq4_xs
+        }
+      kernel(first, stride, order, x, rowLength, columns, y, yStride, rows.count, rowLength)
+    }
+  }
+
   /// Calls with the first byte of some rows, or of all where an order says which, the bytes from row
   /// to row, and their order.
   func withStoredRows(
