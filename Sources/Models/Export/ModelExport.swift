@@ -44,7 +44,7 @@ public struct ModelExport {
     let folder = ExportFolder(output)
     try folder.requireFree()
     let tensors = try tensors().sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-    if type == .float16 { try tensors.forEach(requireFloat16) }
+    try type?.require(tensors)
     let student = exportedStudent
     let portable = try student.flatMap { try portableModel($0, tensors) }
     let card = try portable == nil ? nil : student.map(card)
@@ -92,15 +92,6 @@ public struct ModelExport {
       + model.decoder.parameters.filter { !weights.contains($0.name) }
       .map { ($0.name, StoredTensor($0.parameter.value)) }
       + model.decoder.constants.map { ($0.name, StoredTensor($0.value)) }
-  }
-
-  /// Beyond 65504 a value would silently become infinite.
-  private func requireFloat16(_ tensor: SafetensorsWriter.NamedTensor) throws {
-    if tensor.tensor.elementType == .float16 { return }
-    defer { tensor.tensor.releasePages() }
-    if let value = firstBeyondFloat16(tensor.tensor.widened()) {
-      throw ExportError.overflow(tensor: tensor.name, value: value)
-    }
   }
 
   // MARK: GPT-2 from GGUF

@@ -55,14 +55,28 @@ public struct Qwen35Export {
     }
     let writer = SafetensorsWriter(
       elementType: exportedType.elementType, maximumShardBytes: shardBytes)
+    let tensors = tensors(student)
+    try exportedType.require(tensors)
     let card = try ModelCard(model, student: artefact, type: exportedType, isNative: true).text()
     return try folder.publish { temporary in
-      try writer.write(tensors(student), into: temporary)
+      try writer.write(tensors, into: temporary)
       try DocumentFile("\(temporary)/config.json").replace(with: configuration(student).pretty)
-      try ExportedTokenizer(model.source).write(to: temporary)
+      try writeTokenizer(to: temporary)
       try GenerationSettings(model).write(to: temporary)
       try DocumentFile("\(temporary)/README.md").replace(with: card)
     }
+  }
+
+  /// Where nothing names the tokenizer's class, transformers takes that of Qwen3.5, which splits words
+  /// otherwise than Qwen 3 does.
+  private func writeTokenizer(to folder: String) throws {
+    try ExportedTokenizer(model.source).write(to: folder)
+    guard DocumentFile("\(folder)/tokenizer.json").exists else { return }
+    let file = DocumentFile("\(folder)/tokenizer_config.json")
+    var object = file.exists ? try file.read().objectValue ?? JSONObject() : JSONObject()
+    if object["tokenizer_class"] != nil { return }
+    object["tokenizer_class"] = "PreTrainedTokenizerFast"
+    try file.replace(with: JSONValue.object(object).pretty)
   }
 
   private func tensors(_ student: Qwen35Student) -> [SafetensorsWriter.NamedTensor] {

@@ -107,6 +107,45 @@ import Transformers
     }
   }
 
+  @Test func `a number beyond float16 is refused by the name of its tensor`() throws {
+    try withTemporaryFolder { folder in
+      let model = try goldenStudent(in: folder)
+      let logarithms = try #require(
+        model.decoder.layers[0].mixer.parameters.first { $0.name == "A_log" })
+      logarithms.value = Tensor([0, 70_000, 0, 0], [4])
+      let error = #expect(throws: ExportError.self) {
+        _ = try Qwen35Export(model, type: .float16, mergesAdapters: true, shardBytes: 1 << 30)
+          .run(to: "\(folder)/out")
+      }
+      #expect(error == .overflow(tensor: "model.layers.0.linear_attn.A_log", value: 70_000))
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
+    }
+  }
+
+  @Test(arguments: [nil, "Qwen2Tokenizer"])
+  func `the tokenizer's class is named, so that transformers does not take Qwen3.5's`(
+    name: String?
+  ) throws {
+    try withTemporaryFolder { folder in
+      for file in ["config.json", "model.safetensors"] {
+        try FileManager.default.copyItem(
+          atPath: "\(Self.teacher)/\(file)", toPath: "\(folder)/\(file)")
+      }
+      try DocumentFile("\(folder)/tokenizer.json").replace(
+        with: TinyCheckpoint.tokenizerDocument.pretty)
+      if let name {
+        let document: JSONValue = ["tokenizer_class": .string(name), "eos_token": "<end>"]
+        try DocumentFile("\(folder)/tokenizer_config.json").replace(with: document.pretty)
+      }
+      let model = try student(hybrid, of: folder, in: folder)
+      _ = try Qwen35Export(model, type: nil, mergesAdapters: true, shardBytes: 1 << 30)
+        .run(to: "\(folder)/out")
+      let written = try DocumentFile("\(folder)/out/tokenizer_config.json").read()
+      #expect(written["tokenizer_class"]?.stringValue == name ?? "PreTrainedTokenizerFast")
+      #expect(written["eos_token"]?.stringValue == (name == nil ? nil : "<end>"))
+    }
+  }
+
   /// What llama.cpp's loader asks for, with its extents in the file's order reversed.
   @Test func `a GGUF file has the tensors and keys of qwen35`() throws {
     try withTemporaryFolder { folder in
