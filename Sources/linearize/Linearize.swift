@@ -46,6 +46,7 @@ struct Linearize: ParsableCommand {
     } catch let error as any ExitCoded {
       fail("\(error)", error.exitCode)
     } catch  where exitCode(for: error) == .failure && !(error is ArgumentParser.ExitCode) {
+      if let failure = SystemFailure(error) { fail("\(failure)", failure.exitCode) }
       fail("\(error)", .internalError)
     } catch {
       // Help, version and usage errors: the parser knows how to say them.

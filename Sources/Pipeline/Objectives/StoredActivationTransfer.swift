@@ -94,8 +94,8 @@ struct StoredActivationTransfer {
   }
 
   private func remove(_ path: String?) throws {
-    guard let path, FileManager.default.fileExists(atPath: path) else { return }
-    try FileManager.default.removeItem(atPath: path)
+    guard let path, unlink(path) != 0, errno != ENOENT else { return }
+    throw DocumentFile.Failure(path: path, operation: "remove it", errorNumber: errno)
   }
 
   // MARK: Capture
@@ -112,8 +112,7 @@ struct StoredActivationTransfer {
       try HDF5File.open($0, isTrusted: true).dataset(ActivationBlock.output)
     }
     context.progress.begin(stage: "capture \(block.name)", totalSteps: sequences.count)
-    try FileManager.default.createDirectory(
-      atPath: block.folder, withIntermediateDirectories: true)
+    try RunDirectory.createFolder(block.folder)
     try AtomicFile.publish(
       to: block.path,
       write: { path in
