@@ -14,6 +14,7 @@ public final class ModelServer: Sendable {
   private let limits: ServingLimits
   private let server = Mutex<HTTPServer?>(nil)
   private let failure = Mutex<ServingError?>(nil)
+  private let listens = Atomic(false)
 
   /// - Parameters:
   ///   - model: from now on the server's alone.
@@ -71,7 +72,10 @@ public final class ModelServer: Sendable {
         try await http.run()
       } catch {
         let reason = Self.reason(error)
-        failure.withLock { $0 = .listening("\(address)", reason: reason) }
+        let (place, hasListened) = (address.description, listens.load(ordering: .acquiring))
+        failure.withLock {
+          $0 = hasListened ? .cut(place, reason: reason) : .listening(place, reason: reason)
+        }
       }
     }
     while true {
@@ -82,6 +86,7 @@ public final class ModelServer: Sendable {
         case .ip4(_, let port), .ip6(_, let port): known.port = port
         case .unix: break
         }
+        listens.store(true, ordering: .releasing)
         return known
       }
       try await Task.sleep(nanoseconds: 5_000_000)

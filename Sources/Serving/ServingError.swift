@@ -7,13 +7,15 @@ public enum ServingError: ExitCoded, Equatable, CustomStringConvertible {
   /// Others could reach the server, and nothing keeps them from it.
   case unguarded(host: String)
   case token(String)
-  /// The system does not let this process listen, or listen any longer.
+  /// The system does not let this process listen.
   case listening(String, reason: String)
+  /// It does not let it listen any longer.
+  case cut(String, reason: String)
 
   public var exitCode: ExitCode {
     switch self {
     case .address, .unguarded, .token: .usage
-    case .listening: .inputOutput
+    case .listening, .cut: .inputOutput
     }
   }
 
@@ -27,6 +29,9 @@ public enum ServingError: ExitCoded, Equatable, CustomStringConvertible {
     case .token(let reason): reason
     case .listening(let address, let reason):
       "cannot listen on \(address): \(reason); name another port with --port"
+    case .cut(let address, let reason):
+      "no connections come in on \(address) any more: \(reason); start the server again, with room "
+        + "for more open files (ulimit -n) if those are too many"
     }
   }
 }

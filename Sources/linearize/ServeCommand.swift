@@ -85,6 +85,7 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     let interruption = Interruption.catchingSignals()
+    raiseFileLimit()
     // Mistakes are told before a model is opened, which may take long.
     let address = try ListeningAddress(host: host, port: port)
     let token = try token()
@@ -110,6 +111,16 @@ struct ServeCommand: ParsableCommand {
         + "\(drainSeconds.formatted()) s")
     let seconds = drainSeconds
     guard try wait({ await server.stop(within: seconds) }) else { throw AnswersCut() }
+  }
+
+  /// Every connection is an open file, and systems start programs with room for few.
+  private func raiseFileLimit() {
+    var limit = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(kind, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+    limit.rlim_cur = min(limit.rlim_max, 1 << 16)
+    // Without more room the server serves as many as it can.
+    _ = setrlimit(kind, &limit)
   }
 
   private func token() throws -> AccessToken? {

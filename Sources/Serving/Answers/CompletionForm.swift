@@ -42,13 +42,13 @@ struct CompletionForm: AnswerForm {
     ]
   }
 
-  /// - Parameter offset: of the first token in the choice's text, in bytes.
+  /// - Parameter offset: of the first token in the choice's text, in characters as Python counts them.
   private func told(_ tokens: [ToldToken], offset: Int) -> JSONValue {
     var offsets: [JSONValue] = []
     var place = offset
     for token in tokens {
       offsets.append(.integer(place))
-      place += token.bytes.count
+      place += token.bytes.count { $0 & 0xC0 != 0x80 }
     }
     return [
       "tokens": .array(tokens.map { .string(spelled($0.bytes)) }),

@@ -5,7 +5,7 @@ struct EventLines: Sendable {
   private let form: any AnswerForm
   private let includesUsage: Bool
   private var opened: Set<Int> = []
-  /// Bytes of each choice's text.
+  /// Code points of each choice's text.
   private var lengths: [Int: Int] = [:]
   private var tokens = 0
   private var left: Int
@@ -23,7 +23,7 @@ struct EventLines: Sendable {
     case .text(let choice, let text, let told):
       let opening = open(choice)
       let offset = lengths[choice, default: 0]
-      lengths[choice] = offset + text.utf8.count
+      lengths[choice] = offset + text.unicodeScalars.count
       return opening + line(form.part(choice, text, told, offset: offset))
     case .end(let choice, let ending, let count):
       tokens += count
