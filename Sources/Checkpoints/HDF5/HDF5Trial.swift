@@ -65,7 +65,9 @@ public enum HDF5Trial {
     }
     let words: [String] = [program, argument, path]
     let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-    defer { arguments.forEach { free($0) } }
+    defer {
+      for argument in arguments { free(argument) }
+    }
     var process = pid_t()
     let number = posix_spawn(&process, program, &actions, nil, arguments, environ)
     if number != 0 {

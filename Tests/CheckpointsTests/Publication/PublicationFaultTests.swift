@@ -118,10 +118,11 @@ import Testing
     try publishStep(1, in: folder.path)
     try publishStep(2, in: folder.path)
     for number in [EIO, EMFILE] {
+      let fault: FileSystem.Fault = { operation, path in
+        operation == .open && path.hasSuffix("MANIFEST.json") ? number : 0
+      }
       let error = #expect(throws: PublicationError.self) {
-        try FileSystem.withFault({ operation, path in
-          operation == .open && path.hasSuffix("MANIFEST.json") ? number : 0
-        }) { try AtomicDirectory.latest(in: folder.path) }
+        try FileSystem.withFault(fault) { try AtomicDirectory.latest(in: folder.path) }
       }
       #expect(error?.exitCode == .inputOutput)
       #expect(error?.description.contains("remove") == false)
