@@ -10,6 +10,7 @@
 #include <strings.h>
 #if defined(__linux__) && defined(__GLIBC__)
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #endif
 
@@ -117,6 +118,39 @@ int openblas_products_are_right(void) {
 }
 
 #if defined(__linux__) && defined(__GLIBC__)
+
+// MiB. Below 270 it hangs, and at 270 the buffers of its second product are missing.
+enum { LEAST = 384, EXIT_SOFTWARE = 70 };
+
+static void append(char *text, const char *words) { strcat(text, words); }
+
+static void append_number(char *text, unsigned long number) {
+  char digits[24];
+  size_t at = sizeof digits - 1;
+  digits[at] = '\0';
+  do digits[--at] = (char)('0' + number % 10);
+  while (number /= 10);
+  append(text, digits + at);
+}
+
+// Ends a process that has too little address space, with a word: OpenBLAS maps its buffers when it is
+// loaded and, where it gets none, asks for them for ever, deaf to signals.
+static void require_address_space(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= (rlim_t)LEAST << 20) return;
+  char text[256] = "error: the address space of this process is limited to ";
+  append_number(text, (unsigned long)(limit.rlim_cur >> 20));
+  append(text, " MiB (ulimit -v), expected at least ");
+  append_number(text, LEAST);
+  append(text, " MiB and the size of the model\n");
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(EXIT_SOFTWARE);
+  _exit(EXIT_SOFTWARE);
+}
+
+// Before the libraries are initialised, where a constructor would come too late. Standard input and
+// output are not set up yet; system calls are all there is.
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) =
+    require_address_space;
 
 // The first processor's lines; processors of one machine do not differ in these flags.
 static bool read_processor(char *text, size_t capacity) {

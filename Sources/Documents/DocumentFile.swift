@@ -19,17 +19,20 @@ public struct DocumentFile: Sendable {
     public let operation: String
     /// The system's `errno`.
     public let errorNumber: Int32
+    /// What stands in place of the system's words for the number.
+    public let reason: String?
 
-    /// A call of the system that failed.
-    public init(path: String, operation: String, errorNumber: Int32) {
+    /// A call of the system that failed, or would do harm.
+    public init(path: String, operation: String, errorNumber: Int32, reason: String? = nil) {
       self.path = path
       self.operation = operation
       self.errorNumber = errorNumber
+      self.reason = reason
     }
 
     public var exitCode: ExitCode { errorNumber == ENOENT ? .missingInput : .inputOutput }
     public var description: String {
-      "\(path): cannot \(operation): \(String(cString: strerror(errorNumber)))"
+      "\(path): cannot \(operation): \(reason ?? String(cString: strerror(errorNumber)))"
     }
   }
 
@@ -65,12 +68,25 @@ public struct DocumentFile: Sendable {
     }
   }
 
+  /// Whether a new text was written under this name, beside its place: `status.json.UNIQUE.tmp`.
+  public static func isTemporary(_ name: String) -> Bool {
+    let parts = name.split(separator: ".")
+    guard parts.count > 2, parts.last == temporaryEnding.dropFirst() else { return false }
+    // A UUID, with a process's number and a counter behind it.
+    return UUID(uuidString: String(parts[parts.count - 2].prefix(36))) != nil
+  }
+
+  private static let temporaryEnding = ".tmp"
+
   /// Writes beside the file, makes that durable, and renames it over the file: a reader, and a
   /// machine that loses power, sees the old text or the new.
   ///
-  /// - Throws: `Failure`; the file is then as it was, and nothing is left beside it.
+  /// - Throws: `Failure`, also for what is no file, such as `/dev/null`; the file is then as it was,
+  ///   and nothing is left beside it.
   public func replace(with text: String) throws(Failure) {
-    let temporary = "\(path).\(ProcessInfo.processInfo.globallyUniqueString).tmp"
+    try OutputFile.requireReplaceable(path)
+    let temporary =
+      "\(path).\(ProcessInfo.processInfo.globallyUniqueString)\(Self.temporaryEnding)"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     if descriptor < 0 { throw failure("create a file beside it") }
     do throws(Failure) {
@@ -86,7 +102,7 @@ public struct DocumentFile: Sendable {
       unlink(temporary)
       throw failure
     }
-    try synchronizeFolder()
+    try Self.synchronizeFolder(FilePath.folder(of: path))
   }
 
   /// Writes all bytes, whatever portions the system takes them in.
@@ -104,11 +120,20 @@ public struct DocumentFile: Sendable {
     }
   }
 
-  private func synchronizeFolder() throws(Failure) {
-    let descriptor = open(FilePath.folder(of: path), O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw failure("open its folder") }
+  /// Makes the names in a folder survive a loss of power.
+  public static func synchronizeFolder(_ folder: String) throws(Failure) {
+    let failure = { (operation: String) in
+      Failure(path: folder, operation: operation, errorNumber: errno)
+    }
+    var descriptor: Int32
+    repeat {
+      descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+    } while descriptor < 0 && errno == EINTR
+    if descriptor < 0 { throw failure("open the folder") }
     defer { close(descriptor) }
-    if fsync(descriptor) != 0 { throw failure("make its folder durable") }
+    while fsync(descriptor) != 0 {
+      if errno != EINTR { throw failure("make its names durable") }
+    }
   }
 
   private func failure(_ operation: String) -> Failure {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The process's exit status that an error leads to, after sysexits.h.
 public enum ExitCode: Int32, Sendable {
   case success = 0
@@ -18,6 +20,22 @@ public enum ExitCode: Int32, Sendable {
 public protocol ExitCoded: Error {
   /// The process's exit status that this error leads to.
   var exitCode: ExitCode { get }
+}
+
+/// An error of Foundation's that a call of the system caused, as it ends a process.
+public struct SystemFailure: ExitCoded, CustomStringConvertible {
+  public let description: String
+  public let exitCode: ExitCode
+
+  /// - Returns: nil for an error that no call of the system caused.
+  public init?(_ error: any Error) {
+    let error = error as NSError
+    let cause = (error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error
+    guard cause.domain == NSPOSIXErrorDomain else { return nil }
+    let path = error.userInfo[NSFilePathErrorKey].map { "\($0): " } ?? ""
+    description = path + String(cString: strerror(Int32(cause.code)))
+    exitCode = cause.code == Int(ENOENT) ? .missingInput : .inputOutput
+  }
 }
 
 extension JSONError: ExitCoded { public var exitCode: ExitCode { .badData } }

@@ -23,9 +23,9 @@ extension EvaluationReport {
 
   /// `report.md`. Sections without data are left out.
   public var markdown: String {
-    var text = "# \(title)\n\n**\(headline)**\n\n"
+    var text = "# \(Markdown.line(title))\n\n**\(Markdown.line(headline))**\n\n"
     for sentence in [linearShare?.sentence, recallSentence, thresholdSentence, sampleSentence] {
-      if let sentence { text += sentence + "\n\n" }
+      if let sentence { text += Markdown.line(sentence) + "\n\n" }
     }
     if !textVariants.isEmpty { text += ablationText }
     text += section("Tasks", taskTable(errorsOf: ModelVariant.allCases), note: taskNote)
@@ -49,7 +49,9 @@ extension EvaluationReport {
     text += section("Beyond the window by layer", farTable, note: Self.farMeaning)
     text += section("Attention transfer by layer", transferTable)
     if !training.isEmpty { text += trainingText }
-    if !notes.isEmpty { text += "## Not measured\n\n" + notes.map { "- \($0)\n" }.joined() + "\n" }
+    if !notes.isEmpty {
+      text += "## Not measured\n\n" + notes.map { "- \(Markdown.line($0))\n" }.joined() + "\n"
+    }
     text += "## How to repeat\n\n"
     if !commands.isEmpty { text += Self.fenced(commands.joined(separator: "\n")) }
     if !provenance.members.isEmpty { text += provenanceTable.markdown + "\n" }
@@ -68,7 +70,9 @@ extension EvaluationReport {
   private var ablationText: String {
     var text = "## Held-out text\n\n\(ablationTable.markdown)\n"
     let details = textVariants.filter { !$0.variant.detail.isEmpty }
-    for (variant, _) in details { text += "- \(variant.variant.title): \(variant.detail)\n" }
+    for (variant, _) in details {
+      text += "- \(variant.variant.title): \(Markdown.line(variant.detail))\n"
+    }
     if !details.isEmpty { text += "\n" }
     if let textSentence { text += textSentence + "\n\n" }
     return text

@@ -35,8 +35,7 @@ public struct TextTable: Sendable {
   public var markdown: String {
     let alignment = headings.indices.map { $0 == 0 ? "---" : "---:" }
     return ([headings, alignment] + rows).map { row in
-      let cells = row.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }
-      return "| " + cells.joined(separator: " | ") + " |\n"
+      return "| " + row.map(Markdown.cell).joined(separator: " | ") + " |\n"
     }.joined()
   }
 }

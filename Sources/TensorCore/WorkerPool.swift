@@ -16,10 +16,22 @@ import Synchronization
 /// before `generation` is released, and read only after `generation` is acquired.
 public final class WorkerPool: @unchecked Sendable {
   /// As many workers as CPUs this process may run on, or `LINEARIZE_THREADS` of them.
-  public static let shared: WorkerPool = {
-    let requested = getenv("LINEARIZE_THREADS").flatMap { Int(String(cString: $0)) }
-    return WorkerPool(workers: max(1, requested ?? Int(vk_available_cpus())))
+  public static let shared = WorkerPool(
+    workers: requested.flatMap { mistakeInEnvironment == nil ? Int($0) : nil }
+      ?? max(1, Int(vk_available_cpus())))
+
+  /// What is wrong with `LINEARIZE_THREADS`, in a sentence; nil when it is not set or right.
+  ///
+  /// Workers wait by spinning, so that many more than there are CPUs never come to an end.
+  public static let mistakeInEnvironment: String? = {
+    let most = max(64, Int(vk_available_cpus()))
+    guard let requested, !(Int(requested).map { (1...most).contains($0) } ?? false) else {
+      return nil
+    }
+    return "LINEARIZE_THREADS is \"\(requested)\", expected a whole number from 1 to \(most)"
   }()
+
+  private static var requested: String? { getenv("LINEARIZE_THREADS").map { String(cString: $0) } }
 
   /// Threads that take part, the caller's included.
   public let workers: Int

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 import Models
 import Pipeline
 
@@ -33,6 +34,7 @@ struct ActivationsCommand: ParsableCommand {
   var attentionWeights = false
 
   func run() throws {
+    try OutputFile.check([output], inputs: [tokens, options.model])
     let capture = ActivationCapture(
       try options.open(), includesAttentions: attentionWeights)
     var progress = Console.progress(quiet: options.quiet)

@@ -40,7 +40,8 @@ struct CompareCommand: ParsableCommand {
   }
 
   func run() throws {
-    if let output { try EvaluationFiles.requireWritable(output) }
+    let lock = try output.flatMap(EvaluationFiles.claim)
+    defer { withExtendedLifetime(lock) {} }
     let comparison = ReportComparison(try runs.map { try StoredResults(contentsOf: Self.file($0)) })
     if let output {
       try DocumentFile("\(output)/compare.md").replace(with: comparison.markdown)

@@ -3,9 +3,12 @@ import Foundation
 
 /// Results go to standard output, everything else to standard error.
 enum Console {
+  /// To a terminal without what it would obey.
+  ///
   /// - Throws: `DocumentFile.Failure` when the output is closed or its disk full: a result that was
   ///   not delivered is a failure.
   static func output(_ text: String) throws {
+    let text = isatty(STDOUT_FILENO) == 1 ? TerminalText.visible(text) : text
     try DocumentFile.write(Array(text.utf8), to: STDOUT_FILENO, path: "standard output")
   }
 
@@ -13,7 +16,8 @@ enum Console {
   static func log(_ message: String) {
     do {
       try DocumentFile.write(
-        Array((message + "\n").utf8), to: STDERR_FILENO, path: "standard error")
+        Array((TerminalText.visible(message) + "\n").utf8), to: STDERR_FILENO,
+        path: "standard error")
     } catch {
       return
     }

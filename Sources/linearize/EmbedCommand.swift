@@ -43,6 +43,7 @@ struct EmbedCommand: ParsableCommand {
   }
 
   func run() throws {
+    if let output { try OutputFile.check([output], inputs: [text, options.model]) }
     let embedder = try TextEmbedder(try options.open(), length: sequenceLength)
     let embeddings = try embedder.embed(linesOf: text)
     let width = embeddings.shape[1]

@@ -47,7 +47,8 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     // Before the work, not after it.
-    if let output { try EvaluationFiles.requireWritable(output) }
+    let lock = try output.flatMap(EvaluationFiles.claim)
+    defer { withExtendedLifetime(lock) {} }
     let judge = try gates.prepare()
     let model = try options.open()
     let evaluation = ModelEvaluation(model)
@@ -63,7 +64,11 @@ struct EvaluateCommand: ParsableCommand {
       mismatch = error
       report.notes.append("The baseline was not compared: \(error)")
     }
-    if let output { try EvaluationFiles.write(report, samples: samples, to: output) }
+    if let output,
+      let warning = try EvaluationFiles.write(report, samples: samples, to: output)
+    {
+      options.log(warning)
+    }
     try Console.output(json ? report.document.pretty : report.terminalTable)
     if let output { options.log("\(output)/report.html, \(output)/results.json") }
     if let mismatch { throw mismatch }

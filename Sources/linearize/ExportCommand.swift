@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 import Evaluation
 import Models
 import Pipeline
@@ -123,6 +124,7 @@ struct ExportCommand: ParsableCommand {
   }
 
   func run() throws {
+    if format == .gguf { try OutputFile.check([output], inputs: [options.model]) }
     switch format {
     case .safetensors:
       let export = ModelExport(

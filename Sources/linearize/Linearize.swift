@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Documents
 import Foundation
 import Models
@@ -35,14 +36,17 @@ struct Linearize: ParsableCommand {
 
   /// The one place where errors become messages and exit statuses.
   static func main() {
-    // A reader that closes the pipe is an error of the write, not the end of a training run.
-    signal(SIGPIPE, SIG_IGN)
     do {
+      try ProcessStart.prepare()
+      let arguments = CommandLine.arguments
+      if arguments.count == 3, arguments[1] == HDF5Trial.argument { HDF5Trial.run(arguments[2]) }
+      HDF5Trial.enable(program: "/proc/self/exe")
       var command = try parseAsRoot()
       try command.run()
     } catch let error as any ExitCoded {
       fail("\(error)", error.exitCode)
     } catch  where exitCode(for: error) == .failure && !(error is ArgumentParser.ExitCode) {
+      if let failure = SystemFailure(error) { fail("\(failure)", failure.exitCode) }
       fail("\(error)", .internalError)
     } catch {
       // Help, version and usage errors: the parser knows how to say them.

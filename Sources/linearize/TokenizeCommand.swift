@@ -1,4 +1,6 @@
 import ArgumentParser
+import Corpus
+import Documents
 import Models
 import Pipeline
 import Results
@@ -33,6 +35,9 @@ struct TokenizeCommand: ParsableCommand {
   var format = Format.json
 
   func run() throws {
+    let outputs =
+      format == .json ? [output] : [output, IndexedTokenFile.indexPath(of: output)]
+    try OutputFile.check(outputs, inputs: [self.text, options.model])
     let text = try TextFile.read(self.text)
     let model = try options.open()
     let tokens = try model.requireTokenizer().encode(text)

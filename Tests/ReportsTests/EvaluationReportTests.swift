@@ -202,4 +202,13 @@ import Testing
     table.append(["x|y\nz"])
     #expect(table.markdown == "| a |\n| --- |\n| x\\|y z |\n")
   }
+
+  @Test func `A name cannot become a heading, a row, a link or HTML of the report`() {
+    var report = SampleReports.full
+    report.title = "a\n# Passed <img src=x> [click](http://x)"
+    report.notes = ["b\n| forged | 100 % |\n</details><script>"]
+    let text = report.markdown
+    #expect(text.hasPrefix("# a # Passed &lt;img src=x> \\[click](http://x)\n\n"))
+    #expect(text.contains("- b | forged | 100 % | &lt;/details>&lt;script>\n"))
+  }
 }

@@ -18,12 +18,14 @@ struct Program {
   /// - Parameters:
   ///   - environment: what is added to this process's; nil takes a variable away.
   ///   - outputPath: where standard output goes; nil to a file that is read back.
+  ///   - shell: commands of a shell that becomes the program after them, such as `ulimit`, or
+  ///     redirections of `exec`.
   static func run(
     _ arguments: [String], in folder: String, environment: [String: String?] = [:],
-    outputPath: String? = nil
+    outputPath: String? = nil, shell: String? = nil
   ) throws -> Program {
     let program = try start(
-      arguments, in: folder, environment: environment, outputPath: outputPath)
+      arguments, in: folder, environment: environment, outputPath: outputPath, shell: shell)
     program.process.waitUntilExit()
     return try program.finished()
   }
@@ -53,16 +55,22 @@ struct Program {
 
   static func start(
     _ arguments: [String], in folder: String, environment: [String: String?] = [:],
-    outputPath: String? = nil
+    outputPath: String? = nil, shell: String? = nil
   ) throws -> Running {
     // Files, not pipes: nobody has to read while it writes.
     let files = folder + "/.program-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: files, withIntermediateDirectories: true)
     let process = Process()
-    process.executableURL = try #require(
+    let program = try #require(
       Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent()
         .appendingPathComponent("linearize"))
-    process.arguments = arguments
+    if let shell {
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", shell + #"; exec "$0" "$@""#, program.path] + arguments
+    } else {
+      process.executableURL = program
+      process.arguments = arguments
+    }
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     var variables = ProcessInfo.processInfo.environment
     for (name, value) in environment { variables[name] = value }

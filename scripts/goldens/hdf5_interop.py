@@ -76,6 +76,9 @@ def make(folder):
         file["losses"] = numpy.array([1.0, 0.5], dtype="<f4")
         file["optimizer/a.weight"] = values
         file["steps.count"] = numpy.array([3], dtype="<u4")
+    with h5py.File(folder / "text.h5", "w") as file:
+        file["weight"] = numpy.zeros((2, 2), dtype="<f4")
+        file.attrs["linearize"] = "x" * 200
     facts = {"hdf5": h5py.version.hdf5_version}
     environment.write_manifest(folder, __file__, ["h5py", "numpy"], facts)
 

@@ -35,6 +35,18 @@ extension HDF5Error {
   /// The innermost and the outermost message of the library's error stack of this thread: the
   /// first says what happened (an errno, a checksum), the second to what.
   static func libraryMessage() -> String {
+    let messages = stack()
+    guard let outermost = messages.first, let innermost = messages.last else {
+      return "the HDF5 library gives no reason"
+    }
+    return outermost == innermost ? tidied(innermost) : "\(tidied(outermost)): \(tidied(innermost))"
+  }
+
+  /// Whether it was a call of the system that failed: that says nothing of what the file holds.
+  static func isOfTheSystem() -> Bool { stack().contains { $0.contains("errno = ") } }
+
+  /// All messages of this thread's error stack, outermost first.
+  private static func stack() -> [String] {
     var messages: [String] = []
     withUnsafeMutablePointer(to: &messages) { messages in
       _ = H5Ewalk2(
@@ -46,10 +58,7 @@ extension HDF5Error {
           return 0
         }, UnsafeMutableRawPointer(messages))
     }
-    guard let outermost = messages.first, let innermost = messages.last else {
-      return "the HDF5 library gives no reason"
-    }
-    return outermost == innermost ? tidied(innermost) : "\(tidied(outermost)): \(tidied(innermost))"
+    return messages
   }
 
   /// One line without clock, descriptor and addresses, which the library adds to the system's word:

@@ -174,6 +174,8 @@ extension HDF5File {
       throw error(name, "read it", "its elements are stored in another file or dataset")
     }
     let stored = Int(clamping: H5Dget_storage_size(object.identifier))
+    // That is also what it says when it could not read.
+    if stored == 0, HDF5Error.isOfTheSystem() { throw libraryError(name, "look up its size") }
     // Deflate compresses a thousandfold at best; only foreign files use it.
     let isCompressed = layout == H5D_CHUNKED && Self.mayCompress(creation.identifier)
     guard elements * type.bytes / (isCompressed ? 1100 : 1) <= stored else {

@@ -50,23 +50,28 @@ public final class HDF5File: @unchecked Sendable {
 
   /// An existing file for reading.
   ///
-  /// - Throws: `HDF5Error`: 66 when there is none, 65 when it is not HDF5, truncated, or was not
-  ///   closed by its writer.
-  public static func open(_ path: String) throws -> HDF5File {
+  /// - Parameter isTrusted: this process has written it or checked its hash; others are tried first
+  ///   where `HDF5Trial` is enabled.
+  /// - Throws: `HDF5Error`: 66 when there is none, 74 when it cannot be read now, 65 when it is not
+  ///   HDF5, truncated, was not closed by its writer, or is more than the library survives.
+  public static func open(_ path: String, isTrusted: Bool = false) throws -> HDF5File {
     guard FileManager.default.fileExists(atPath: path) else {
       throw HDF5Error(
         file: path, operation: "open it", detail: "there is no such file",
         exitCode: .missingInput)
     }
+    if !isTrusted { try HDF5Trial.require(path) }
     return try HDF5Library.locked {
       let access = HDF5Handle(H5Pcreate(lh5_file_access()), closing: H5Pclose)
       let file = setUp(access) ? H5Fopen(path, lh5_read_only(), access.identifier) : -1
       if file < 0 {
+        let isOfTheSystem = HDF5Error.isOfTheSystem()
         throw HDF5Error(
           file: path, operation: "open it as HDF5",
           detail: HDF5Error.libraryMessage()
-            + " (not HDF5, truncated, or its writer was stopped before it finished)",
-          exitCode: .badData)
+            + (isOfTheSystem
+              ? "" : " (not HDF5, truncated, or its writer was stopped before it finished)"),
+          exitCode: isOfTheSystem ? .inputOutput : .badData)
       }
       return HDF5File(path: path, isWriting: false, identifier: file)
     }
@@ -129,7 +134,9 @@ public final class HDF5File: @unchecked Sendable {
 
   /// What the library says about its last call on this thread.
   func libraryError(_ object: String?, _ operation: String) -> HDF5Error {
-    error(object, operation, HDF5Error.libraryMessage())
+    HDF5Error(
+      file: path, object: object, operation: operation, detail: HDF5Error.libraryMessage(),
+      exitCode: isWriting || HDF5Error.isOfTheSystem() ? .inputOutput : .badData)
   }
 
   func error(_ object: String?, _ operation: String, _ detail: String) -> HDF5Error {

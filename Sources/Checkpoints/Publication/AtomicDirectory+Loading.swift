@@ -27,7 +27,7 @@ extension AtomicDirectory {
   /// - Throws: `PublicationError`: 66 when there is no such folder, 65 when it is incomplete or
   ///   damaged, 74 when it cannot be read.
   public static func verified(_ path: String) throws -> JSONValue {
-    guard FileSystem.kind(of: path) != nil else {
+    guard try FileSystem.kind(of: path) != nil else {
       throw PublicationError(
         path: path, message: "there is no such folder", exitCode: .missingInput)
     }
@@ -37,10 +37,10 @@ extension AtomicDirectory {
   /// The folder `step-N` of the greatest step that verifies; `nil` when there is none at all.
   /// Changes nothing.
   ///
-  /// - Throws: `PublicationError` (65) when there are some and every one is damaged: starting
-  ///   afresh in silence would hide a loss.
+  /// - Throws: `PublicationError`: 65 when there are some and every one is damaged, since starting
+  ///   afresh in silence would hide a loss; 74 when one cannot be read.
   public static func latest(in parent: String) throws -> Published? {
-    guard FileSystem.kind(of: parent) != nil else { return nil }
+    guard try FileSystem.kind(of: parent) != nil else { return nil }
     let candidates = try steps(in: parent)
     var skipped: [Skipped] = []
     for candidate in candidates {
@@ -48,6 +48,9 @@ extension AtomicDirectory {
         let manifest = try verified("\(parent)/\(candidate.entry)")
         return Published(
           path: "\(parent)/\(candidate.entry)", manifest: manifest, skipped: skipped)
+      } catch let error as PublicationError where error.exitCode == .inputOutput {
+        // That a disk does not answer says nothing of what is on it.
+        throw error
       } catch {
         skipped.append(Skipped(name: candidate.entry, reason: "\(error)"))
       }
@@ -77,7 +80,7 @@ extension AtomicDirectory {
         do {
           _ = try verified(path)
           kept += 1
-        } catch {
+        } catch let error as PublicationError where error.exitCode == .badData {
           // Damaged: not counted, and left for its owner to look at.
         }
         continue

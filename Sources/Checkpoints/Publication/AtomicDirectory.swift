@@ -52,7 +52,7 @@ public enum AtomicDirectory {
         continue
       }
       let (old, current) = ("\(parent)/\(found)", "\(parent)/\(name)")
-      if FileSystem.kind(of: current) == nil {
+      if try FileSystem.kind(of: current) == nil {
         try FileSystem.rename(old, to: current)
         try FileSystem.synchronize(parent)
       } else {
@@ -73,7 +73,7 @@ public enum AtomicDirectory {
 
   private static func install(_ temporary: String, parent: String, name: String) throws {
     let target = "\(parent)/\(name)"
-    guard FileSystem.kind(of: target) != nil else {
+    guard try FileSystem.kind(of: target) != nil else {
       try FileSystem.rename(temporary, to: target)
       try FileSystem.synchronize(parent)
       return

@@ -9,8 +9,9 @@ public enum AtomicFile {
   /// - Parameters:
   ///   - write: creates the file at the path it is given, and closes it.
   ///   - verify: reopens the written file and throws when it is not what it should be.
-  /// - Throws: what `write` and `verify` throw, and `PublicationError` (74). The target is then
-  ///   as it was, and nothing is left beside it.
+  /// - Throws: what `write` and `verify` throw, `PublicationError` (74), and `DocumentFile.Failure`
+  ///   where the target is a device or a pipe. The target is then as it was, and nothing is left
+  ///   beside it.
   public static func publish(
     to target: String, write: (String) throws -> Void,
     verify: (String) throws -> Void = { _ in }
@@ -18,6 +19,7 @@ public enum AtomicFile {
     let folder = folder(of: target)
     let name = FilePath.name(of: target)
     precondition(!name.isEmpty && name != "/" && name != ".." && name != ".", "\"\(target)\"")
+    try OutputFile.requireReplaceable(target)
     try TemporaryName.sweep(folder, for: name)
     try TemporaryName.with(TemporaryName.writing, for: name, in: folder) { temporary in
       do {

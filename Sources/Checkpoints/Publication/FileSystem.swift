@@ -121,10 +121,16 @@ enum FileSystem {
 
   enum Kind { case file, folder, other }
 
-  /// What there is of that name; a symbolic link counts as `other`.
-  static func kind(of path: String) -> Kind? {
+  /// What there is of that name, nil for nothing; a symbolic link counts as `other`.
+  static func kind(of path: String) throws(PublicationError) -> Kind? {
     var status = stat()
-    guard lstat(path, &status) == 0 else { return nil }
+    while lstat(path, &status) != 0 {
+      switch errno {
+      case EINTR: continue
+      case ENOENT, ENOTDIR: return nil
+      default: throw PublicationError(path: path, operation: "look at it", errorNumber: errno)
+      }
+    }
     switch status.st_mode & S_IFMT {
     case S_IFREG: return .file
     case S_IFDIR: return .folder
@@ -168,7 +174,7 @@ enum FileSystem {
     var folders: [String] = []
     for name in try names(in: folder) {
       let path = "\(folder)/\(name)"
-      switch kind(of: path) {
+      switch try kind(of: path) {
       case .file: files.append(prefix + name)
       case .folder:
         let inner = try contents(of: path, below: prefix + name + "/")
@@ -185,7 +191,7 @@ enum FileSystem {
 
   /// Removes a file, or a folder with everything below it; a symbolic link itself.
   static func remove(_ path: String) throws(PublicationError) {
-    if kind(of: path) == .folder {
+    if try kind(of: path) == .folder {
       for name in try names(in: path) { try remove("\(path)/\(name)") }
       _ = try check(.remove, path) { rmdir(path) }
     } else {

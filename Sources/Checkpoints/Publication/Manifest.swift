@@ -36,7 +36,7 @@ enum Manifest {
   /// - Throws: `PublicationError` (65 when something is missing or differs).
   static func verified(folder: String) throws(PublicationError) -> JSONValue {
     let path = "\(folder)/\(name)"
-    guard FileSystem.kind(of: path) == .file else {
+    guard try FileSystem.kind(of: path) == .file else {
       throw damage(path, "there is no such file; \(folder) was never completed")
     }
     var bytes: [UInt8] = []
@@ -73,7 +73,7 @@ enum Manifest {
         .contains(where: { ["", ".", ".."].contains($0) })
     else { throw damage(manifest, "found \(file.compact) among its files") }
     let path = "\(folder)/\(name)"
-    guard FileSystem.kind(of: path) == .file else {
+    guard try FileSystem.kind(of: path) == .file else {
       throw damage(path, "there is no such file, but the manifest names it")
     }
     let found = try FileSystem.bytes(of: path)

@@ -46,7 +46,7 @@ public struct SafetensorsWriter: Sendable {
     let names = Self.names(count: shards.count)
     let index = "\(folder)/\(Self.indexName)"
     try Self.refuseOthers(in: folder, than: names)
-    if FileSystem.kind(of: index) != nil {
+    if try FileSystem.kind(of: index) != nil {
       try FileSystem.remove(index)
       try FileSystem.synchronize(folder)
     }

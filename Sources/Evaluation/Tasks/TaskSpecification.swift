@@ -58,6 +58,8 @@ private struct TaskReader {
   typealias Form = TaskSpecification.Form
   typealias ListTemplate = TaskSpecification.ListTemplate
 
+  private static let longestName = 150
+
   let reader: DocumentReader
   let location: String
 
@@ -66,6 +68,12 @@ private struct TaskReader {
     if name.isEmpty || name.contains("/") {
       reader.report(
         "name", "found \(JSONValue.string(name).compact), expected a name for files, without /")
+    }
+    // File systems take 255; the name of samples_NAME.jsonl has more, and while written more still.
+    if name.utf8.count > Self.longestName {
+      reader.report(
+        "name",
+        "found \(name.utf8.count) bytes, expected at most \(Self.longestName): files are named so")
     }
     let version = reader.number("version", default: 1, "counts changes that change scores")
     let data = reader.string("data", "JSONL with one sample a line, beside the task file")

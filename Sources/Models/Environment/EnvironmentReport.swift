@@ -49,7 +49,7 @@ public struct EnvironmentReport: Sendable {
 
   /// The report as `env.json` holds it.
   public var document: JSONValue {
-    let job = variables.filter { $0.key.hasPrefix("SLURM_") }.sorted { $0.key < $1.key }
+    let job = Self.jobVariables.compactMap { name in variables[name].map { (name, $0) } }
     return [
       "version": .string(Self.version),
       "commit": commit.map { .string($0) } ?? .null,
@@ -64,9 +64,19 @@ public struct EnvironmentReport: Sendable {
         "host": .string(ProcessInfo.processInfo.hostName),
       ],
       "libraries": .object(JSONObject(libraries.map { ($0.name, .string($0.value)) })),
-      "slurm": .object(JSONObject(job.map { ($0.key, .string($0.value)) })),
+      "slurm": .object(JSONObject(job.map { ($0.0, .string($0.1)) })),
     ]
   }
+
+  /// What tells which job ran where with how much. Others are left out, for some are secrets:
+  /// `SLURM_JWT` is a token that lets its reader act as the user.
+  private static let jobVariables = [
+    "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_CLUSTER_NAME", "SLURM_CPUS_ON_NODE",
+    "SLURM_CPUS_PER_TASK", "SLURM_JOB_CPUS_PER_NODE", "SLURM_JOB_ID", "SLURM_JOB_NAME",
+    "SLURM_JOB_NODELIST", "SLURM_JOB_NUM_NODES", "SLURM_JOB_PARTITION", "SLURM_JOB_QOS",
+    "SLURM_LOCALID", "SLURM_MEM_PER_CPU", "SLURM_MEM_PER_NODE", "SLURM_NODEID", "SLURM_NTASKS",
+    "SLURM_PROCID", "SLURM_RESTART_COUNT", "SLURM_STEP_ID", "SLURM_STEP_NODELIST",
+  ]
 
   /// The vector extensions that choose a kernel; the other flags tell nothing here.
   private var features: [String] {

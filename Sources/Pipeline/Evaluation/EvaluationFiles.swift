@@ -10,12 +10,15 @@ public enum EvaluationFiles {
   ///
   /// Also appends the report to the file that `GITHUB_STEP_SUMMARY` names.
   ///
+  /// - Returns: why that file could not be written; the results are there without it.
   /// - Throws: `DocumentFile.Failure`, `RunError.notAFolder`, `PublicationError`.
+  @discardableResult
   public static func write(
     _ report: EvaluationReport, samples: [(task: String, lines: [JSONValue])] = [],
     to folder: String, environment: [String: String] = ProcessInfo.processInfo.environment
-  ) throws {
+  ) throws -> String? {
     try makeFolder(folder)
+    try removeEarlier(from: folder)
     for (task, lines) in samples {
       try DocumentFile("\(folder)/samples_\(task).jsonl").replace(
         with: lines.map { $0.compact + "\n" }.joined())
@@ -28,33 +31,49 @@ public enum EvaluationFiles {
     try DocumentFile(folder + "/report.html").replace(with: try report.html())
     // Last: where it is, everything beside it is of the same evaluation.
     try DocumentFile(folder + "/results.json").replace(with: report.document.pretty)
-    if let path = environment["GITHUB_STEP_SUMMARY"], !path.isEmpty {
+    guard let path = environment["GITHUB_STEP_SUMMARY"], !path.isEmpty else { return nil }
+    do {
       try appendSummary(of: report, in: folder, to: path)
+      return nil
+    } catch {
+      return "warning: the step summary was not written: \(error)"
+    }
+  }
+
+  /// What an earlier evaluation left and this one may not replace: rows of other tasks would stand
+  /// beside its results. The results go first, so that nothing stands beside what it is not of.
+  private static func removeEarlier(from folder: String) throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    let stale =
+      names.filter { $0 == "results.json" }
+      + names.filter {
+        $0 == "fidelity.h5" || ($0.hasPrefix("samples_") && $0.hasSuffix(".jsonl"))
+      }
+    for name in stale {
+      if unlink("\(folder)/\(name)") != 0, errno != ENOENT {
+        throw DocumentFile.Failure(
+          path: "\(folder)/\(name)", operation: "remove the earlier one", errorNumber: errno)
+      }
     }
   }
 
   /// - Throws: `DocumentFile.Failure`, `RunError.notAFolder`.
   public static func makeFolder(_ path: String) throws {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
-      if !isFolder.boolValue { throw RunError.notAFolder(path: path) }
-      return
-    }
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw DocumentFile.Failure(path: path, operation: "create the folder", errorNumber: errno)
-    }
+    try RunDirectory.createFolder(path)
   }
 
   /// Whether files can be made in the folder, found out before the work instead of after it.
   ///
-  /// - Throws: `DocumentFile.Failure`, `RunError.notAFolder`.
-  public static func requireWritable(_ folder: String) throws {
+  /// - Returns: what keeps a run out of its own folder, to be held until the files are written; nil
+  ///   for a folder that is no run's.
+  /// - Throws: `DocumentFile.Failure`, `RunError.notAFolder`, `RunError.inUse` for the folder of a
+  ///   run that is going on.
+  public static func claim(_ folder: String) throws -> RunLock? {
     try makeFolder(folder)
     if access(folder, W_OK | X_OK) != 0 {
       throw DocumentFile.Failure(path: folder, operation: "write into it", errorNumber: errno)
     }
+    return try RunLock.existing(in: folder)
   }
 
   /// What other steps of the job have written counts against the limit.

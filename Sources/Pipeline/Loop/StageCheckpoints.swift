@@ -45,11 +45,25 @@ struct StateMismatch: ExitCoded, CustomStringConvertible {
   }
 }
 
+/// A stage that saved checkpoints, of which none is left.
+struct LostCheckpoints: ExitCoded, CustomStringConvertible {
+  let stage: String
+  /// Up to which the run's status says that it had come.
+  let step: Int
+  let folder: String
+
+  var exitCode: ExitCode { .badData }
+  var description: String {
+    "\(folder): holds no checkpoint, but status.json says that \(stage) was saved after step "
+      + "\(step); bring its checkpoints back, or remove status.json as well to start the stage again"
+  }
+}
+
 /// The checkpoints of one stage, `step-00000050/{state.h5, MANIFEST.json}`, the last two kept.
 final class StageCheckpoints {
   private static let stateFile = "state.h5"
 
-  private let folder: String
+  let folder: String
   private let log: (String) -> Void
   private(set) var lastSaved: String?
 
@@ -70,7 +84,7 @@ final class StageCheckpoints {
         try file.close()
       },
       verify: { folder in
-        let file = try HDF5File.open("\(folder)/\(Self.stateFile)")
+        let file = try HDF5File.open("\(folder)/\(Self.stateFile)", isTrusted: true)
         for (name, tensor) in state.tensors {
           guard try file.holds(tensor, at: name) else {
             throw StateMismatch(location: folder, problem: "\(name) reads back otherwise")
@@ -91,7 +105,7 @@ final class StageCheckpoints {
     }
     lastSaved = found.path
     let path = "\(found.path)/\(Self.stateFile)"
-    let file = try HDF5File.open(path)
+    let file = try HDF5File.open(path, isTrusted: true)
     guard let step = found.manifest["step"]?.intValue else {
       throw StateMismatch(location: found.path, problem: "the manifest names no step")
     }

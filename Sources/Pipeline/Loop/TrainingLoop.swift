@@ -118,8 +118,10 @@ final class TrainingLoop {
       ) { context.progress.log($0) }
       context.progress.update(step: step + 1, tokens: tokens, measures: [("loss", means.loss)])
       let isDue = (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
-      if isDue || context.interruption.isRequested { try save(step: step + 1) }
-      if let signal = context.interruption.signalName {
+      let isSaved = isDue || context.interruption.isRequested
+      if isSaved { try save(step: step + 1) }
+      // One that came meanwhile waits for the next step: what it is told to be saved must be.
+      if let signal = context.interruption.signalName, isSaved {
         throw Preempted(stage: name, step: step + 1, signalName: signal)
       }
     }
@@ -234,7 +236,13 @@ final class TrainingLoop {
 
   /// - Returns: steps done before.
   private func restore() throws -> Int {
-    guard let state = try checkpoints.latest() else { return 0 }
+    guard let state = try checkpoints.latest() else {
+      let status = try context.run.status()
+      if let status, status.stage == name, status.step > 0 {
+        throw LostCheckpoints(stage: name, step: status.step, folder: checkpoints.folder)
+      }
+      return 0
+    }
     let read = state.tensor
     let moments = try parameters.map { entry in
       let shape = entry.parameter.value.shape

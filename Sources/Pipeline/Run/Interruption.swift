@@ -7,9 +7,9 @@ private let pendingSignal = Atomic<Int32>(0)
 
 /// Tells a training loop, between two steps, whether it was asked to save and stop.
 ///
-/// Slurm sends SIGTERM before it kills, and SIGUSR1 when asked to with `--signal`; both mean the
-/// same here, as does Ctrl-C. A second signal ends the process at once: what was published before
-/// stays valid.
+/// Slurm sends SIGTERM before it kills, and SIGUSR1 when asked to with `--signal`; a terminal that
+/// closes sends SIGHUP, a limit of processor time SIGXCPU. All mean the same here, as does Ctrl-C.
+/// A second signal ends the process at once: what was published before stays valid.
 public struct Interruption: Sendable {
   private let poll: @Sendable () -> Int32
 
@@ -19,7 +19,8 @@ public struct Interruption: Sendable {
   /// Never interrupted.
   public static let none = Interruption { 0 }
 
-  /// Catches SIGTERM, SIGUSR1 and SIGINT from now on.
+  /// Catches SIGTERM, SIGUSR1, SIGINT, SIGXCPU and, unless `nohup` has it ignored, SIGHUP from
+  /// now on.
   public static func catchingSignals() -> Interruption {
     // The first access initialises the global, which a handler must not do.
     _ = pendingSignal.load(ordering: .relaxed)
@@ -35,13 +36,21 @@ public struct Interruption: Sendable {
     action.sa_flags = SA_RESTART
     var caught = sigset_t()
     sigemptyset(&caught)
-    for number in [SIGTERM, SIGUSR1, SIGINT] {
+    for number in [SIGTERM, SIGUSR1, SIGINT, SIGXCPU, SIGHUP] {
+      if number == SIGHUP, isIgnored(number) { continue }
       sigaction(number, &action, nil)
       sigaddset(&caught, number)
     }
     // Whoever started this process may have left them blocked; they would wait for ever.
     pthread_sigmask(SIG_UNBLOCK, &caught, nil)
     return Interruption { pendingSignal.load(ordering: .sequentiallyConsistent) }
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var present = sigaction()
+    sigaction(number, nil, &present)
+    return unsafeBitCast(present.__sigaction_handler.sa_handler, to: Int.self)
+      == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Whether a signal asked the process to save and stop.
@@ -54,6 +63,8 @@ public struct Interruption: Sendable {
     case SIGTERM: "SIGTERM"
     case SIGUSR1: "SIGUSR1"
     case SIGINT: "SIGINT"
+    case SIGXCPU: "SIGXCPU"
+    case SIGHUP: "SIGHUP"
     case let number: "signal \(number)"
     }
   }

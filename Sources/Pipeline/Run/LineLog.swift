@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Models
 
 /// A file of JSON lines that grows: metrics, timings.
 ///
@@ -16,7 +17,8 @@ public final class LineLog {
   ///
   /// - Parameter position: Where to go on; what follows is cut off. `nil` goes on at the end, after
   ///   cutting off a line that a killed process left unfinished.
-  /// - Throws: `DocumentFile.Failure`, `RunError.shortLog`.
+  /// - Throws: `DocumentFile.Failure`, `RunError.shortLog`, `RunError.damagedLog`: reports are made
+  ///   of the lines, and one that cannot be read is to be known before the work, not after it.
   public init(_ path: String, at position: Int? = nil) throws {
     self.path = path
     (descriptor, self.position) = try Self.open(path, at: position)
@@ -25,7 +27,7 @@ public final class LineLog {
   private static func open(
     _ path: String, at position: Int?
   ) throws -> (descriptor: Int32, position: Int) {
-    let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     if descriptor < 0 {
       throw DocumentFile.Failure(path: path, operation: "open it", errorNumber: errno)
     }
@@ -36,6 +38,7 @@ public final class LineLog {
       if ftruncate(descriptor, off_t(start)) != 0 || lseek(descriptor, off_t(start), SEEK_SET) < 0 {
         throw DocumentFile.Failure(path: path, operation: "shorten it", errorNumber: errno)
       }
+      try requireLines(path, size: start)
       return (descriptor, start)
     } catch {
       close(descriptor)
@@ -66,6 +69,17 @@ public final class LineLog {
   public func synchronize() throws {
     if fsync(descriptor) != 0 {
       throw DocumentFile.Failure(path: path, operation: "make it durable", errorNumber: errno)
+    }
+  }
+
+  private static func requireLines(_ path: String, size: Int) throws {
+    if size == 0 { return }
+    for (index, line) in try TextFile.read(path).utf8.split(separator: 0x0A).enumerated() {
+      do {
+        _ = try JSONValue(parsing: Array(line))
+      } catch {
+        throw RunError.damagedLog(path: path, line: index + 1)
+      }
     }
   }
 

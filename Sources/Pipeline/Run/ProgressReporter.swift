@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 
 /// Shows how far a stage is, on standard error: one line that is redrawn on a terminal, a plain
@@ -96,7 +97,7 @@ public struct ProgressReporter {
     if style == .quiet { return }
     if hasOpenLine { write("\r\u{1B}[K") }
     hasOpenLine = false
-    write(message + "\n")
+    write(TerminalText.visible(message) + "\n")
   }
 
   private func line(

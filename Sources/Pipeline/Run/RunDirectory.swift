@@ -1,3 +1,4 @@
+import Checkpoints
 import Documents
 import Foundation
 
@@ -21,8 +22,9 @@ public final class RunDirectory: Sendable {
   public let isResumed: Bool
   private let lock: RunLock
 
+  /// What a run has from its birth on; `inputs.json` and `env.json` come before it.
   private static let ownNames = [
-    "inputs.json", "env.json", "status.json", "metrics.jsonl", "timings.jsonl", "checkpoints",
+    "status.json", "metrics.jsonl", "timings.jsonl", "checkpoints",
     "artefacts", "results.json", "report.md", "tensorboard", "evaluations",
   ]
 
@@ -50,18 +52,19 @@ public final class RunDirectory: Sendable {
       }
       try Self.requireSame(path, recipe: recipe, inputs: inputs, resolve: resolve)
     } else {
-      let names = Self.ownNames.filter { FileManager.default.fileExists(atPath: "\(path)/\($0)") }
-      // A run killed before its recipe was written leaves these two and nothing of value.
-      let foreign = names.filter { $0 != "inputs.json" && $0 != "env.json" }
+      let foreign = try Self.ownNames.filter { try Self.holdsSomething("\(path)/\($0)") }
       if !foreign.isEmpty { throw RunError.foreignFiles(path: path, names: foreign) }
     }
-    try Self.createFolder(checkpointsPath)
-    try Self.createFolder(artefactsPath)
+    // The lock says that nobody writes here now.
+    try Leftovers.remove(below: path)
     try DocumentFile(path + "/env.json").replace(with: environment.pretty)
     if !isResumed {
       try DocumentFile(path + "/inputs.json").replace(with: inputs.pretty)
+      // With this the run is born: killed before, it left nothing that a new one would not write.
       try recipeFile.replace(with: recipe.pretty)
     }
+    try Self.createFolder(checkpointsPath)
+    try Self.createFolder(artefactsPath)
   }
 
   // MARK: Places
@@ -142,17 +145,29 @@ public final class RunDirectory: Sendable {
     if !differences.isEmpty { throw RunError.changed(path: path, differences: differences) }
   }
 
-  private static func createFolder(_ path: String) throws {
+  /// Whether there is more than an empty folder.
+  private static func holdsSomething(_ path: String) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: path) else { return false }
+    if !FilePath.isFolder(path) { return true }
+    return try !FileManager.default.contentsOfDirectory(atPath: path).isEmpty
+  }
+
+  /// Makes a folder and those above it, where they are missing, and their names durable.
+  ///
+  /// - Throws: `RunError.notAFolder`, `DocumentFile.Failure`.
+  static func createFolder(_ path: String) throws {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
       if !isFolder.boolValue { throw RunError.notAFolder(path: path) }
       return
     }
-    try createFolder(FilePath.folder(of: path))
+    let parent = FilePath.folder(of: path)
+    try createFolder(parent)
     // Another process may make it between the look and this.
     if mkdir(path, 0o755) != 0, errno != EEXIST {
       throw DocumentFile.Failure(path: path, operation: "create the folder", errorNumber: errno)
     }
+    try DocumentFile.synchronizeFolder(parent)
   }
 }
 

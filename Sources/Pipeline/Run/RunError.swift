@@ -13,13 +13,15 @@ public enum RunError: ExitCoded, Equatable, CustomStringConvertible {
   case changed(path: String, differences: [String])
   /// A log that is shorter than the checkpoint says.
   case shortLog(path: String, bytes: Int, expected: Int)
+  /// A log with something else than JSON in a line, counted from 1.
+  case damagedLog(path: String, line: Int)
 
   public var exitCode: ExitCode {
     switch self {
     case .notAFolder, .inUse: .inputOutput
     case .occupied, .foreignFiles: .usage
     case .changed: .recipe
-    case .shortLog: .badData
+    case .shortLog, .damagedLog: .badData
     }
   }
 
@@ -44,6 +46,9 @@ public enum RunError: ExitCoded, Equatable, CustomStringConvertible {
     case .shortLog(let path, let bytes, let expected):
       "\(path): has \(bytes) bytes, but the checkpoint was made after \(expected); the file was "
         + "shortened, so the run cannot be resumed"
+    case .damagedLog(let path, let line):
+      "\(path): line \(line) is not the JSON that the run wrote, so the report would lack it; "
+        + "bring the file back, or remove that line"
     }
   }
 }

@@ -6,12 +6,15 @@ import Foundation
 /// The kernel lets go of the lock when the process ends in whatever way, so a killed run never
 /// blocks its successor; the file's text only tells a refused one who the owner is.
 public final class RunLock: Sendable {
+  private static let name = ".lock"
+
   private let descriptor: Int32
 
-  /// - Throws: `RunError.inUse`, `DocumentFile.Failure`.
+  /// - Throws: `RunError.inUse`, `DocumentFile.Failure`, also for a symbolic link, whose target
+  ///   would be emptied.
   public init(folder: String, owner: String = RunLock.currentOwner) throws {
-    let path = folder + "/.lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    let path = "\(folder)/\(Self.name)"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     if descriptor < 0 {
       throw DocumentFile.Failure(
         path: path, operation: "open the lock file", errorNumber: errno)
@@ -38,6 +41,14 @@ public final class RunLock: Sendable {
   }
 
   deinit { close(descriptor) }
+
+  /// The lock of a folder in which a run is or was; nil for every other folder.
+  ///
+  /// - Throws: as `init`.
+  public static func existing(in folder: String) throws -> RunLock? {
+    guard FileManager.default.fileExists(atPath: "\(folder)/\(name)") else { return nil }
+    return try RunLock(folder: folder)
+  }
 
   /// This process, as the lock of a run names it.
   public static var currentOwner: String {

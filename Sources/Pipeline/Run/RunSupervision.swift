@@ -59,7 +59,8 @@ extension RunDirectory {
   }
 
   private func record(_ error: any Error) throws {
-    let code = (error as? any ExitCoded)?.exitCode ?? .internalError
+    let code =
+      (error as? any ExitCoded)?.exitCode ?? SystemFailure(error)?.exitCode ?? .internalError
     do {
       let last = try status()
       let preempted = error as? Preempted

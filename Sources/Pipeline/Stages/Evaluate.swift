@@ -250,7 +250,9 @@ private struct EvaluationPass {
       mismatch = error
       report.notes.append("The baseline was not compared: \(error)")
     }
-    try EvaluationFiles.write(report, samples: outcome.samples, to: folder)
+    if let warning = try EvaluationFiles.write(report, samples: outcome.samples, to: folder) {
+      context.progress.log(warning)
+    }
     if let mismatch { throw mismatch }
     return report
   }
@@ -311,9 +313,7 @@ private struct EvaluationPass {
   }
 
   private func lines(_ path: String) throws -> [JSONValue] {
-    try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
-      try JSONValue(parsing: String($0))
-    }
+    try TextFile.read(path).split(separator: "\n").map { try JSONValue(parsing: String($0)) }
   }
 
   private func provenance() throws -> JSONObject {

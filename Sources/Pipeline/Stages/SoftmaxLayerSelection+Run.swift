@@ -20,7 +20,7 @@ extension SoftmaxLayerSelection {
   /// from then on.
   public func run(_ stage: RecipeStage, in context: StageContext) throws {
     if let path = context.run.artefact(of: stage, suffix: ".h5") {
-      let artefact = try StudentArtefact.read(path)
+      let artefact = try context.artefact(of: stage, at: path)
       try artefact.install(on: context.student, location: path)
       context.studentDocument = artefact.student
       context.progress.log("\(stage.id): done before, taken from \(path)")

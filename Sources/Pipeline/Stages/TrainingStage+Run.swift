@@ -9,7 +9,7 @@ extension TrainingStage {
   /// Trains and leaves an artefact, or takes the artefact when it is there.
   public func run(_ stage: RecipeStage, in context: StageContext) throws {
     if let path = context.run.artefact(of: stage, suffix: ".h5") {
-      let artefact = try StudentArtefact.read(path)
+      let artefact = try context.artefact(of: stage, at: path)
       for layer in context.student.layers { layer.adapters = [:] }
       try artefact.install(on: context.student, location: path)
       context.adapters = artefact.adapters
@@ -34,12 +34,42 @@ extension TrainingStage {
   }
 }
 
+/// A file in the place of a stage's result that another run made.
+struct ForeignArtefact: ExitCoded, CustomStringConvertible {
+  let path: String
+  let differences: [String]
+
+  var exitCode: ExitCode { .badData }
+  var description: String {
+    "\(path): another run made it: found \(differences.joined(separator: "; ")). Bring this run's "
+      + "own file back, or remove it to run the stage again"
+  }
+}
+
 extension StageContext {
   func stopIfAsked(before stage: RecipeStage) throws {
     if interruption.isRequested {
       throw Preempted(
         stage: stage.id, step: 0, signalName: interruption.signalName ?? "a signal")
     }
+  }
+
+  /// What a stage left before.
+  ///
+  /// - Throws: `ForeignArtefact` when another run made the file, and what reading it throws.
+  func artefact(of stage: RecipeStage, at path: String) throws -> StudentArtefact {
+    let found = try StudentArtefact.read(path)
+    let own = artefact(of: stage)
+    var differences: [String] = []
+    if found.stage != own.stage {
+      differences.append("stage \"\(found.stage)\", expected \"\(own.stage)\"")
+    }
+    if found.seed != own.seed { differences.append("seed \(found.seed), expected \(own.seed)") }
+    if found.teacherDigest != own.teacherDigest {
+      differences.append("a teacher of other weights (\(found.teacherPath))")
+    }
+    if !differences.isEmpty { throw ForeignArtefact(path: path, differences: differences) }
+    return found
   }
 
   /// What made a stage's result, without its tensors.

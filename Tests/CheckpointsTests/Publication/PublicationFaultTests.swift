@@ -81,6 +81,54 @@ import Testing
     #expect(try folder.contents == [".tmp-notes", "LATEST", "step-00000001"])
   }
 
+  @Test func `a file's temporary is swept once the process that wrote it is gone`() throws {
+    let folder = try TemporaryFolder()
+    let target = folder.file("a")
+    // A process that has ended, of which the name tells: this one's number, begun at another time.
+    let own = WriterIdentity.current.fresh().uuid
+    let gone = UUID(
+      uuid: (
+        own.0, own.1, own.2, own.3, own.4, own.5, own.6, own.7, own.8 ^ 1, own.9, own.10, own.11,
+        own.12, own.13, own.14, own.15
+      ))
+    let elsewhere = UUID(
+      uuid: (
+        own.0 ^ 1, own.1, own.2, own.3, own.4, own.5, own.6, own.7, own.8, own.9, own.10, own.11,
+        own.12, own.13, own.14, own.15
+      ))
+    let living = WriterIdentity.current.fresh()
+    for unique in [gone, elsewhere, living] {
+      try write([1], to: folder.file(".tmp-\(unique.uuidString)-a"))
+    }
+    try AtomicFile.publish(to: target) { try write([2], to: $0) }
+    #expect(
+      try folder.contents
+        == ([elsewhere, living].map { ".tmp-\($0.uuidString)-a" }.sorted() + ["a"]))
+    // Of another machine only the age tells.
+    let old = Date(timeIntervalSinceNow: -8 * 24 * 3600)
+    try FileManager.default.setAttributes(
+      [.modificationDate: old],
+      ofItemAtPath: folder.file(".tmp-\(elsewhere.uuidString)-a"))
+    try AtomicFile.publish(to: target) { try write([2], to: $0) }
+    #expect(try folder.contents == [".tmp-\(living.uuidString)-a", "a"])
+  }
+
+  @Test func `a checkpoint that cannot be read now is no damaged one`() throws {
+    let folder = try TemporaryFolder()
+    try publishStep(1, in: folder.path)
+    try publishStep(2, in: folder.path)
+    for number in [EIO, EMFILE] {
+      let fault: FileSystem.Fault = { operation, path in
+        operation == .open && path.hasSuffix("MANIFEST.json") ? number : 0
+      }
+      let error = #expect(throws: PublicationError.self) {
+        try FileSystem.withFault(fault) { try AtomicDirectory.latest(in: folder.path) }
+      }
+      #expect(error?.exitCode == .inputOutput)
+      #expect(error?.description.contains("remove") == false)
+    }
+  }
+
   @Test func `publications beside each other do not sweep each other`() throws {
     let folder = try TemporaryFolder()
     let target = folder.file("a")

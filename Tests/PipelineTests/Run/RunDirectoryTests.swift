@@ -154,10 +154,35 @@ import Testing
 
   @Test func `A run killed while it wrote its first files starts anew`() throws {
     try withTemporaryFolder { folder in
+      for name in ["checkpoints", "artefacts"] {
+        try FileManager.default.createDirectory(
+          atPath: "\(folder)/\(name)", withIntermediateDirectories: false)
+      }
+      let unique = UUID().uuidString
+      try DocumentFile("\(folder)/recipe.json.\(unique)-47-0000.tmp").replace(with: "{")
+      try DocumentFile(folder + "/notes.tmp").replace(with: "mine")
       try DocumentFile(folder + "/inputs.json").replace(with: "{}")
       try DocumentFile(folder + "/env.json").replace(with: "{}")
       #expect(try open(folder, resume: true).isResumed == false)
       #expect(try DocumentFile(folder + "/inputs.json").read() == Self.inputs)
+      #expect(try files(folder).keys.filter { $0.contains("tmp") } == ["notes.tmp"])
+    }
+  }
+
+  @Test func `What killed writers left in a run's folder is removed when it is taken again`() throws
+  {
+    try withTemporaryFolder { folder in
+      _ = try open(folder).checkpointsPath(stage: "a")
+      let before = Set(try files(folder).keys)
+      let unique = UUID().uuidString
+      for name in [
+        "checkpoints/a/.tmp-\(unique)-LATEST", "artefacts/.tmp-\(unique)-01-a.h5",
+        "junit.xml.\(unique)-47-0000.tmp",
+      ] {
+        try DocumentFile("\(folder)/\(name)").replace(with: "half")
+      }
+      _ = try open(folder, resume: true)
+      #expect(Set(try files(folder).keys) == before)
     }
   }
 
