@@ -12,7 +12,6 @@ public enum StudentRegistry {
     RADRWKV7.self,
     QLinAtt.self,
     GatedDeltaNet.self,
-    Mamba2.self,
     WindowMemory.self,
   ]
 
@@ -23,7 +22,6 @@ public enum StudentRegistry {
     RADRWKV7.self,
     QLinAtt.self,
     GatedDeltaNet.self,
-    Mamba2.self,
   ]
 
   /// Where softmax looks beside a memory.

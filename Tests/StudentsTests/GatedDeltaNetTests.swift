@@ -7,26 +7,15 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// A student behind short convolutions and a golden of transformers' own class for it; the script's `draw`
-/// says how everything is drawn.
-struct ConvolvedGolden: Sendable, CustomTestStringConvertible {
-  let mixer: String
-  let file: String
-  let hiddenSize: Int
+/// Holds the gated delta net against transformers' own (scripts/goldens/gated_delta_net.py, whose
+/// `draw` says how everything is drawn), and says how it starts.
+@Suite struct GatedDeltaNetTests {
+  private static let geometry = LayerGeometry(
+    layer: 1, layers: 2, attention: AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 8),
+    hiddenSize: 12, hasRotaryPositions: true)
 
-  static let all = [
-    // scripts/goldens/gated_delta_net.py
-    ConvolvedGolden(mixer: "gated-delta-net", file: "qwen3_5", hiddenSize: 12),
-    // scripts/goldens/mamba2.py
-    ConvolvedGolden(mixer: "mamba-2", file: "granitemoehybrid", hiddenSize: 16),
-  ]
-
-  var testDescription: String { mixer }
-
-  func golden() throws -> Golden { try Golden("\(mixer)/\(file)") }
-
-  func draw(_ name: String, _ shape: Shape) -> Tensor {
-    var generator = SeededGenerator(seed: 5, purpose: "\(mixer).\(name)")
+  private static func draw(_ name: String, _ shape: Shape) -> Tensor {
+    var generator = SeededGenerator(seed: 5, purpose: "gated-delta-net.\(name)")
     let middles = ["norm.weight": 1.0, "dt_bias": -2, "A_log": 0.5]
     let width = ["stream", "upstream"].contains(name) ? 3.0 : 1.0
     let elements = (0..<shape.count).map { _ in
@@ -35,34 +24,9 @@ struct ConvolvedGolden: Sendable, CustomTestStringConvertible {
     return Tensor(elements, shape)
   }
 
-  func freshMixer() throws -> any TokenMixer {
-    let mixer = try StudentCase(document: ["mixer": .string(self.mixer)]).freshMixer(
-      LayerGeometry(
-        layer: 1, layers: 2,
-        attention: AttentionShape(queryHeads: 4, keyValueHeads: 2, headDim: 8),
-        hiddenSize: hiddenSize, hasRotaryPositions: true))
-    for parameter in mixer.parameters {
-      parameter.value = draw(parameter.name, parameter.value.shape)
-    }
-    return mixer
-  }
-
-  func input(_ stream: Variable, firstPosition: Int = 0, on tape: Tape) -> MixerInput {
-    let rows = stream.value.shape[0]
-    let layout = SequenceLayout(
-      rows: rows, segments: [.init(start: 0, count: rows, firstPosition: firstPosition)])
-    return MixerInput(stream: stream, layer: Layer(self), pass: ForwardPass(layout, on: tape)) {
-      preconditionFailure("the student projects its input itself, not \($0)")
-    }
-  }
-
   private final class Layer: LayerProjections {
-    private let testCase: ConvolvedGolden
-
-    init(_ testCase: ConvolvedGolden) { self.testCase = testCase }
-
     func project(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
-      preconditionFailure("the student reads no norms of queries and keys")
+      preconditionFailure("a gated delta net reads no norms of queries and keys")
     }
 
     func projectWithoutNorm(_ x: Variable, _ role: ProjectionRole, on tape: Tape) -> Variable {
@@ -73,26 +37,39 @@ struct ConvolvedGolden: Sendable, CustomTestStringConvertible {
         case .values: ("v_proj", 16)
         }
       return tape.linear(
-        x, tape.constant(testCase.draw(name, [width, testCase.hiddenSize])))
+        x, tape.constant(GatedDeltaNetTests.draw(name, [width, 12])))
     }
 
     func rotate(_ x: Variable, layout: SequenceLayout, on tape: Tape) -> Variable {
-      preconditionFailure("the student reads no positions")
+      preconditionFailure("a gated delta net reads no positions")
     }
   }
-}
 
-/// Holds gated delta nets and Mamba-2 against transformers' own, and says how they start.
-@Suite struct GatedDeltaNetTests {
-  @Test(arguments: ConvolvedGolden.all, [1, 3, 4, 63, 64, 65, 200])
-  func `outputs and every gradient are those of transformers' own class`(
-    testCase: ConvolvedGolden, length: Int
-  ) throws {
-    let golden = try testCase.golden()
-    let mixer = try testCase.freshMixer()
+  private static func mixer() throws -> any TokenMixer {
+    let mixer = try StudentCase(document: ["mixer": "gated-delta-net"]).freshMixer(geometry)
+    for parameter in mixer.parameters {
+      parameter.value = draw(parameter.name, parameter.value.shape)
+    }
+    return mixer
+  }
+
+  private static func input(_ stream: Variable, firstPosition: Int = 0, on tape: Tape) -> MixerInput
+  {
+    let rows = stream.value.shape[0]
+    let layout = SequenceLayout(
+      rows: rows, segments: [.init(start: 0, count: rows, firstPosition: firstPosition)])
+    return MixerInput(stream: stream, layer: Layer(), pass: ForwardPass(layout, on: tape)) {
+      preconditionFailure("a gated delta net projects its input itself, not \($0)")
+    }
+  }
+
+  @Test(arguments: [1, 3, 4, 63, 64, 65, 200])
+  func `outputs and every gradient are those of transformers' Qwen3.5`(length: Int) throws {
+    let golden = try Golden("gated-delta-net/qwen3_5")
+    let mixer = try Self.mixer()
     let tape = Tape()
-    let stream = tape.leaf(testCase.draw("stream", [length, testCase.hiddenSize]))
-    let output = mixer.forward(testCase.input(stream, on: tape), on: tape)
+    let stream = tape.leaf(Self.draw("stream", [length, 12]))
+    let output = mixer.forward(Self.input(stream, on: tape), on: tape)
     let check = { (name: String, found: Tensor?) in
       let found = try #require(found, "\(length).\(name)")
       let expected = try golden.expected("\(length).\(name)")
@@ -100,7 +77,7 @@ struct ConvolvedGolden: Sendable, CustomTestStringConvertible {
       #expect(relativeRMS(found.elements, expected, floor: 1e-6) < 1e-5, "\(length).\(name)")
     }
     try check("output", output.value)
-    tape.backward(from: [(output, testCase.draw("upstream", [length, 32]))])
+    tape.backward(from: [(output, Self.draw("upstream", [length, 32]))])
     for parameter in mixer.parameters {
       try check(
         "gradient.\(parameter.name)", parameter.gradient ?? Tensor(zeros: parameter.value.shape))
@@ -108,27 +85,28 @@ struct ConvolvedGolden: Sendable, CustomTestStringConvertible {
     try check("gradient.stream", stream.gradient)
   }
 
-  @Test(arguments: ConvolvedGolden.all, [1, 3, 7, 64])
-  func `decoding, by one and in pieces, gives the outputs of transformers' own class`(
-    testCase: ConvolvedGolden, pieceLength: Int
+  @Test(arguments: [1, 3, 7, 64])
+  func `decoding, by one and in pieces, gives the outputs of transformers' Qwen3.5`(
+    pieceLength: Int
   ) throws {
-    var state = SequenceReader(try testCase.freshMixer())
-    let stream = testCase.draw("stream", [200, testCase.hiddenSize])
+    var state = SequenceReader(try Self.mixer())
+    let stream = Self.draw("stream", [200, 12])
     var output: [Float] = []
     for start in stride(from: 0, to: 200, by: pieceLength) {
       let rows = copiedRows(stream, start..<min(200, start + pieceLength))
       output += state.advance { position, tape in
-        testCase.input(tape.constant(rows), firstPosition: position, on: tape)
+        Self.input(tape.constant(rows), firstPosition: position, on: tape)
       }
     }
-    #expect(relativeRMS(output, try testCase.golden().expected("200.output")) < 1e-5)
+    let expected = try Golden("gated-delta-net/qwen3_5").expected("200.output")
+    #expect(relativeRMS(output, expected) < 1e-5)
   }
 
   private func parameters(_ document: JSONObject, _ geometry: LayerGeometry = StudentCase.geometry)
     throws -> [String: Tensor]
   {
     var document = document
-    if document["mixer"] == nil { document["mixer"] = "gated-delta-net" }
+    document["mixer"] = "gated-delta-net"
     let mixer = try StudentCase(document: .object(document)).freshMixer(geometry)
     return Dictionary(uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value) })
   }
@@ -199,11 +177,5 @@ struct ConvolvedGolden: Sendable, CustomTestStringConvertible {
     }
     let plain = try parameters(["gateStart": "zero", "decayStart": "scheduled"], geometry)
     for (name, value) in try parameters([:]) { #expect(plain[name]?.elements == value.elements) }
-    // Behind the norm of Mamba-2 stands a weight that has the size.
-    let other = try parameters(["mixer": "mamba-2", "gateStart": "calibrated"], geometry)
-    let weights = try #require(other["norm.weight"]).elements
-    for (channel, weight) in weights.enumerated() {
-      #expect(abs(Double(weight) / sizes[channel / 6] - 1) < 0.1)
-    }
   }
 }

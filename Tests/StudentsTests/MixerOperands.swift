@@ -29,6 +29,17 @@ struct MixerOperands: Sendable {
 
   var rows: Int { queries.count / attention.queryWidth }
 
+  /// Every number a unit of its last place away, upwards and downwards in turn.
+  var withOtherLastBits: MixerOperands {
+    var other = self
+    for (_, path) in Self.inputs {
+      other[keyPath: path] = self[keyPath: path].enumerated().map { index, value in
+        value * (1 + (index % 2 == 0 ? 0x1p-23 : -0x1p-23))
+      }
+    }
+    return other
+  }
+
   subscript(range: Range<Int>) -> MixerOperands {
     var part = self
     for (_, path) in Self.inputs {

@@ -87,7 +87,6 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
     ],
     "qlinatt": [[:], ["rotary": false]],
     "gated-delta-net": [[:], ["initialTap": 0.3, "gateStart": "zero"]],
-    "mamba-2": [[:], ["initialTap": 0.3]],
     "window-memory": windowMemories,
   ]
 
@@ -118,7 +117,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
         "kind": "rad-rwkv7", "decayRank": 4, "learningRateRank": 3, "valueMixRank": 2,
         "gateRank": 5,
       ],
-      ["kind": "qlinatt"], ["kind": "gated-delta-net"], ["kind": "mamba-2"],
+      ["kind": "qlinatt"], ["kind": "gated-delta-net"],
     ]
     let features = joins.enumerated().map { index, join -> JSONObject in
       [

@@ -35,9 +35,14 @@ import Testing
       let width = operands.attention.queryWidth
       let output = mixer.output(operands, layout: layout).elements
       for segment in layout.segments {
-        let alone = mixer.output(operands[segment.rows]).elements.map(Double.init)
+        let part = operands[segment.rows]
+        let alone = mixer.output(part).elements.map(Double.init)
         let rows = segment.rows.lowerBound * width..<segment.rows.upperBound * width
-        #expect(relativeRMS(Array(output[rows]), alone) < 1e-6, "\(name), \(segment)")
+        // A norm behind a sum that cancels makes much of the last bit: of products whose rounding
+        // depends on their number of rows, no more is asked than of that bit.
+        let moved = relativeRMS(mixer.output(part.withOtherLastBits).elements, alone)
+        #expect(
+          relativeRMS(Array(output[rows]), alone) < max(1e-6, 4 * moved), "\(name), \(segment)")
       }
       for rows in layout.padding {
         let padded = output[rows.lowerBound * width..<rows.upperBound * width]

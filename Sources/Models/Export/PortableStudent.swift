@@ -30,7 +30,7 @@ enum PortableStudent {
     "valueMixRank", "gateRank", "decayStart",
   ]
 
-  private static let convolved: Set<String> = ["decayStart", "gateStart", "initialTap"]
+  private static let deltaNet: Set<String> = ["decayStart", "gateStart", "initialTap"]
 
   private static let featureMap = Choice(
     what: "the feature map", key: "kind",
@@ -48,8 +48,7 @@ enum PortableStudent {
     what: "the memory", key: "kind", shared: ["keys"],
     options: [
       "feature-map": ["featureMap"], "rad-rwkv6": sixth, "rad-rwkv7": seventh,
-      "qlinatt": ["rotary"], "gated-delta-net": convolved,
-      "mamba-2": convolved,
+      "qlinatt": ["rotary"], "gated-delta-net": deltaNet,
     ], nested: ["featureMap": featureMap])
   private static let window = Choice(
     what: "the window", key: "kind", shared: ["size", "sinks"],
@@ -68,8 +67,7 @@ enum PortableStudent {
     options: [
       "linear": ["featureMap"], "sliding-window": windowOptions, "terrace-window": windowOptions,
       "rad-rwkv6": sixth, "rad-rwkv7": seventh, "qlinatt": ["rotary"],
-      "gated-delta-net": convolved, "mamba-2": convolved,
-      "window-memory": ["memory", "window", "policy"],
+      "gated-delta-net": deltaNet, "window-memory": ["memory", "window", "policy"],
     ],
     nested: [
       "featureMap": featureMap, "memory": memory, "window": window, "policy": policy,
