@@ -1,6 +1,5 @@
 import Documents
 import Foundation
-import Models
 import TensorCore
 
 /// What a process needs before it does anything: the surroundings it was started in may be such

@@ -18,6 +18,11 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
 
   var mixerName: String { document["mixer"]?.stringValue ?? "window-memory" }
 
+  /// Whether what is read of the state goes through a norm without anything beside it.
+  var normsItsState: Bool {
+    [document["mixer"], document["memory"]?["kind"]].contains("gated-delta-net")
+  }
+
   func specification() throws -> StudentSpecification {
     try DocumentReader.read(document, StudentSpecification.init)
   }

@@ -38,11 +38,14 @@ import Testing
         let part = operands[segment.rows]
         let alone = mixer.output(part).elements.map(Double.init)
         let rows = segment.rows.lowerBound * width..<segment.rows.upperBound * width
-        // A norm behind a sum that cancels makes much of the last bit: of products whose rounding
-        // depends on their number of rows, no more is asked than of that bit.
-        let moved = relativeRMS(mixer.output(part.withOtherLastBits).elements, alone)
-        #expect(
-          relativeRMS(Array(output[rows]), alone) < max(1e-6, 4 * moved), "\(name), \(segment)")
+        var bound = 1e-6
+        if testCase.normsItsState {
+          // A norm behind a sum that cancels makes much of the last bit: of products whose rounding
+          // depends on their number of rows, no more is asked than of that bit.
+          let moved = relativeRMS(mixer.output(part.withOtherLastBits).elements, alone)
+          bound = max(bound, 2 * moved)
+        }
+        #expect(relativeRMS(Array(output[rows]), alone) < bound, "\(name), \(segment)")
       }
       for rows in layout.padding {
         let padded = output[rows.lowerBound * width..<rows.upperBound * width]

@@ -96,9 +96,9 @@ public enum HDF5Trial {
     sigemptyset(&none)
     pthread_sigmask(SIG_SETMASK, &none, nil)
     let size = Reading(path)?.size ?? 0
-    limit(Int32(bitPattern: RLIMIT_AS.rawValue), to: used() + memory + 4 * size)
-    limit(Int32(bitPattern: RLIMIT_CPU.rawValue), to: grace + size / pace)
-    limit(Int32(bitPattern: RLIMIT_CORE.rawValue), to: 0)
+    limit(RLIMIT_AS, to: used() + memory + 4 * size)
+    limit(RLIMIT_CPU, to: grace + size / pace)
+    limit(RLIMIT_CORE, to: 0)
     do {
       let file = try HDF5File.open(path, isTrusted: true)
       readAttributes(file.attributes)
@@ -143,8 +143,8 @@ public enum HDF5Trial {
     }
   }
 
-  private static func limit(_ resource: Int32, to amount: Int) {
-    let kind = __rlimit_resource_t(UInt32(resource))
+  private static func limit(_ resource: __rlimit_resource, to amount: Int) {
+    let kind = __rlimit_resource_t(resource.rawValue)
     var present = rlimit()
     getrlimit(kind, &present)
     present.rlim_cur = min(present.rlim_max, UInt(amount))

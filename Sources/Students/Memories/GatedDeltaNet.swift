@@ -106,14 +106,7 @@ private final class GatedDeltaNetMixer: StreamMixer {
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     var operands = operands(input, memory: &memory, on: tape)
     if let delay {
-      let late = { (x: Variable, name: String, memory: inout Memory?) in
-        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
-      }
-      operands.logDecays = late(operands.logDecays, "decays", &memory)
-      operands.keys = late(operands.keys, "keys", &memory)
-      operands.values = late(operands.values, "values", &memory)
-      operands.removals = late(operands.removals, "removals", &memory)
-      operands.writes = late(operands.writes, "writes", &memory)
+      operands.delay(by: delay, layout: input.layout, memory: &memory, on: tape)
     }
     let outputs = tape.deltaRule(
       queries: operands.queries, keys: operands.keys, values: operands.values,
@@ -157,18 +150,9 @@ private final class GatedDeltaNetMixer: StreamMixer {
     return cost + .kept(3 * width + heads)
   }
 
-  private struct Operands {
-    /// `[tokens, queryHeads * headDim]`.
-    let queries: Variable
-    /// `[tokens, keyValueHeads * headDim]`.
-    var keys, removals: Variable
-    /// As `queries`.
-    var values, writes: Variable
-    /// `[tokens, queryHeads]`.
-    var logDecays: Variable
-  }
-
-  private func operands(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Operands {
+  private func operands(_ input: MixerInput, memory: inout Memory?, on tape: Tape)
+    -> DeltaRuleOperands
+  {
     let x = input.stream
     let convolved = {
       (convolution: ShortConvolution, role: ProjectionRole, memory: inout Memory?) in
@@ -192,10 +176,11 @@ private final class GatedDeltaNetMixer: StreamMixer {
     // The rule's removal reads the state before its decay.
     let kept = tape.multiply(rates, tape.pointwise(logDecays, .exp))
     let heads = attention.queryHeads
-    return Operands(
-      queries: queries, keys: keys, removals: tape.affine(keys, scale: -1),
+    return DeltaRuleOperands(
+      queries: queries, keys: keys,
       values: tape.scaleHeads(
         tape.repeatedOverGroups(values, attention), by: rates, heads: heads),
+      removals: tape.affine(keys, scale: -1),
       writes: tape.scaleHeads(tape.repeatedOverGroups(keys, attention), by: kept, heads: heads),
       logDecays: logDecays)
   }

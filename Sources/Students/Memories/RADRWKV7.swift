@@ -121,17 +121,10 @@ private final class RADRWKV7Mixer: SharingMixer {
   func forward(_ input: MixerInput, memory: inout Memory?, on tape: Tape) -> Variable {
     var operands = operands(input, on: tape)
     if let delay {
-      let late = { (x: Variable, name: String, memory: inout Memory?) in
-        delay.apply(x, name, layout: input.layout, memory: &memory, on: tape)
-      }
-      operands.logDecays = late(operands.logDecays, "decays", &memory)
-      operands.keys = late(operands.keys, "keys", &memory)
-      operands.values = late(operands.values, "values", &memory)
-      operands.removals = late(operands.removals, "removals", &memory)
-      operands.writes = late(operands.writes, "writes", &memory)
+      operands.delay(by: delay, layout: input.layout, memory: &memory, on: tape)
     }
     var outputs = tape.deltaRule(
-      queries: operands.receptances, keys: operands.keys, values: operands.values,
+      queries: operands.queries, keys: operands.keys, values: operands.values,
       removals: operands.removals, writes: operands.writes, decay: .channel(operands.logDecays),
       shape: shape, layout: input.layout, memory: &memory)
     outputs = norm?.apply(outputs, on: tape) ?? outputs
@@ -167,15 +160,7 @@ private final class RADRWKV7Mixer: SharingMixer {
     return cost + (norm?.cost(width: shape.outputWidth) ?? MixerCost()) + gate.cost
   }
 
-  private struct Operands {
-    /// `[tokens, queryHeads * headDim]` each.
-    let receptances: Variable
-    var logDecays, keys, removals, writes: Variable
-    /// As `shape` has them.
-    var values: Variable
-  }
-
-  private func operands(_ input: MixerInput, on tape: Tape) -> Operands {
+  private func operands(_ input: MixerInput, on tape: Tape) -> DeltaRuleOperands {
     let x = input.stream
     let isRotary = specification.isRotary
     let receptances = isRotary ? input.queries : input.project(x, .queries, on: tape)
@@ -198,10 +183,10 @@ private final class RADRWKV7Mixer: SharingMixer {
         tape.affine(rates, scale: 1, offset: -1), by: factors[1])
       written = tape.add(keys, tape.multiply(keys, reduction))
     }
-    return Operands(
-      receptances: receptances, logDecays: logDecays, keys: written,
+    return DeltaRuleOperands(
+      queries: receptances, keys: written, values: values(input, on: tape),
       removals: tape.affine(directions, scale: -1), writes: tape.multiply(directions, rates),
-      values: values(input, on: tape))
+      logDecays: logDecays)
   }
 
   private func values(_ input: MixerInput, on tape: Tape) -> Variable {
