@@ -91,6 +91,9 @@ public enum HDF5Trial {
   /// Reads a file as every command might, and ends the process. What the library refuses is as good
   /// as what it reads: whoever asked finds it out and says it.
   public static func run(_ path: String) -> Never {
+    // Ctrl-C and Slurm's signals reach every process of a job: what they mean is the asking one's to
+    // say, which would else take them for the file's doing.
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] { signal(number, SIG_IGN) }
     // Whoever started the asking process may have blocked the signals of the limits.
     var none = sigset_t()
     sigemptyset(&none)

@@ -65,8 +65,9 @@ final class HTTPFront: HTTPHandler {
     }
     let work = Task { await service.result(endpoint, bytes) }
     let watch = peer.watch { work.cancel() }
+    // Also after a refusal: a connection that is kept would be watched by every one of its requests.
+    defer { watch.cancel() }
     let answer = try await work.value.get()
-    watch.cancel()
     if case .stream(let ticket, _, _) = answer {
       // Ends with the ticket, which ends with whoever reads the answer.
       ticket.keep(peer.watch { ticket.cancel() })
