@@ -86,6 +86,7 @@ public final class ModelServer: Sendable {
         case .ip4(_, let port), .ip6(_, let port): known.port = port
         case .unix: break
         }
+        front.listens(at: known.port)
         listens.store(true, ordering: .releasing)
         return known
       }

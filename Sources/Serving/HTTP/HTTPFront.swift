@@ -9,6 +9,7 @@ final class HTTPFront: HTTPHandler {
   private let service: Service
   private let token: AccessToken?
   private let pending = Mutex(0)
+  private let port = Mutex<UInt16?>(nil)
 
   init(_ service: Service, token: AccessToken?) {
     self.service = service
@@ -17,6 +18,9 @@ final class HTTPFront: HTTPHandler {
 
   /// Requests whose answers are not written yet.
   var openRequests: Int { pending.withLock { $0 } }
+
+  /// Where the server listens, once it does: before, clients that go away are not noticed.
+  func listens(at port: UInt16) { self.port.withLock { $0 = port } }
 
   func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
     pending.withLock { $0 += 1 }
@@ -60,7 +64,9 @@ final class HTTPFront: HTTPHandler {
     _ endpoint: Endpoint, _ bytes: [UInt8], to request: HTTPRequest
   ) async throws(RequestError) -> Answer {
     let service = service
-    guard let peer = endpoint.isLong ? Peer(of: request) : nil else {
+    guard endpoint.isLong, let port = port.withLock({ $0 }),
+      let peer = Peer(at: request.remoteAddress, to: port)
+    else {
       return try await service.answer(endpoint, bytes)
     }
     let work = Task { await service.result(endpoint, bytes) }

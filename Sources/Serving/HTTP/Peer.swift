@@ -10,27 +10,38 @@ struct Peer: Sendable {
   private let socket: Int32
 
   /// nil where the connection cannot be told.
-  init?(of request: HTTPRequest) {
-    guard let address = request.remoteAddress, let socket = Self.socket(to: address) else {
-      return nil
-    }
+  ///
+  /// - Parameter port: where the server listens: a client may ask two servers of one process from the
+  ///   same port of its own.
+  init?(at address: HTTPRequest.Address?, to port: UInt16) {
+    guard let address, let socket = Self.socket(from: address, to: port) else { return nil }
     self.socket = socket
   }
 
-  private static func socket(to address: HTTPRequest.Address) -> Int32? {
+  private static func socket(from address: HTTPRequest.Address, to port: UInt16) -> Int32? {
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
     } catch {
       return nil
     }
-    return names.compactMap { Int32($0) }.first { number in
+    let found = names.compactMap { Int32($0) }.filter { number in
+      let socket = Socket(file: .init(rawValue: number))
       do {
-        let peer = try Socket(file: .init(rawValue: number)).remotePeer()
-        return HTTPRequest.Address.make(from: peer) == address
+        let peer = HTTPRequest.Address.make(from: try socket.remotePeer())
+        return try peer == address && Self.port(socket.sockname()) == port
       } catch {
         return false
       }
+    }
+    // Who takes one connection for another ends an answer that somebody waits for.
+    return found.count == 1 ? found[0] : nil
+  }
+
+  private static func port(_ address: Socket.Address) -> UInt16? {
+    switch address {
+    case .ip4(_, let port), .ip6(_, let port): port
+    case .unix: nil
     }
   }
 
