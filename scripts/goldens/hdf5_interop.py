@@ -4,7 +4,7 @@
 Without arguments, makes Tests/CheckpointsTests/Goldens/hdf5/foreign.h5: what h5py writes when it is
 left to its habits (earliest format, contiguous or compressed datasets, text of variable length),
 and links and types that a reader of weights must refuse. And published.h5: a model as other writers
-keep one, compressed by gzip alone, in 64-bit and in big-endian floats, among datasets of no concern.
+keep one, compressed by gzip or lzf alone, in 64-bit and in big-endian floats, among datasets of no concern.
 
 With --read FILE, lists what h5py reads in a file of linearize: shape, type, checksum, and the
 SHA-256 of the elements as little-endian 32-bit floats (or integers as they are).
@@ -72,6 +72,11 @@ def make(folder):
         file.create_dataset("d.weight", data=values.astype(">f8"))
         file.create_dataset("e.weight", data=values.astype(">f2"))
         file.create_dataset("f.weight", data=values.astype("<f4"), compression="gzip", shuffle=True)
+        file.create_dataset("g.weight", data=even + 1, compression="lzf")
+        # What no step can shorten, and steps back of every length.
+        mixed = numpy.resize(numpy.random.default_rng(0).random(997, numpy.float32), (64, 64))
+        file.create_dataset("h.weight", data=mixed, compression="lzf", shuffle=True)
+        file["i.weight"] = mixed
         file["notes"] = ["a", "b"]
         file["losses"] = numpy.array([1.0, 0.5], dtype="<f4")
         file["optimizer/a.weight"] = values

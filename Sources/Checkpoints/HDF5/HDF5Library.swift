@@ -10,7 +10,8 @@ enum HDF5Library {
   /// a full disk into a crash at exit. Handles close themselves, so it has nothing left to do.
   private static let isPrepared: Bool = {
     H5dont_atexit()
-    return H5open() >= 0
+    // Without it, datasets that need it are refused by the library.
+    return H5open() >= 0 && HDF5LZF.register()
   }()
 
   static func locked<Result>(_ body: () throws -> Result) rethrows -> Result {

@@ -6,7 +6,7 @@ import TensorCore
 struct QuantizedCheckpoint {
   /// Ways of packing whose arithmetic is one product.
   enum Method: String, CaseIterable {
-    case gptq, awq, fp8
+    case gptq, awq, fp8, bitsandbytes
   }
 
   /// Weights by their names, and the names of the tensors that need no reading beside them.
@@ -29,20 +29,22 @@ struct QuantizedCheckpoint {
     guard let settings = configuration["quantization_config"], !settings.isNull else { return nil }
     guard let method = settings["quant_method"]?.stringValue.flatMap(Method.init) else {
       throw Self.refusal(
-        location, "quant_method", settings, expected: "gptq, awq, fp8, or weights as floats")
+        location, "quant_method", settings,
+        expected: "gptq, awq, fp8, bitsandbytes, or weights as floats")
     }
     self.method = method
     self.settings = settings
     self.location = location
+    // Its layers are stored the other way round, which the packing does not tell.
+    if method != .fp8, configuration["model_type"] == "gpt2" {
+      throw Self.refusal(
+        location, "quant_method", settings, expected: "weights of GPT-2 as floats")
+    }
     switch method {
     case .gptq, .awq:
       try require("bits", [4])
       try require("group_size", isValid: { $0.intValue.map { $0 == -1 || $0 > 0 } == true })
-      // Its layers are stored the other way round, which the packing does not tell.
-      if configuration["model_type"] == "gpt2" {
-        throw Self.refusal(
-          location, "quant_method", settings, expected: "weights of GPT-2 as floats")
-      }
+    case .bitsandbytes: break
     case .fp8:
       try require("fmt", ["e4m3", "float8_e4m3fn"])
       try require("weight_block_size", isValid: { Self.blockSize($0) != nil })
@@ -64,7 +66,11 @@ struct QuantizedCheckpoint {
   /// - Throws: `CheckpointError` for the first tensor that is not as the method has it.
   func unpack(_ files: [SafetensorsFile]) throws(CheckpointError) -> Unpacked {
     let tensors = try PackedTensors(files, of: self)
-    return method == .fp8 ? try float8Weights(tensors) : try integerWeights(tensors)
+    switch method {
+    case .fp8: return try float8Weights(tensors)
+    case .bitsandbytes: return try bitsAndBytesWeights(tensors)
+    case .gptq, .awq: return try integerWeights(tensors)
+    }
   }
 
   /// Packed weights that no setting explains, as tools before `quantization_config` saved them.
@@ -151,9 +157,12 @@ struct PackedTensors {
 
   func type(_ name: String) -> String? { entries[name]?.tensor.type }
 
+  /// Empty for a tensor that is not there.
+  func shape(_ name: String) -> [Int] { entries[name]?.tensor.shape ?? [] }
+
   /// The shape of a matrix that has elements.
   func matrix(_ name: String) throws(CheckpointError) -> (rows: Int, columns: Int) {
-    let shape = entries[name]?.tensor.shape ?? []
+    let shape = shape(name)
     guard shape.count == 2, !shape.contains(0) else {
       throw checkpoint.mistake(name, found: "\(shape)", expected: "two dimensions that are not 0")
     }

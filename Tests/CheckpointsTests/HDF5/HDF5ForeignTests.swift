@@ -57,8 +57,10 @@ import Testing
     #expect(model.configuration == ["model_type": "llama"])
     #expect(
       model.tensors.keys.sorted()
-        == ["a.weight", "b.weight", "c.weight", "d.weight", "e.weight", "f.weight"])
+        == ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map { "\($0).weight" })
     #expect(model.tensors["a.weight"]?.widened().elements == Array(repeating: 0, count: 4096))
+    #expect(model.tensors["g.weight"]?.widened().elements == Array(repeating: 1, count: 4096))
+    #expect(model.tensors["h.weight"]?.numbers == model.tensors["i.weight"]?.numbers)
     for name in ["b", "c", "d", "e", "f"] {
       #expect(model.tensors["\(name).weight"]?.widened().elements == values, "\(name)")
     }
@@ -87,5 +89,23 @@ import Testing
     #expect(error.detail.hasPrefix(detail))
     #expect(error.exitCode == .badData)
     #expect(error.object == name)
+  }
+
+  @Test(
+    arguments: [
+      ([0x02, 1, 2, 3], [1, 2, 3]),
+      // Two bytes back, five bytes: what was just written is read again.
+      ([0x01, 7, 8, 0x60, 0x01], [7, 8, 7, 8, 7, 8, 7]),
+      ([0x00, 9, 0xE0, 0x02, 0x00], [UInt8](repeating: 9, count: 12)),
+      // Cut short, before the beginning, too much.
+      ([0x02, 1, 2], nil), ([0x60, 0x00], nil), ([0x00, 9, 0x60], nil), ([0x00, 9, 0xE0], nil),
+      ([0x00, 9, 0xE0, 0xFF, 0x00], nil),
+    ] as [([UInt8], [UInt8]?)])
+  func `LZF's steps are literal bytes and steps back`(packed: [UInt8], expected: [UInt8]?) {
+    var output = [UInt8](repeating: 0, count: 16)
+    let count = packed.withUnsafeBytes { packed in
+      output.withUnsafeMutableBytes { HDF5LZF.unpack(packed, into: $0) }
+    }
+    #expect(count.map { Array(output.prefix($0)) } == expected)
   }
 }

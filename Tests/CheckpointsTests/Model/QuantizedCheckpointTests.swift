@@ -3,11 +3,15 @@ import Documents
 import Foundation
 import Testing
 
-/// Packed checkpoints against weights that `scripts/goldens/quantized.py` has by the formulas.
+/// Packed checkpoints against weights that `scripts/goldens/quantized.py` has by the formulas, and
+/// `scripts/goldens/bits_and_bytes.py` of bitsandbytes itself.
 struct QuantizedCheckpointTests {
   static let goldens = [
     "gptq", "gptq-unlisted", "gptq-ordered", "gptq-second", "gptq-whole", "gptq-cut", "awq",
     "fp8-blocks", "fp8-brain", "fp8-tensor", "fp8-rows",
+    "bitsandbytes/nf4", "bitsandbytes/nf4-nested", "bitsandbytes/nf4-brain",
+    "bitsandbytes/fp4-half",
+    "bitsandbytes/int8",
   ]
 
   @Test(arguments: goldens)
@@ -46,8 +50,9 @@ struct QuantizedCheckpointTests {
 
   static let refusals = [
     Refusal(
-      "gptq", [("quant_method", "bitsandbytes")],
-      #"quant_method: found "bitsandbytes", expected gptq, awq, fp8, or weights as floats"#),
+      "gptq", [("quant_method", "compressed-tensors")],
+      #"quant_method: found "compressed-tensors", expected gptq, awq, fp8, bitsandbytes, or weights as"#
+    ),
     Refusal("gptq", [("quant_method", nil)], "quant_method: found null, expected gptq"),
     Refusal("gptq", [("bits", 8)], "quantization_config.bits: found 8, expected 4"),
     Refusal("gptq", [("group_size", 0)], "quantization_config.group_size: found 0, expected"),
