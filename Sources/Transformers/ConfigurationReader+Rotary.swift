@@ -27,7 +27,7 @@ extension ConfigurationReader {
   /// What `rope_scaling` says counts before `rope_parameters`, as in transformers 5, where one takes
   /// the other's place as a whole. What neither says is taken from the configuration itself.
   func rotary(headDim: Int, _ keys: RotaryKeys = RotaryKeys()) -> RotaryEmbedding {
-    for key in ["rope_scaling", "rope_parameters"] where object[key].map(isOfLayerTypes) ?? false {
+    for key in ["rope_scaling", "rope_parameters"] where has(key) && isOfLayerTypes(object[key]!) {
       report("\(key) differs by layer types, which this family does not have")
     }
     let parameters = isEmpty("rope_scaling") ? nested("rope_parameters") : nested("rope_scaling")
@@ -65,6 +65,8 @@ extension ConfigurationReader {
   private func rotary(
     headDim: Int, _ keys: RotaryKeys, in parameters: ConfigurationReader
   ) -> RotaryEmbedding {
+    // Without meaning but for types of scaling that look it up.
+    pass(over: "original_max_position_embeddings")
     let theta =
       parameters !== self && parameters.has("rope_theta")
       ? parameters.number("rope_theta") : number(keys.theta, default: keys.defaultTheta)

@@ -8,6 +8,8 @@ public final class ConfigurationReader {
   /// The path of a nested object, with a dot behind it.
   private let prefix: String
   private(set) var problems: [String] = []
+  /// Keys that were looked up.
+  private var asked: Set<String> = []
 
   /// The problems of an object within this one become this one's.
   func adopt(_ nested: ConfigurationReader) {
@@ -54,25 +56,36 @@ public final class ConfigurationReader {
   }
 
   func strings(_ key: String) -> [String]? {
-    document[key]?.arrayValue?.compactMap(\.stringValue)
+    member(key)?.arrayValue?.compactMap(\.stringValue)
   }
 
   /// A reader of an object within this one; nil where there is none.
   func nested(_ key: String) -> ConfigurationReader? {
-    guard let value = document[key], !value.isNull else { return nil }
+    guard let value = member(key), !value.isNull else { return nil }
     if value.objectValue == nil { report("\(key) is \(value.kindDescription), expected an object") }
     return ConfigurationReader(value, prefix: "\(key).")
   }
 
+  private func member(_ key: String) -> JSONValue? {
+    asked.insert(key)
+    return document[key]
+  }
+
+  /// Marks keys that this configuration leaves without a meaning as looked up.
+  func pass(over keys: String...) { asked.formUnion(keys) }
+
+  /// Keys that nobody looked up, in the order of their names.
+  var unread: [String] { object.members.map(\.key).filter { !asked.contains($0) }.sorted() }
+
   /// Its members; none where it is no object.
   var object: JSONObject { document.objectValue ?? JSONObject() }
 
-  func has(_ key: String) -> Bool { !isNull(key) && document[key] != nil }
+  func has(_ key: String) -> Bool { !isNull(key) && member(key) != nil }
 
   /// Whether the key is there and says nothing: null.
-  func isNull(_ key: String) -> Bool { document[key]?.isNull ?? false }
+  func isNull(_ key: String) -> Bool { member(key)?.isNull ?? false }
 
-  func integers(_ key: String) -> [Int]? { document[key]?.arrayValue?.compactMap(\.intValue) }
+  func integers(_ key: String) -> [Int]? { member(key)?.arrayValue?.compactMap(\.intValue) }
 
   /// What `layer_types` says of every layer, where it does.
   func layerTypes(_ layers: Int) -> [String]? {
@@ -81,9 +94,9 @@ public final class ConfigurationReader {
 
   /// Positive numbers, so many.
   func numbers(_ key: String, count: Int) -> [Double] {
-    let found = document[key]?.arrayValue?.compactMap(\.doubleValue).filter { $0 > 0 }
+    let found = member(key)?.arrayValue?.compactMap(\.doubleValue).filter { $0 > 0 }
     if let found, found.count == count { return found }
-    let words = document[key].map { "\($0.arrayValue?.count ?? 0) elements" } ?? "missing"
+    let words = member(key).map { "\($0.arrayValue?.count ?? 0) elements" } ?? "missing"
     report("\(key) is \(words), expected \(count) positive numbers")
     return Array(repeating: 1, count: count)
   }
@@ -94,7 +107,7 @@ public final class ConfigurationReader {
     _ key: String, _ fallback: Value?, expected: String, placeholder: Value,
     _ decode: (JSONValue) -> Value?
   ) -> Value {
-    guard let value = document[key], !value.isNull else {
+    guard let value = member(key), !value.isNull else {
       if let fallback { return fallback }
       report("\(key) is missing, expected \(expected)")
       return placeholder

@@ -1,6 +1,7 @@
 import Checkpoints
 import Corpus
 import Documents
+import Transformers
 
 // What a checkpoint's files say of texts, read.
 extension ModelSource {
@@ -57,15 +58,26 @@ extension ModelSource {
   }
 
   /// What was read otherwise than a user might think.
-  var notes: [String] {
+  var notes: [String] { [splitNote, keysNote].compactMap { $0 } }
+
+  private var splitNote: String? {
     guard case .gguf(let metadata) = tokenizer,
       metadata["tokenizer.ggml.model"]?.stringValue == "gpt2",
       metadata["tokenizer.ggml.pre"] == nil || metadata["tokenizer.ggml.pre"] == "default"
-    else { return [] }
-    return [
+    else { return nil }
+    return
       "the file does not say how its tokenizer splits texts (tokenizer.ggml.pre); they are split as "
-        + "llama.cpp does then, which may not be how the model was trained"
-    ]
+      + "llama.cpp does then, which may not be how the model was trained"
+  }
+
+  private var keysNote: String? {
+    let keys = TeacherFamilies.unreadKeys(configuration)
+    if keys.isEmpty { return nil }
+    var named = keys.prefix(10).map { String($0.prefix(60)) }.joined(separator: ", ")
+    if keys.count > 10 { named += " and \(keys.count - 10) more" }
+    return
+      "config.json has keys that nothing here reads: \(named); if the model depends on one of them, what "
+      + "is computed here is another model"
   }
 
   /// Ids after which no more text is generated: those of generation_config.json, or else of the

@@ -21,6 +21,7 @@ public enum BERT: TeacherFamily {
     for key in ["is_decoder", "add_cross_attention"] where reader.boolean(key, default: false) {
       reader.report("\(key) is not supported: BERT is read as an encoder")
     }
+    reader.pass(over: "tie_word_embeddings")
     let intermediate = reader.integer("intermediate_size")
     let activation = reader.activation("hidden_act", default: "gelu")
     let configuration = DecoderConfiguration(

@@ -37,6 +37,7 @@ func qwenLayout(_ modelType: String, biases: Set<String> = []) -> GGUFLayout {
 /// `sliding_window` counts only with `use_sliding_window`, and from layer `max_window_layers` on,
 /// unless `layer_types` names the layers.
 func qwenWindows(_ reader: ConfigurationReader, layers: Int) -> [Int?] {
+  reader.pass(over: "sliding_window", "max_window_layers", "layer_types")
   guard reader.boolean("use_sliding_window", default: false), !reader.isNull("sliding_window")
   else { return Array(repeating: nil, count: layers) }
   let window = reader.integer("sliding_window", default: 4096)

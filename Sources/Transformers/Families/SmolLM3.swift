@@ -26,6 +26,7 @@ public enum SmolLM3: TeacherFamily {
     if case .rotary(let rotary) = configuration.positions {
       configuration.positions = .rotary(zip(rotary, isRotary).map { $1 ? $0 : nil })
     }
+    reader.pass(over: "sliding_window", "layer_types")
     if reader.boolean("use_sliding_window", default: false) {
       let window = reader.optionalInteger("sliding_window")
       let types = reader.layerTypes(layers)
