@@ -12,6 +12,7 @@ public enum StudentRegistry {
     RADRWKV7.self,
     QLinAtt.self,
     GatedDeltaNet.self,
+    Mamba2.self,
     WindowMemory.self,
   ]
 
@@ -22,6 +23,7 @@ public enum StudentRegistry {
     RADRWKV7.self,
     QLinAtt.self,
     GatedDeltaNet.self,
+    Mamba2.self,
   ]
 
   /// Where softmax looks beside a memory.

@@ -416,6 +416,53 @@ extension ShippedRecipe {
 """#
     ),
     (
+      "mamba-2",
+      #"""
+{
+  "$schema": "recipe.schema.json",
+  "name": "mamba-2",
+  "description": "A hybrid of SmolLM2-135M-Instruct that becomes a GraniteMoeHybrid: Mamba-2 in two layers of three.",
+  "teacher": { "path": "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
+  "data": {
+    "train": [{ "path": "data/text/train.jsonl", "format": "jsonl-text" }],
+    "validation": [{ "path": "data/text/validation.jsonl", "format": "jsonl-text" }],
+    "test": [{ "path": "data/text/test.jsonl", "format": "jsonl-text" }],
+    "sequenceLength": 512,
+    "documentBoundaries": "ignored",
+    "validationSequences": 8,
+    "testSequences": 32
+  },
+  "student": { "mixer": "mamba-2", "softmaxLayers": "every 3", "decayStart": "calibrated" },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.001, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": {
+        "kind": "quarter-cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001
+      },
+      "evaluateEvery": 50,
+      "checkpointEvery": 50
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 90,
+      "batchSize": 4,
+      "gradientAccumulation": 1,
+      "optimizer": { "learningRate": 0.0002, "betas": [0.9, 0.95], "clipGradientNorm": 1 },
+      "schedule": { "kind": "cosine", "warmupSteps": 10, "warmupStart": 0.01, "finalLearningRate": 0.00001 },
+      "evaluateEvery": 30,
+      "checkpointEvery": 30
+    },
+    { "stage": "evaluate" }
+  ]
+}
+
+"""#
+    ),
+    (
       "memory",
       #"""
 {
@@ -918,6 +965,110 @@ extension ShippedRecipe {
         "length": 256
       },
       "measureSpeed": false
+    }
+  ]
+}
+
+"""#
+    ),
+    (
+      "quick/mamba-2",
+      #"""
+{
+  "$schema": "../recipe.schema.json",
+  "name": "mamba-2",
+  "description": "Mamba-2 of GraniteMoeHybrid's shape on the small teacher, every second layer softmax, distilled as RADLADS does.",
+  "output": "runs/quick/mamba-2",
+  "teacher": {
+    "path": "data/teachers/small"
+  },
+  "data": {
+    "train": [
+      {
+        "path": "data/text/novels/train.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "validation": [
+      {
+        "path": "data/text/novels/validation.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "test": [
+      {
+        "path": "data/text/novels/test.jsonl",
+        "format": "jsonl-text"
+      }
+    ],
+    "sequenceLength": 256,
+    "validationSequences": 16,
+    "testSequences": 64
+  },
+  "student": {
+    "mixer": "mamba-2",
+    "softmaxLayers": "every 2",
+    "decayStart": "calibrated"
+  },
+  "stages": [
+    {
+      "stage": "output-alignment",
+      "steps": 150,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.003,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 10,
+        "finalLearningRate": 0.0001
+      }
+    },
+    {
+      "stage": "logit-distillation",
+      "steps": 100,
+      "batchSize": 8,
+      "gradientAccumulation": 1,
+      "evaluateEvery": 50,
+      "optimizer": {
+        "learningRate": 0.001,
+        "betas": [
+          0.9,
+          0.95
+        ],
+        "clipGradientNorm": 1
+      },
+      "schedule": {
+        "kind": "cosine",
+        "warmupSteps": 5,
+        "finalLearningRate": 1e-05
+      }
+    },
+    {
+      "stage": "evaluate",
+      "recall": {
+        "associativeLengths": [
+          64,
+          128,
+          256
+        ],
+        "passkeyLengths": [
+          256
+        ]
+      },
+      "measureSpeed": false,
+      "thresholds": {
+        "perplexityRatio": {
+          "maximum": 1.1
+        }
+      }
     }
   ]
 }

@@ -32,9 +32,9 @@ struct NaiveGatedDeltaNet: RecurrentTwin {
     let q = convolved(x.stream, .queries, "q_conv1d")
     let k = convolved(x.stream, .keys, "k_conv1d")
     let v = convolved(x.stream, .values, "v_conv1d")
-    let gates = product(x.stream, "in_proj_z.weight").map { $0 / (1 + exp(-$0)) }
-    let rates = product(x.stream, "in_proj_b.weight").map { 1 / (1 + exp(-$0)) }
-    let speeds = product(x.stream, "in_proj_a.weight")
+    let gates = outputs(x.stream, "in_proj_z.weight").map { $0 / (1 + exp(-$0)) }
+    let rates = outputs(x.stream, "in_proj_b.weight").map { 1 / (1 + exp(-$0)) }
+    let speeds = outputs(x.stream, "in_proj_a.weight")
     var output = [Double](repeating: 0, count: q.count)
     for head in 0..<attention.queryHeads {
       let key = head / attention.group
@@ -48,7 +48,7 @@ struct NaiveGatedDeltaNet: RecurrentTwin {
           let decay = exp(-exp(parameters["A_log"]![head]) * speed)
           update(
             &state, key: direction(k, source, key, attention.keyValueHeads),
-            value: columns(v, source, key, attention.keyValueHeads), decay: decay,
+            value: headColumns(v, source, key, attention.keyValueHeads), decay: decay,
             rate: rates[index])
         }
         let query = direction(q, row, head, attention.queryHeads)
@@ -81,18 +81,21 @@ struct NaiveGatedDeltaNet: RecurrentTwin {
     }
   }
 
-  private func columns(_ x: [Double], _ row: Int, _ head: Int, _ heads: Int) -> [Double] {
+  private func direction(_ x: [Double], _ row: Int, _ head: Int, _ heads: Int) -> [Double] {
+    let part = headColumns(x, row, head, heads)
+    let length = (part.reduce(0) { $0 + $1 * $1 } + 1e-6).squareRoot()
+    return part.map { $0 / length }
+  }
+}
+
+/// What students behind short convolutions are made of.
+extension RecurrentTwin {
+  func headColumns(_ x: [Double], _ row: Int, _ head: Int, _ heads: Int) -> [Double] {
     let start = (row * heads + head) * attention.headDim
     return Array(x[start..<start + attention.headDim])
   }
 
-  private func direction(_ x: [Double], _ row: Int, _ head: Int, _ heads: Int) -> [Double] {
-    let part = columns(x, row, head, heads)
-    let length = (part.reduce(0) { $0 + $1 * $1 } + 1e-6).squareRoot()
-    return part.map { $0 / length }
-  }
-
-  private func convolved(_ x: [Double], _ role: ProjectionRole, _ name: String) -> [Double] {
+  func convolved(_ x: [Double], _ role: ProjectionRole, _ name: String) -> [Double] {
     let width = role == .queries ? attention.queryWidth : attention.keyWidth
     let weight = ProjectingLayer.weight(role, width: width)
     let hidden = MixerOperands.hiddenSize
@@ -106,7 +109,7 @@ struct NaiveGatedDeltaNet: RecurrentTwin {
   }
 
   /// `x Wᵀ` with a parameter `[outputs, hiddenSize]`.
-  private func product(_ x: [Double], _ name: String) -> [Double] {
+  func outputs(_ x: [Double], _ name: String) -> [Double] {
     let (weight, hidden) = (parameters[name]!, MixerOperands.hiddenSize)
     return (0..<x.count / hidden).flatMap { row in
       (0..<weight.count / hidden).map { output in

@@ -32,7 +32,8 @@ extension RecurrentTwin {
 /// nil for mixers that have no twin yet.
 func naiveTwin(_ testCase: StudentCase, _ mixer: any TokenMixer) -> (any NaiveTwin)? {
   NaiveStudent(testCase, mixer) ?? NaiveRAD(testCase, mixer)
-    ?? NaiveGatedDeltaNet(testCase, mixer) ?? NaiveWindowMemory(testCase, mixer)
+    ?? NaiveGatedDeltaNet(testCase, mixer) ?? NaiveMamba2(testCase, mixer)
+    ?? NaiveWindowMemory(testCase, mixer)
 }
 
 /// A feature-map mixer by its definition, in `Double`: the document read anew, loops over heads.

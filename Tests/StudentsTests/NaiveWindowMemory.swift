@@ -42,7 +42,9 @@ struct NaiveWindowMemory: NaiveTwin {
     parameters = Dictionary(
       uniqueKeysWithValues: mixer.parameters.map { ($0.name, $0.value.elements.map(Double.init)) })
     features = NaiveStudent(own, mixer)
-    recurrent = NaiveRAD(own, mixer) ?? NaiveGatedDeltaNet(own, mixer)
+    recurrent =
+      NaiveRAD(own, mixer) ?? NaiveGatedDeltaNet(own, mixer)
+      ?? NaiveMamba2(own, mixer)
     if case .older(.sliding(let size), let sinks) = keys { recurrent?.delay = (size, sinks) }
   }
 

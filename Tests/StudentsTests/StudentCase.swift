@@ -92,6 +92,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
     ],
     "qlinatt": [[:], ["rotary": false]],
     "gated-delta-net": [[:], ["initialTap": 0.3, "gateStart": "zero"]],
+    "mamba-2": [[:], ["initialTap": 0.3]],
     "window-memory": windowMemories,
   ]
 
@@ -122,7 +123,7 @@ struct StudentCase: Sendable, CustomTestStringConvertible {
         "kind": "rad-rwkv7", "decayRank": 4, "learningRateRank": 3, "valueMixRank": 2,
         "gateRank": 5,
       ],
-      ["kind": "qlinatt"], ["kind": "gated-delta-net"],
+      ["kind": "qlinatt"], ["kind": "gated-delta-net"], ["kind": "mamba-2"],
     ]
     let features = joins.enumerated().map { index, join -> JSONObject in
       [

@@ -30,7 +30,8 @@ enum PortableStudent {
     "valueMixRank", "gateRank", "decayStart",
   ]
 
-  private static let deltaNet: Set<String> = ["decayStart", "gateStart", "initialTap"]
+  private static let convolved: Set<String> = ["decayStart", "initialTap"]
+  private static let deltaNet = convolved.union(["gateStart"])
 
   private static let featureMap = Choice(
     what: "the feature map", key: "kind",
@@ -49,6 +50,7 @@ enum PortableStudent {
     options: [
       "feature-map": ["featureMap"], "rad-rwkv6": sixth, "rad-rwkv7": seventh,
       "qlinatt": ["rotary"], "gated-delta-net": deltaNet,
+      "mamba-2": convolved,
     ], nested: ["featureMap": featureMap])
   private static let window = Choice(
     what: "the window", key: "kind", shared: ["size", "sinks"],
@@ -67,7 +69,8 @@ enum PortableStudent {
     options: [
       "linear": ["featureMap"], "sliding-window": windowOptions, "terrace-window": windowOptions,
       "rad-rwkv6": sixth, "rad-rwkv7": seventh, "qlinatt": ["rotary"],
-      "gated-delta-net": deltaNet, "window-memory": ["memory", "window", "policy"],
+      "gated-delta-net": deltaNet, "mamba-2": convolved,
+      "window-memory": ["memory", "window", "policy"],
     ],
     nested: [
       "featureMap": featureMap, "memory": memory, "window": window, "policy": policy,

@@ -409,26 +409,39 @@ def wide(x):
     return x if x.device.type == "mps" else x.double()
 
 
+def decay_ratios(later, total, diagonal):
+    """e^(later_t - total_s) of heads that forget as a whole, 0 for s > t + diagonal."""
+    ratios = later - total.transpose(2, 3)
+    future = torch.ones_like(ratios, dtype=torch.bool).triu(diagonal + 1)
+    return torch.exp(ratios.masked_fill(future, -math.inf))
+
+
 def gated_attention(queries, keys, values, log_decays, scale, rows, memory):
     """S = diag(e^g) S + kᵀ v, outputs scale q S; of [rows, tokens, heads, dim], decays None for a
-    state that forgets nothing."""
+    state that forgets nothing, and of [..., 1] one a head: their ratios are exact, however strong."""
     x = [None if t is None else t.transpose(1, 2) for t in (queries, keys, values, log_decays)]
     state = remembered(
         memory, "state", *x[1].shape[:2], x[1].shape[-1], x[2].shape[-1], like=values
     )
     outputs = []
-    for begin, end in chunks(rows.length, CHUNK if log_decays is None else DECAYING_CHUNK):
+    is_scalar = log_decays is not None and log_decays.shape[-1] == 1
+    size = CHUNK if log_decays is None else CHUNK // 2 if is_scalar else DECAYING_CHUNK
+    for begin, end in chunks(rows.length, size):
         q, k, v, g = (None if t is None else t[:, :, begin:end] for t in x)
         if g is None:
-            near, far, kept, decay = (q, k), q, k, 1
+            far, kept, decay = q, k, 1
+            weights = (q @ k.transpose(2, 3)).tril()
         else:
             total = wide(g).cumsum(2)
             middle = total[:, :, -1:] / 2
-            near = (q * torch.exp(total - middle).to(q), k * torch.exp(middle - total).to(k))
+            if is_scalar:
+                weights = (q @ k.transpose(2, 3)) * decay_ratios(total, total, 0).to(q)
+            else:
+                near = (q * torch.exp(total - middle).to(q), k * torch.exp(middle - total).to(k))
+                weights = (near[0] @ near[1].transpose(2, 3)).tril()
             far = q * torch.exp(total).to(q)
             kept = k * torch.exp(total[:, :, -1:] - total).to(k)
             decay = torch.exp(total[:, :, -1:]).to(k).transpose(2, 3)
-        weights = (near[0] @ near[1].transpose(2, 3)).tril()
         outputs.append(weights @ v + far @ state)
         state = decay * state + kept.transpose(2, 3) @ v
     memory["state"] = state
@@ -455,9 +468,7 @@ def delta_rule(queries, keys, values, removals, writes, log_decays, scale, rows,
 
         def pairs(left, exponent, right, diagonal):
             if is_scalar:
-                ratios = exponent - total.transpose(2, 3)
-                future = torch.ones_like(ratios, dtype=torch.bool).triu(diagonal + 1)
-                ratios = torch.exp(ratios.masked_fill(future, -math.inf))
+                ratios = decay_ratios(exponent, total, diagonal)
                 return (left @ right.transpose(2, 3)) * ratios.to(left)
             near = over(right, middle - total).transpose(2, 3)
             return (over(left, exponent - middle) @ near).tril(diagonal)
@@ -747,30 +758,14 @@ class RWKV7(RecurrentMixer):
         return values + difference * self.share("v", x @ layer.own("v1"), layer)
 
 
-class GatedDeltaNet(RecurrentMixer):
-    """As transformers has it for Qwen3.5, but that heads of queries may share those of keys."""
+class ConvolvedMixer(RecurrentMixer):
+    """Queries, keys and values without norms and positions, behind short convolutions."""
 
-    def __call__(self, inputs, rows, memory):
-        layer, x, heads = inputs.layer, inputs.stream.float(), self.heads
-        queries, keys, values = (
-            heads.split(self.convolved(inputs, role, role[0] + "_conv1d", rows, memory))
+    def operands(self, inputs, rows, memory):
+        return (
+            self.heads.split(self.convolved(inputs, role, role[0] + "_conv1d", rows, memory))
             for role in ("queries", "keys", "values")
         )
-        queries, keys = self.unit(queries), heads.repeated(self.unit(keys))
-        rates = (x @ layer.own("in_proj_b.weight").T).sigmoid()[..., None]
-        speeds = F.softplus(x @ layer.own("in_proj_a.weight").T + layer.own("dt_bias"))
-        decays = (-layer.own("A_log").exp() * speeds)[..., None]
-        operands = [
-            self.late(operand, name, rows, memory)
-            for operand, name in (
-                (keys, "keys"), (heads.repeated(values) * rates, "values"), (-keys, "removals"),
-                (keys * (rates * decays.exp()), "writes"), (decays, "decays"),
-            )
-        ]  # fmt: skip
-        outputs = delta_rule(queries, *operands, 1 / math.sqrt(heads.dim), rows, memory)
-        outputs = outputs / (outputs.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-        gate = heads.split(F.silu(x @ layer.own("in_proj_z.weight").T))
-        return outputs * layer.own("norm.weight") * gate
 
     def convolved(self, inputs, role, name, rows, memory):
         """Every channel by itself over the last tokens, and SiLU."""
@@ -781,12 +776,57 @@ class GatedDeltaNet(RecurrentMixer):
         taps = torch.cat([last, x], 1).transpose(1, 2)
         return F.silu(F.conv1d(taps, weight, groups=x.shape[-1]).transpose(1, 2))
 
+    def steps(self, x, layer, name):
+        """How fast the heads forget, [rows, tokens, heads, 1]."""
+        return F.softplus(x @ layer.own(name + ".weight").T + layer.own("dt_bias"))[..., None]
+
+    def gate(self, x, layer):
+        return self.heads.split(F.silu(x @ layer.own("in_proj_z.weight").T))
+
+
+class GatedDeltaNet(ConvolvedMixer):
+    """As transformers has it for Qwen3.5, but that heads of queries may share those of keys."""
+
+    def __call__(self, inputs, rows, memory):
+        layer, x, heads = inputs.layer, inputs.stream.float(), self.heads
+        queries, keys, values = self.operands(inputs, rows, memory)
+        queries, keys = self.unit(queries), heads.repeated(self.unit(keys))
+        rates = (x @ layer.own("in_proj_b.weight").T).sigmoid()[..., None]
+        decays = -layer.own("A_log").exp()[:, None] * self.steps(x, layer, "in_proj_a")
+        operands = [
+            self.late(operand, name, rows, memory)
+            for operand, name in (
+                (keys, "keys"), (heads.repeated(values) * rates, "values"), (-keys, "removals"),
+                (keys * (rates * decays.exp()), "writes"), (decays, "decays"),
+            )
+        ]  # fmt: skip
+        outputs = delta_rule(queries, *operands, 1 / math.sqrt(heads.dim), rows, memory)
+        outputs = outputs / (outputs.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+        return outputs * layer.own("norm.weight") * self.gate(x, layer)
+
     def unit(self, x):
         return x / (x.square().sum(-1, keepdim=True) + 1e-6).sqrt()
 
 
+class Mamba2(ConvolvedMixer):
+    """As transformers has it for GraniteMoeHybrid, every head with a group of its own."""
+
+    def __call__(self, inputs, rows, memory):
+        layer, x, heads = inputs.layer, inputs.stream.float(), self.heads
+        queries, keys, values = self.operands(inputs, rows, memory)
+        keys = heads.repeated(self.late(keys, "keys", rows, memory))
+        values = heads.repeated(self.late(values, "values", rows, memory))
+        steps = self.late(self.steps(x, layer, "in_proj_dt"), "steps", rows, memory)
+        decays = -layer.own("A_log").exp()[:, None] * steps
+        outputs = gated_attention(queries, keys, values * steps, decays, 1, rows, memory)
+        outputs = (outputs + layer.own("D")[:, None] * values) * self.gate(x, layer)
+        outputs = outputs / (outputs.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+        return outputs * heads.split(layer.own("norm.weight"))
+
+
 RECURRENCES = {
     "rad-rwkv6": RWKV6, "rad-rwkv7": RWKV7, "qlinatt": QLinAtt, "gated-delta-net": GatedDeltaNet,
+    "mamba-2": Mamba2,
 }  # fmt: skip
 
 

@@ -109,8 +109,9 @@ public struct Recipe: Sendable {
     if student?.isCalibrated == true {
       reader.report(
         "student",
-        "asks for a start that is computed of the teacher's attention (decayStart, gateStart), but "
-          + "\"\(Pretrain.name)\" trains a model that has none yet; leave it out")
+        "asks for a start that is computed of the teacher's attention (decayStart, gateStart; mamba-2 "
+          + "has no other), but \"\(Pretrain.name)\" trains a model that has none yet; leave it out"
+      )
     }
     for stage in stages
     where [.selection, .transfer, .adaptation].contains(stage.specification.phase) {

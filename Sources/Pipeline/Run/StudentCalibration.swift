@@ -40,7 +40,8 @@ struct StudentCalibration {
       throw DatasetError.badData(
         "data.train: none of \(Self.sequences) sequences has a document of more than "
           + "\(Decoder.calibrationSinks) tokens, of which a start \"calibrated\" of the student "
-          + "(decayStart, gateStart) could be measured; give longer documents, or leave it out")
+          + "(decayStart, gateStart; mamba-2 has no other) could be measured; give longer documents, or "
+          + "leave it out")
     }
     student.calibrate(specification, of: teacher, on: documents, seed: seed)
   }

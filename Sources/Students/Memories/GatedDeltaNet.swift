@@ -37,20 +37,13 @@ public struct GatedDeltaNet: MixerSpecification, RecurrentMemorySpecification,
   }
 
   public init(_ reader: DocumentReader) {
-    decayStart = reader.choice(
-      "decayStart", default: DecayStart.scheduled,
-      "How fast heads forget before training; scheduled: from e^(−1/4) a token to e^(−1/256) over the "
-        + "heads; calibrated: by exp(−1/d) a token in a head whose attention in the teacher looks d "
-        + "tokens back on average, measured on sequences of the training data")
+    decayStart = .ofHeads(reader)
     gateStart = reader.choice(
       "gateStart", default: GateStart.zero,
       "What multiplies a head's outputs before training; zero: nothing comes of the layer's "
         + "attention; calibrated: about the size that the teacher's attention has in that head, "
         + "measured on sequences of the training data")
-    initialTap = reader.number(
-      "initialTap", in: 0.01...10, default: 1,
-      "What the short convolutions multiply a token itself by before training; the smaller, the "
-        + "less SiLU bends queries, keys and values")
+    initialTap = ShortConvolution.initialTap(reader)
   }
 
   public var isCalibrated: Bool { decayStart == .calibrated || gateStart == .calibrated }
@@ -83,13 +76,17 @@ private final class GatedDeltaNetMixer: StreamMixer {
     queries = ShortConvolution("q_conv1d", width: attention.queryWidth, tap: tap)
     keys = ShortConvolution("k_conv1d", width: attention.keyWidth, tap: tap)
     values = ShortConvolution("v_conv1d", width: attention.keyWidth, tap: tap)
-    let start = GatedDeltaNetStart(specification, geometry)
     let (heads, hidden) = (attention.queryHeads, geometry.hiddenSize)
-    gate = Parameter(name: "in_proj_z.weight", value: start.gate)
+    let moments = specification.gateStart == .calibrated ? geometry.replaced?.moments : nil
+    let start =
+      moments.map { moments in
+        moments.constantGate(geometry) { inverseSiLU(moments.outputSize($0, of: heads)) }
+      } ?? Tensor(zeros: [attention.queryWidth, hidden])
+    gate = Parameter(name: "in_proj_z.weight", value: start)
     decay = Parameter(name: "in_proj_a.weight", value: Tensor(zeros: [heads, hidden]))
     rate = Parameter(name: "in_proj_b.weight", value: Tensor(zeros: [heads, hidden]))
     decayFactor = Parameter(name: "A_log", value: Tensor(zeros: [heads]))
-    decayOffset = Parameter(name: "dt_bias", value: start.decayOffsets)
+    decayOffset = Parameter(name: "dt_bias", value: specification.decayStart.headOffsets(geometry))
     norm = Parameter(
       name: "norm.weight", value: Tensor(repeating: 1, [attention.headDim]))
     shape = RecurrentShape(
@@ -183,44 +180,6 @@ private final class GatedDeltaNetMixer: StreamMixer {
       removals: tape.affine(keys, scale: -1),
       writes: tape.scaleHeads(tape.repeatedOverGroups(keys, attention), by: kept, heads: heads),
       logDecays: logDecays)
-  }
-}
-
-/// What a fresh gated delta net has of its own.
-private struct GatedDeltaNetStart {
-  /// `[queryHeads * headDim, hiddenSize]`.
-  let gate: Tensor
-  /// softplus⁻¹ of how fast every head forgets, `[queryHeads]`.
-  let decayOffsets: Tensor
-
-  /// How far back the first head looks at least and the last at most, in tokens.
-  private static let distances = 4.0...256.0
-
-  init(_ specification: GatedDeltaNet, _ geometry: LayerGeometry) {
-    let attention = geometry.attention
-    let heads = attention.queryHeads
-    let measured = specification.decayStart == .calibrated ? geometry.replaced : nil
-    let offsets = (0..<heads).map { head -> Float in
-      let place = Double(head) / Double(max(1, heads - 1))
-      let (near, far) = (Self.distances.lowerBound, Self.distances.upperBound)
-      let scheduled = near * pow(far / near, place)
-      // So that a head which looks at its own token alone does not forget all.
-      let distance = max(measured?.statistics[head].distance ?? scheduled, 0.25)
-      return Float(log(expm1(1 / distance)))
-    }
-    decayOffsets = Tensor(offsets, [heads])
-    let (width, hidden) = (attention.queryWidth, geometry.hiddenSize)
-    guard specification.gateStart == .calibrated, let moments = geometry.replaced?.moments else {
-      gate = Tensor(zeros: [width, hidden])
-      return
-    }
-    let direction = moments.constantDirection
-    let rows = (0..<heads).flatMap { head -> [Float] in
-      let size = inverseSiLU(moments.outputSize(head, of: heads))
-      let row = direction.map { Float($0 * size) }
-      return (0..<attention.headDim).flatMap { _ in row }
-    }
-    gate = Tensor(rows, [width, hidden])
   }
 }
 

@@ -1,4 +1,5 @@
 import Differentiation
+import Documents
 import Operations
 import TensorCore
 
@@ -21,6 +22,13 @@ struct ShortConvolution {
       value: Tensor(
         (0..<width).flatMap { _ in [Float](repeating: 0, count: Self.taps - 1) + [tap] },
         [width, 1, Self.taps]))
+  }
+
+  static func initialTap(_ reader: DocumentReader) -> Double {
+    reader.number(
+      "initialTap", in: 0.01...10, default: 1,
+      "What the short convolutions multiply a token itself by before training; the smaller, the "
+        + "less SiLU bends queries, keys and values")
   }
 
   private var width: Int { weight.value.shape[0] }

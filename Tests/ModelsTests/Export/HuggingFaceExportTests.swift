@@ -173,15 +173,15 @@ import Transformers
   @Test func `A kind without code in Python is refused by name`() throws {
     let resolved = try PortableStudent.document(["memory": ["kind": "qlinatt"]], location: "model")
     var object = try #require(resolved.objectValue)
-    object["memory"] = ["kind": "mamba-2", "keys": "all"]
+    object["memory"] = ["kind": "mamba-3", "keys": "all"]
     let error = #expect(throws: ExportError.self) {
       try PortableStudent.check(.object(object), location: "runs/x")
     }
     #expect(
       error?.description == """
-        runs/x: the memory "mamba-2" has no code in exported folders, so that transformers would run \
-        another model; what would fit: feature-map, gated-delta-net, qlinatt, rad-rwkv6, rad-rwkv7. \
-        Nothing was written
+        runs/x: the memory "mamba-3" has no code in exported folders, so that transformers would run \
+        another model; what would fit: feature-map, gated-delta-net, mamba-2, qlinatt, rad-rwkv6, \
+        rad-rwkv7. Nothing was written
         """)
     #expect(error?.exitCode == .usage)
   }
