@@ -14,13 +14,26 @@ public struct Diagnostic: Sendable, Equatable, CustomStringConvertible {
   public var description: String { "\(path): \(message)" }
 }
 
-/// All mistakes of a document at once.
+/// The mistakes of a document, at once.
 public struct DocumentError: Error, Equatable, CustomStringConvertible {
-  /// Every mistake found, in the order in which the document was read.
+  /// The mistakes found, in the order in which the document was read.
   public let diagnostics: [Diagnostic]
+  /// How many more there are, which nobody would read.
+  public let further: Int
 
-  /// An error that tells all of the given mistakes.
-  public init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
+  /// An error that tells the given mistakes.
+  public init(_ diagnostics: [Diagnostic], further: Int = 0) {
+    self.diagnostics = diagnostics
+    self.further = further
+  }
 
-  public var description: String { diagnostics.map(\.description).joined(separator: "\n") }
+  /// How many mistakes there are.
+  public var count: Int { diagnostics.count + further }
+
+  /// A line for each mistake, and one for those that are left out.
+  public var lines: [String] {
+    diagnostics.map(\.description) + (further > 0 ? ["and \(further) more"] : [])
+  }
+
+  public var description: String { lines.joined(separator: "\n") }
 }

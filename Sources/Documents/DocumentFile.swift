@@ -49,22 +49,27 @@ public struct DocumentFile: Sendable {
 
   /// - Throws: `Failure` when the file cannot be read, `Malformed` when it is not strict JSON.
   public func read() throws -> JSONValue {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw Failure(path: path, operation: "open it", errorNumber: errno) }
+    do {
+      return try JSONValue(parsing: bytes())
+    } catch let error as JSONError {
+      throw Malformed(path: path, error: error)
+    }
+  }
+
+  /// The bytes of a text, up to the first 0 at least.
+  ///
+  /// - Throws: `Failure` when the file cannot be read, or is none.
+  public func bytes() throws(Failure) -> [UInt8] {
+    let descriptor = try InputFile.open(path)
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      let count = Foundation.read(descriptor, &buffer, buffer.count)
-      if count < 0, errno == EINTR { continue }
-      if count < 0 { throw Failure(path: path, operation: "read it", errorNumber: errno) }
-      if count == 0 { break }
+      let count = try InputFile.read(descriptor, path, into: &buffer)
+      if count == 0 { return bytes }
       bytes += buffer[..<count]
-    }
-    do {
-      return try JSONValue(parsing: bytes)
-    } catch {
-      throw Malformed(path: path, error: error)
+      // No text has it: what follows, in a file with a hole say, need not be read.
+      if buffer[..<count].contains(0) { return bytes }
     }
   }
 

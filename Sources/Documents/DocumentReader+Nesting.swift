@@ -37,6 +37,9 @@ extension DocumentReader {
     return isDescribing ? nil : result
   }
 
+  /// More than anybody writes, and few enough to be read in a moment.
+  private static let maximumObjects = 10_000
+
   /// An array of objects.
   ///
   /// - Parameter fallback: read in the place of a missing key; nil for none.
@@ -59,6 +62,11 @@ extension DocumentReader {
     }
     guard let elements = value.arrayValue else {
       report(key, "found \(value.kindDescription), expected an array of objects")
+      return []
+    }
+    if elements.count > Self.maximumObjects {
+      report(
+        key, "found an array of \(elements.count), expected at most \(Self.maximumObjects) objects")
       return []
     }
     if elements.count < minimum, has(key) {

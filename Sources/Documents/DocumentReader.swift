@@ -34,19 +34,31 @@ public final class DocumentReader {
 
   /// Collects what readers find.
   public final class Diagnostics {
-    /// The mistakes so far, in the order in which they were met.
+    /// The first mistakes, in the order in which they were met.
     public private(set) var found: [Diagnostic] = []
+    /// How many there were beyond them.
+    private var further = 0
+    /// So many are told.
+    private static let maximum = 40
     /// While a schema is being described, missing values are no mistakes.
     let isDescribing: Bool
 
     init(isDescribing: Bool = false) { self.isDescribing = isDescribing }
 
     func report(_ path: String, _ message: String) {
-      if !isDescribing { found.append(Diagnostic(path: path, message: message)) }
+      if isDescribing { return }
+      if isFull {
+        further += 1
+      } else {
+        found.append(Diagnostic(path: path, message: message))
+      }
     }
 
+    /// Whether further mistakes are only counted, and need no words.
+    var isFull: Bool { found.count >= Self.maximum }
+
     func throwIfAny() throws(DocumentError) {
-      if !found.isEmpty { throw DocumentError(found) }
+      if !found.isEmpty { throw DocumentError(found, further: further) }
     }
   }
 
@@ -154,13 +166,22 @@ public final class DocumentReader {
     return schema
   }
 
+  /// Bytes of a key that a message names whole.
+  private static let longestKey = 400
+
   /// Reports every key of the object that no field has declared.
   func finish() {
     if acceptsUnknownKeys { return }
-    for key in object.keys where declared[key] == nil && key != "$schema" {
+    for (name, _) in object.members where declared[name] == nil && name != "$schema" {
+      if diagnostics.isFull {
+        diagnostics.report(path, "")
+        continue
+      }
       let hint =
-        nearest(key, among: declared.keys).map { "did you mean \"\($0)\"?" }
+        nearest(name, among: declared.keys).map { "did you mean \"\($0)\"?" }
         ?? "known keys here are \(declared.keys.sorted().joined(separator: ", "))"
+      let isLong = name.utf8.count > Self.longestKey
+      let key = isLong ? String(name.prefix(Self.longestKey / 4)) + "…" : name
       let isPlain =
         !key.isEmpty && key.allSatisfy { $0.isLetter || $0.isNumber || "_-".contains($0) }
       diagnostics.report(

@@ -76,13 +76,12 @@ private struct JSONParser {
       }
       let start = position
       let key = try string()
-      if object[key] != nil {
-        throw failure("the key \(JSONValue.string(key).compact) is given twice", at: start)
-      }
       skipWhitespace()
       try expect(UInt8(ascii: ":"), "':' after a key")
       skipWhitespace()
-      object[key] = try value(depth: depth + 1)
+      guard object.insert(key, try value(depth: depth + 1)) else {
+        throw failure("the key \(JSONValue.string(key).compact) is given twice", at: start)
+      }
       skipWhitespace()
       if peek == UInt8(ascii: ",") {
         position += 1
@@ -163,7 +162,14 @@ private struct JSONParser {
   private mutating func string() throws(JSONError) -> String {
     let opening = position
     position += 1
-    var text: [UInt8] = []
+    let start = position
+    // Most texts are spelled as they are.
+    while position < bytes.count, bytes[position] >= 0x20, bytes[position] != UInt8(ascii: "\""),
+      bytes[position] != UInt8(ascii: "\\")
+    {
+      position += 1
+    }
+    var text = bytes[start..<position]
     while true {
       guard let byte = peek else { throw failure("this string is not closed", at: opening) }
       switch byte {
@@ -185,7 +191,7 @@ private struct JSONParser {
     }
   }
 
-  private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+  private mutating func escape(into text: inout ArraySlice<UInt8>) throws(JSONError) {
     guard let byte = peek else { throw failure("the document ends inside an escape") }
     position += 1
     switch byte {

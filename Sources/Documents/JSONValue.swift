@@ -16,7 +16,11 @@ public enum JSONValue: Sendable, Equatable {
 public struct JSONObject: Sendable, Equatable {
   /// Keys and values in the order of the document, every key once.
   public private(set) var members: [(key: String, value: JSONValue)]
+  /// Of more members than are looked through; empty for few.
   private var positions: [ExactKey: Int]
+
+  /// Most objects have few members, and a table takes more memory and time than they do.
+  private static let longestList = 8
 
   /// Keys are equal when their bytes are. Swift's strings are also equal when they only look the
   /// same (U+00C5 and U+212B), and a vocabulary holds both as different tokens.
@@ -24,7 +28,8 @@ public struct JSONObject: Sendable, Equatable {
     let text: String
 
     static func == (left: ExactKey, right: ExactKey) -> Bool {
-      left.text.utf8.elementsEqual(right.text.utf8)
+      left.text.utf8.count == right.text.utf8.count
+        && left.text.utf8.elementsEqual(right.text.utf8)
     }
 
     func hash(into hasher: inout Hasher) {
@@ -48,21 +53,55 @@ public struct JSONObject: Sendable, Equatable {
 
   /// Setting an existing key replaces its value in place; setting `nil` removes the member.
   public subscript(key: String) -> JSONValue? {
-    get { positions[ExactKey(text: key)].map { members[$0].value } }
+    get { position(of: key).map { members[$0].value } }
     set {
-      switch (positions[ExactKey(text: key)], newValue) {
+      switch (position(of: key), newValue) {
       case (let position?, let value?):
         members[position].value = value
       case (nil, let value?):
-        positions[ExactKey(text: key)] = members.count
-        members.append((key, value))
+        append(key, value)
       case (let position?, nil):
         members.remove(at: position)
-        positions = Dictionary(
-          uniqueKeysWithValues: members.enumerated().map { (ExactKey(text: $1.key), $0) })
+        positions = [:]
+        index()
       case (nil, nil):
         break
       }
+    }
+  }
+
+  private func position(of key: String) -> Int? {
+    if positions.isEmpty {
+      return members.firstIndex { ExactKey(text: $0.key) == ExactKey(text: key) }
+    }
+    return positions[ExactKey(text: key)]
+  }
+
+  /// Adds a member, unless there is one of that key.
+  mutating func insert(_ key: String, _ value: JSONValue) -> Bool {
+    if positions.isEmpty {
+      if position(of: key) != nil { return false }
+    } else if let known = positions.updateValue(members.count, forKey: ExactKey(text: key)) {
+      positions[ExactKey(text: key)] = known
+      return false
+    }
+    members.append((key, value))
+    if positions.isEmpty { index() }
+    return true
+  }
+
+  /// Adds a member whose key is not there yet.
+  private mutating func append(_ key: String, _ value: JSONValue) {
+    members.append((key, value))
+    if positions.isEmpty { index() } else { positions[ExactKey(text: key)] = members.count - 1 }
+  }
+
+  /// Makes the table when it is worth it.
+  private mutating func index() {
+    if members.count <= Self.longestList { return }
+    positions.reserveCapacity(members.count)
+    for (position, member) in members.enumerated() {
+      positions[ExactKey(text: member.key)] = position
     }
   }
 

@@ -1,11 +1,13 @@
 /// The candidate with the smallest edit distance, when it is close enough to be a slip of the
 /// fingers: at most a third of the word, and at most three edits.
 public func nearest(_ word: String, among candidates: some Sequence<String>) -> String? {
-  let best = candidates.map { ($0, editDistance(word.lowercased(), $0.lowercased())) }
+  let length = word.count
+  let furthest = max(1, min(3, length / 3))
+  // Words whose lengths differ by more cannot be near: a word may have a million letters.
+  let best = candidates.filter { abs($0.count - length) <= furthest }
+    .map { ($0, editDistance(word.lowercased(), $0.lowercased())) }
     .min { $0.1 == $1.1 ? $0.0 < $1.0 : $0.1 < $1.1 }
-  guard let (candidate, distance) = best, distance <= max(1, min(3, word.count / 3)) else {
-    return nil
-  }
+  guard let (candidate, distance) = best, distance <= furthest else { return nil }
   return candidate
 }
 

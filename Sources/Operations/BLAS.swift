@@ -62,6 +62,11 @@ public enum OpenBLASInformation {
   public static var core: String { ownCore + (TileProduct.isAvailable ? " with AMX" : "") }
   /// What OpenBLAS uses.
   static var ownCore: String { String(cString: openblas_get_corename()) }
+  /// Version alone, e.g. `0.3.21`.
+  public static var version: String {
+    let words = configuration.split(separator: " ")
+    return String(words.first { $0.first?.isNumber == true } ?? words.first ?? "unknown")
+  }
   /// Version and build options.
   public static var configuration: String { String(cString: openblas_get_config()) }
 }

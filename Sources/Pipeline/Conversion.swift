@@ -60,6 +60,7 @@ public struct Conversion {
       let begun = try begin(run, ready, digest: digest)
       context = begun
       for stage in recipe.stages { try stage.specification.run(stage, in: begun) }
+      try begun.requireTeacher()
       return begun.code
     }
     let summary = context!.summary
@@ -85,7 +86,7 @@ public struct Conversion {
       interruption: interruption, progress: progress, clock: clock, wallClock: wallClock,
       environment: environment)
     if let slow = OpenBLASInformation.slowKernels { context.progress.log(slow) }
-    for note in ready.teacher.notes { context.progress.log(note) }
+    for note in run.notes + ready.teacher.notes { context.progress.log(note) }
     // Text too short for a later stage is said before the first.
     for stage in recipe.stages {
       let data = try context.data(of: stage.specification)

@@ -19,7 +19,7 @@ public struct RequestError: Error, Sendable, Equatable, CustomStringConvertible 
   init(_ error: DocumentError) {
     self.init(
       400, "invalid_request",
-      error.diagnostics.map { $0.description.replacing("\n", with: " ") }.joined(separator: "; "))
+      error.lines.map { $0.replacing("\n", with: " ") }.joined(separator: "; "))
   }
 
   public var description: String { message }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Documents
 import Foundation
 import TensorCore
@@ -12,6 +13,7 @@ enum ProcessStart {
     // of a training run.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    MappingFaults.report()
     if let mistake = WorkerPool.mistakeInEnvironment {
       throw EnvironmentMistake(message: mistake, exitCode: .usage)
     }

@@ -165,6 +165,101 @@ import Testing
     }
   }
 
+  /// A run of very many steps with a teacher of its own; `body` is called when it has made some.
+  private func whileRunning(
+    checkpointEvery: Int, _ body: (_ weights: String) throws -> Void
+  ) throws -> Program {
+    var result: Program?
+    try withTemporaryFolder { folder in
+      try TinyRecipe.write(to: folder, steps: 1_000_000)
+      try FileManager.default.copyItem(atPath: Program.teacher, toPath: folder + "/teacher")
+      let running = try Program.start(
+        [
+          "--recipe", "recipe.json", "--set", "teacher.path=teacher", "--set",
+          "stages[0].checkpointEvery=\(checkpointEvery)",
+        ], in: folder)
+      let metrics = folder + "/run/metrics.jsonl"
+      while running.process.isRunning,
+        (FileManager.default.contents(atPath: metrics)?.count ?? 0) == 0
+      {
+        usleep(1000)
+      }
+      try body(folder + "/teacher/model.safetensors")
+      running.process.waitUntilExit()
+      result = try running.finished()
+      #expect(!FileManager.default.fileExists(atPath: folder + "/run/results.json"))
+    }
+    return try #require(result)
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func `A teacher that is written over while it is in use ends the run before it keeps anything`()
+    throws
+  {
+    let result = try whileRunning(checkpointEvery: 3) { path in
+      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+      let end = try handle.seekToEnd()
+      try handle.seek(toOffset: end - 4)
+      try handle.write(contentsOf: [0, 0, 0, 0])
+      try handle.close()
+    }
+    #expect(result.status == 65, "\(result.errors)")
+    #expect(
+      result.errors.contains(
+        "teacher/model.safetensors: found a file that was written to while it was in use"),
+      "\(result.errors)")
+  }
+
+  @Test(.timeLimit(.minutes(2))) func `A teacher that is cut short is named, not a signal`() throws
+  {
+    let result = try whileRunning(checkpointEvery: 1_000_000) { #expect(truncate($0, 0) == 0) }
+    #expect(result.status == 74, "\(result.errors)")
+    #expect(
+      result.errors.contains(
+        "error: teacher/model.safetensors: cannot read it any more: it was cut short while it was in "
+          + "use, or its disk fails (SIGBUS)"), "\(result.errors)")
+  }
+
+  @Test func `Other versions are said when a run is resumed, and refused where they decide bits`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      try TinyRecipe.write(to: folder)
+      #expect(try Program.run(["--recipe", "recipe.json"], in: folder).status == 0)
+      func replace(_ name: String, _ change: (inout JSONObject) -> Void) throws {
+        let file = DocumentFile("\(folder)/run/\(name)")
+        var object = try #require(file.read().objectValue)
+        change(&object)
+        try file.replace(with: JSONValue.object(object).pretty)
+      }
+      try replace("env.json") {
+        $0["version"] = "0.0.9"
+        $0["libraries"] = ["hdf5": "1.8.0"]
+      }
+      let told = try Program.run(["--recipe", "recipe.json", "--resume"], in: folder)
+      #expect(told.status == 0)
+      #expect(told.errors.contains("run: begun with linearize 0.0.9"), "\(told.errors)")
+      #expect(told.errors.contains("run: begun with HDF5 1.8.0, goes on with HDF5 "))
+      let silent = try Program.run(["--recipe", "recipe.json", "--resume"], in: folder)
+      #expect(!silent.errors.contains("begun with"), "\(silent.errors)")
+      try replace("inputs.json") {
+        var numerics = $0["numerics"]?.objectValue ?? JSONObject()
+        numerics["openblasVersion"] = "0.3.0"
+        $0["numerics"] = .object(numerics)
+      }
+      let refused = try Program.run(["--recipe", "recipe.json", "--resume"], in: folder)
+      #expect(refused.status == 78)
+      #expect(refused.errors.contains("inputs.numerics.openblasVersion"), "\(refused.errors)")
+      // Runs of before have none.
+      try replace("inputs.json") {
+        var numerics = $0["numerics"]?.objectValue ?? JSONObject()
+        numerics["openblasVersion"] = nil
+        $0["numerics"] = .object(numerics)
+      }
+      #expect(try Program.run(["--recipe", "recipe.json", "--resume"], in: folder).status == 0)
+    }
+  }
+
   @Test func `An evaluation leaves a run's folder alone while the run goes on`() throws {
     try withTemporaryFolder { folder in
       try TinyRecipe.write(to: folder, steps: 1_000_000)

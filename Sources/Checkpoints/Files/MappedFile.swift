@@ -1,5 +1,6 @@
 import Documents
 import Foundation
+import Synchronization
 import TensorCore
 
 /// A file mapped for reading: weights cost address space until they are used, and are shared by
@@ -9,6 +10,7 @@ public final class MappedFile: Sendable {
   public let path: String
   /// Valid as long as this object. Never written, hence safe to share.
   nonisolated(unsafe) public let bytes: UnsafeRawBufferPointer
+  private let identity: Mutex<FileIdentity>
 
   /// - Throws: `CheckpointError`: 66 when there is no such file, 74 when it cannot be read or is
   ///   not a file.
@@ -25,6 +27,7 @@ public final class MappedFile: Sendable {
         path, "", found: status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "no regular file",
         expected: "a file", exitCode: .inputOutput)
     }
+    identity = Mutex(FileIdentity(status))
     let count = Int(status.st_size)
     if count == 0 {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -34,12 +37,59 @@ public final class MappedFile: Sendable {
       base != MAP_FAILED
     else { throw Self.failure(path, "map", errno) }
     bytes = UnsafeRawBufferPointer(start: base, count: count)
+    MappingFaults.add(bytes, path)
   }
 
   deinit {
     if let base = bytes.baseAddress {
+      MappingFaults.remove(bytes)
       munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
     }
+  }
+
+  // MARK: Identity
+
+  /// What its times tell of a file since it was opened.
+  enum Change {
+    case none
+    /// Something about it, such as who may read it, or its bytes with the old time given back.
+    case unknown
+    /// Its bytes, or nothing but their time.
+    case bytes
+  }
+
+  /// - Throws: `CheckpointError` when it is another file by now, or of another size, or gone.
+  func change() throws(CheckpointError) -> Change {
+    let now = try identityNow()
+    let before = identity.withLock { $0 }
+    if now.place != before.place { throw isChanged("was replaced while it was in use") }
+    if now.size != before.size {
+      throw isChanged("had \(before.size) bytes and was written to while it was in use")
+    }
+    if now == before { return .none }
+    return now.written == before.written ? .unknown : .bytes
+  }
+
+  /// Takes the file as it is now for the one that was opened.
+  func noteIdentity() throws(CheckpointError) {
+    let now = try identityNow()
+    identity.withLock { $0 = now }
+  }
+
+  /// - Parameter found: what became of the file.
+  func isChanged(_ found: String) -> CheckpointError {
+    CheckpointError(
+      path, "", found: "a file that \(found)", expected: "the one that was opened",
+      remedy:
+        "nothing is kept of what may be of other weights; bring the file back, and start again")
+  }
+
+  private func identityNow() throws(CheckpointError) -> FileIdentity {
+    var status = stat()
+    while stat(path, &status) != 0 {
+      if errno != EINTR { throw Self.failure(path, "examine", errno) }
+    }
+    return FileIdentity(status)
   }
 
   // MARK: Memory
@@ -69,6 +119,21 @@ public final class MappedFile: Sendable {
       path, "", found: "\"\(String(cString: strerror(number)))\" on trying to \(operation) it",
       expected: "a readable file",
       exitCode: number == ENOENT || number == ENOTDIR ? .missingInput : .inputOutput)
+  }
+}
+
+/// What tells one state of a file from another without reading it.
+private struct FileIdentity: Equatable {
+  let place: [UInt64]
+  let size: Int
+  /// When the bytes were written last, and when anything was changed.
+  let written, changed: [Int]
+
+  init(_ status: stat) {
+    place = [UInt64(status.st_dev), UInt64(status.st_ino)]
+    size = Int(status.st_size)
+    written = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+    changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
   }
 }
 

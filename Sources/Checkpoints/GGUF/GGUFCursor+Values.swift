@@ -17,6 +17,13 @@ enum GGUFValueType: UInt32 {
   }
 }
 
+/// What the metadata of a file may hold: a value takes some 20 times the memory of a byte in the file,
+/// and a length may be true of a file that is nothing but a hole.
+struct GGUFBudget {
+  var elements = GGUFFile.maximumArrayElements
+  var textBytes = GGUFFile.maximumTextBytes
+}
+
 extension GGUFCursor {
   mutating func valueType(_ field: String) throws(CheckpointError) -> GGUFValueType {
     let start = position
@@ -28,10 +35,9 @@ extension GGUFCursor {
     return type
   }
 
-  /// - Parameter elementBudget: array elements that the file may still hold; a JSON value takes
-  ///   some 20 times the memory of a byte in the file.
+  /// - Parameter budget: what the file's metadata may still hold.
   mutating func value(
-    _ type: GGUFValueType, _ field: String, elementBudget: inout Int
+    _ type: GGUFValueType, _ field: String, _ budget: inout GGUFBudget
   ) throws(CheckpointError) -> JSONValue {
     switch type {
     case .uint8: return .integer(Int(try integer(field, as: UInt8.self)))
@@ -51,8 +57,12 @@ extension GGUFCursor {
       return .number(Double(number.description) ?? Double(number))
     case .float64: return .number(Double(bitPattern: try integer(field, as: UInt64.self)))
     case .bool: return .bool(try boolean(field))
-    case .string: return .string(try string(field))
-    case .array: return .array(try array(field, elementBudget: &elementBudget))
+    case .string:
+      let start = position
+      let text = try string(field, atMost: budget.textBytes)
+      budget.textBytes = max(0, budget.textBytes - (position - start))
+      return .string(text)
+    case .array: return .array(try array(field, &budget))
     }
   }
 
@@ -66,7 +76,7 @@ extension GGUFCursor {
   }
 
   private mutating func array(
-    _ field: String, elementBudget: inout Int
+    _ field: String, _ budget: inout GGUFBudget
   ) throws(CheckpointError) -> [JSONValue] {
     let start = position
     let type = try valueType("elements of \(field)")
@@ -75,13 +85,12 @@ extension GGUFCursor {
         "elements of \(field)", at: start, found: "arrays in an array", expected: "plain values")
     }
     let count = try count(
-      "elements of \(field)", of: type.minimumBytes, atMost: elementBudget)
-    elementBudget -= count
+      "elements of \(field)", of: type.minimumBytes, atMost: budget.elements)
+    budget.elements -= count
     var elements: [JSONValue] = []
     elements.reserveCapacity(count)
     for index in 0..<count {
-      elements.append(
-        try value(type, "\(field)[\(index)]", elementBudget: &elementBudget))
+      elements.append(try value(type, "\(field)[\(index)]", &budget))
     }
     return elements
   }

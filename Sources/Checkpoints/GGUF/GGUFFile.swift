@@ -13,6 +13,8 @@ public struct GGUFFile: Sendable {
   static let maximumKeyBytes = 65_535
   /// Of all arrays together: four times the largest vocabularies with their merges and scores.
   static let maximumArrayElements = 1 << 22
+  /// Of all texts of the metadata, with their lengths: twice the largest `tokenizer.json`.
+  static let maximumTextBytes = 1 << 26
   static let maximumAlignment = 1 << 20
 
   /// The file's bytes.
@@ -79,7 +81,7 @@ public struct GGUFFile: Sendable {
     _ cursor: inout GGUFCursor, count: Int
   ) throws(CheckpointError) -> JSONObject {
     var metadata = JSONObject()
-    var elementBudget = maximumArrayElements
+    var budget = GGUFBudget()
     for index in 0..<count {
       let start = cursor.position
       let key = try cursor.string("metadata key \(index)", atMost: maximumKeyBytes)
@@ -92,7 +94,7 @@ public struct GGUFFile: Sendable {
           "metadata key \(index)", at: start, found: "\(key) again", expected: "each key once")
       }
       let type = try cursor.valueType(key)
-      metadata[key] = try cursor.value(type, key, elementBudget: &elementBudget)
+      metadata[key] = try cursor.value(type, key, &budget)
     }
     return metadata
   }

@@ -8,7 +8,8 @@ extension HDF5File {
     get throws {
       try HDF5Library.locked {
         var names: [String] = []
-        try collectNames(in: identifier, prefix: "", depth: 0, into: &names)
+        var links = 0
+        try collectNames(in: identifier, prefix: "", depth: 0, into: &names, links: &links)
         return names
       }
     }
@@ -40,14 +41,24 @@ extension HDF5File {
   /// - Throws: `HDF5Error` when there is no such dataset.
   public func type(of name: String) throws -> HDF5ElementType { try dataset(name).type }
 
+  private static let maximumGroupDepth = 32
+  /// Names of groups and datasets: thirty groups, each with two names for the next, have 2^30.
+  private static let maximumLinks = 1 << 16
+
   private func collectNames(
-    in group: hid_t, prefix: String, depth: Int, into names: inout [String]
+    in group: hid_t, prefix: String, depth: Int, into names: inout [String], links: inout Int
   ) throws {
-    guard depth < 32 else { throw error(prefix, "list it", "groups nest deeper than 32") }
+    guard depth < Self.maximumGroupDepth else {
+      throw error(prefix, "list it", "groups nest deeper than \(Self.maximumGroupDepth)")
+    }
     var information = H5G_info_t()
     try check(H5Gget_info(group, &information), prefix, "list it")
     let order = try linkOrder(of: group, prefix)
     for position in 0..<information.nlinks {
+      links += 1
+      guard links <= Self.maximumLinks else {
+        throw error(prefix, "list it", "it names more than \(Self.maximumLinks) objects")
+      }
       let link = try linkName(in: group, at: position, order: order, prefix)
       let path = prefix.isEmpty ? link : "\(prefix)/\(link)"
       guard try check(lh5_is_hard_link(group, link), path, "look it up") == 1 else { continue }
@@ -56,7 +67,8 @@ extension HDF5File {
       switch H5Iget_type(object.identifier) {
       case H5I_DATASET: names.append(path)
       case H5I_GROUP:
-        try collectNames(in: object.identifier, prefix: path, depth: depth + 1, into: &names)
+        try collectNames(
+          in: object.identifier, prefix: path, depth: depth + 1, into: &names, links: &links)
       default: break
       }
     }

@@ -60,6 +60,8 @@ public final class HDF5File: @unchecked Sendable {
         file: path, operation: "open it", detail: "there is no such file",
         exitCode: .missingInput)
     }
+    var status = stat()
+    if stat(path, &status) == 0 { try InputFile.requireRegular(status, path) }
     if !isTrusted { try HDF5Trial.require(path) }
     return try HDF5Library.locked {
       let access = HDF5Handle(H5Pcreate(lh5_file_access()), closing: H5Pclose)

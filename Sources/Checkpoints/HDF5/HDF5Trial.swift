@@ -94,6 +94,8 @@ public enum HDF5Trial {
     // Ctrl-C and Slurm's signals reach every process of a job: what they mean is the asking one's to
     // say, which would else take them for the file's doing.
     for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] { signal(number, SIG_IGN) }
+    // Of the library's own it is a crash like any other.
+    signal(SIGBUS, SIG_DFL)
     // Whoever started the asking process may have blocked the signals of the limits.
     var none = sigset_t()
     sigemptyset(&none)

@@ -1,6 +1,25 @@
 import Documents
 
 extension ModelSource {
+  /// Whether the files of the weights are those that were opened, as far as their sizes, times and
+  /// places tell. Where only a time differs, the weights themselves are asked.
+  ///
+  /// - Parameter digest: `contentDigest` of before; nil when it is not known: a file that was written is
+  ///   then another one.
+  /// - Throws: `CheckpointError` naming the first file that is another one, or is gone.
+  public func requireUnchanged(digest: String?) throws {
+    var touched: [MappedFile] = []
+    for file in files {
+      let change = try file.change()
+      if change == .bytes || digest != nil && change != .none { touched.append(file) }
+    }
+    guard let first = touched.first else { return }
+    guard let digest, try contentDigest() == digest else {
+      throw first.isChanged("was written to while it was in use")
+    }
+    for file in touched { try file.noteIdentity() }
+  }
+
   /// SHA-256 of what the files beside the weights say, by their names: what a model computes depends
   /// on them, and the digest of its weights does not. Empty where the weights' own file holds them.
   public var documentDigests: JSONObject {

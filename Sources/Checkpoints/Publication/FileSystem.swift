@@ -106,8 +106,18 @@ enum FileSystem {
   static func read(
     _ path: String, _ body: (UnsafeRawBufferPointer) -> Void
   ) throws(PublicationError) {
-    let descriptor = try check(.open, path) { Foundation.open(path, O_RDONLY | O_CLOEXEC) }
+    let descriptor = try check(.open, path) {
+      // Opening a pipe would wait for its writer.
+      Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    }
     defer { close(descriptor) }
+    var status = stat()
+    do throws(DocumentFile.Failure) {
+      if fstat(descriptor, &status) == 0 { try InputFile.requireRegular(status, path) }
+    } catch {
+      throw PublicationError(
+        path: path, message: "\(error)".replacing("\(path): ", with: ""), exitCode: error.exitCode)
+    }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
     defer { buffer.deallocate() }
     while true {

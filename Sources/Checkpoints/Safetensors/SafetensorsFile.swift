@@ -54,6 +54,7 @@ public struct SafetensorsFile: Sendable {
         found: header.first.map { "byte 0x\(String($0, radix: 16))" } ?? "an empty header",
         expected: "'{'")
     }
+    try Self.checkExtent(HeaderExtent(header), headerBytes: Int(headerBytes), path: path)
     let document: JSONValue
     do {
       document = try JSONValue(parsing: header, maximumDepth: 8)
@@ -65,6 +66,32 @@ public struct SafetensorsFile: Sendable {
       document, path: path, dataStart: dataStart, dataBytes: bytes.count - dataStart)
     tensors = parsed.tensors
     metadata = parsed.metadata
+  }
+
+  /// More tensors than any file has: the largest models are kept in many files.
+  static let maximumTensors = 1 << 17
+
+  /// Before anything is made of a header: a document in memory takes ten times its text.
+  private static func checkExtent(
+    _ extent: HeaderExtent, headerBytes: Int, path: String
+  ) throws(CheckpointError) {
+    func refuse(_ found: String, _ expected: String) -> CheckpointError {
+      CheckpointError(
+        path, "byte 0 (header length)", found: found, expected: expected,
+        remedy: "the file is damaged, or made to do harm")
+    }
+    let count = extent.members
+    if count > maximumTensors {
+      throw refuse("a header of \(count) tensors", "at most \(maximumTensors) in one file")
+    }
+    let bytes = 8 << 20 + count << 10
+    if headerBytes > bytes {
+      throw refuse("a header of \(headerBytes) bytes for \(count) tensors", "at most \(bytes)")
+    }
+    let values = 1 << 18 + 16 * count
+    if extent.values > values {
+      throw refuse("a header of \(extent.values) values for \(count) tensors", "at most \(values)")
+    }
   }
 
   /// The tensor as weights.

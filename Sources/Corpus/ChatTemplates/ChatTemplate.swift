@@ -69,7 +69,8 @@ public struct ChatTemplate: Sendable {
       ("bos_token", .string(beginningOfText)), ("eos_token", .string(endOfText)),
     ]
     variables += extra.members.map { ($0.key, TemplateValue($0.value)) }
-    let interpreter = TemplateInterpreter()
+    let interpreter = TemplateInterpreter(
+      input: [.array(messages), .object(extra), .string(beginningOfText + endOfText)])
     do {
       let text = try interpreter.render(statements, with: variables)
       return (text, interpreter.generatedSpans)

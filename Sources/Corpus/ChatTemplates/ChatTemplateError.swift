@@ -12,6 +12,8 @@ public struct ChatTemplateError: Error, Equatable, CustomStringConvertible, Exit
     case raised
   }
 
+  private static let longestMessage = 2000
+
   /// At what the template failed.
   public let kind: Kind
   /// Where the template comes from, as the caller named it.
@@ -22,7 +24,10 @@ public struct ChatTemplateError: Error, Equatable, CustomStringConvertible, Exit
   public let message: String
 
   public var description: String {
-    switch kind {
+    // A template decides a part of it.
+    let isLong = self.message.utf8.count > Self.longestMessage
+    let message = isLong ? String(self.message.unicodeScalars.prefix(500)) + "…" : self.message
+    return switch kind {
     case .raised:
       "\(location), line \(line): the chat template refuses this conversation: \(message)"
     case .syntax, .evaluation: "\(location), line \(line): \(message)"

@@ -8,21 +8,36 @@ func isPythonSpace(_ scalar: Unicode.Scalar) -> Bool {
 
 /// `repr` of a string.
 func pythonQuoted(_ text: String) -> String {
-  let scalars = text.unicodeScalars
-  let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
-  var result = String.UnicodeScalarView([quote])
-  for scalar in scalars {
+  let quote = UInt8(ascii: text.utf8.contains(0x27) && !text.utf8.contains(0x22) ? "\"" : "'")
+  var result = [quote]
+  result.reserveCapacity(text.utf8.count + 2)
+  for scalar in text.unicodeScalars {
     switch scalar {
-    case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-    case "\r": result.append(contentsOf: "\\r".unicodeScalars)
-    case "\t": result.append(contentsOf: "\\t".unicodeScalars)
-    case "\\", quote: result.append(contentsOf: ["\\", scalar])
-    case _ where isPrintable(scalar): result.append(scalar)
-    default: result.append(contentsOf: escape(scalar).unicodeScalars)
+    case "\n": result += "\\n".utf8
+    case "\r": result += "\\r".utf8
+    case "\t": result += "\\t".utf8
+    case _ where scalar == "\\" || scalar.value == UInt32(quote):
+      result += [0x5C, UInt8(scalar.value)]
+    case " "..."~": result.append(UInt8(scalar.value))
+    case _ where scalar.isASCII: appendEscape(of: scalar, to: &result)
+    case _ where isPrintable(scalar): result += UTF8.encode(scalar)!
+    default: appendEscape(of: scalar, to: &result)
     }
   }
   result.append(quote)
-  return String(result)
+  return String(decoding: result, as: UTF8.self)
+}
+
+/// A text as often as that, one after the other.
+func repeated(_ text: String, _ count: Int) -> String {
+  let part = Array(text.utf8)
+  if part.count == 1 {
+    return String(decoding: [UInt8](repeating: part[0], count: max(0, count)), as: UTF8.self)
+  }
+  var result: [UInt8] = []
+  result.reserveCapacity(part.count * max(0, count))
+  for _ in 0..<max(0, count) { result += part }
+  return String(decoding: result, as: UTF8.self)
 }
 
 private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
@@ -35,10 +50,14 @@ private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
   }
 }
 
-private func escape(_ scalar: Unicode.Scalar) -> String {
-  let (letter, width) =
+private func appendEscape(of scalar: Unicode.Scalar, to result: inout [UInt8]) {
+  let (letter, width): (Unicode.Scalar, Int) =
     scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
-  return "\\" + letter + hexadecimal(scalar.value, width: width)
+  result += [0x5C, UInt8(ascii: letter)]
+  for digit in (0..<width).reversed() {
+    let value = UInt8(scalar.value >> UInt32(4 * digit) & 15)
+    result.append(value < 10 ? 0x30 + value : 0x57 + value)
+  }
 }
 
 func hexadecimal(_ value: UInt32, width: Int) -> String {
@@ -114,49 +133,65 @@ func pythonUnescaped(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
   return String(result)
 }
 
-/// Where `needle` begins in `text` from `start` on, in code units; in a time that grows with the sum of
-/// both lengths (Knuth, Morris and Pratt 1977).
-func firstIndex(of needle: [UInt8], in text: [UInt8], from start: Int = 0) -> Int? {
-  guard text.count - start >= needle.count else { return nil }
+/// Looks for a text in others, in a time that grows with the sum of both lengths (Knuth, Morris and
+/// Pratt 1977).
+struct TextSearch {
+  private let needle: [UInt8]
   /// By how much of the needle has matched: how much still does when the next unit differs.
-  var shorter = [0]
-  for index in needle.indices.dropFirst() {
-    var length = shorter[index - 1]
-    while length > 0, needle[length] != needle[index] { length = shorter[length - 1] }
-    shorter.append(needle[length] == needle[index] ? length + 1 : 0)
+  private let shorter: [Int32]
+
+  init(_ needle: String) {
+    let needle = Array(needle.utf8)
+    var shorter: [Int32] = [0]
+    shorter.reserveCapacity(needle.count)
+    for index in needle.indices.dropFirst() {
+      var length = Int(shorter[index - 1])
+      while length > 0, needle[length] != needle[index] { length = Int(shorter[length - 1]) }
+      shorter.append(Int32(needle[length] == needle[index] ? length + 1 : 0))
+    }
+    self.needle = needle
+    self.shorter = shorter
   }
-  var matched = 0
-  for index in start..<text.count where matched < needle.count {
-    while matched > 0, needle[matched] != text[index] { matched = shorter[matched - 1] }
-    if needle[matched] == text[index] { matched += 1 }
-    if matched == needle.count { return index + 1 - matched }
+
+  /// Where the needle begins from `start` on, in code units.
+  func next(in text: [UInt8], from start: Int = 0) -> Int? {
+    guard text.count - start >= needle.count else { return nil }
+    var matched = 0
+    for index in start..<text.count where matched < needle.count {
+      while matched > 0, needle[matched] != text[index] { matched = Int(shorter[matched - 1]) }
+      if needle[matched] == text[index] { matched += 1 }
+      if matched == needle.count { return index + 1 - matched }
+    }
+    return needle.isEmpty ? start : nil
   }
-  return needle.isEmpty ? start : nil
 }
 
-func splitText(_ text: String, at separator: String, limit: Int) -> [String] {
+/// - Throws: `TemplateFailure` when there would be more pieces than a template may make.
+func splitText(_ text: String, at separator: String, limit: Int) throws -> [String] {
   let bytes = Array(text.utf8)
-  let needle = Array(separator.utf8)
+  let search = TextSearch(separator)
   var pieces: [String] = []
   var start = 0
-  while limit < 0 || pieces.count < limit,
-    let found = firstIndex(of: needle, in: bytes, from: start)
-  {
+  while limit < 0 || pieces.count < limit, let found = search.next(in: bytes, from: start) {
+    try TemplateValue.requireElements(pieces.count + 1)
     pieces.append(String(decoding: bytes[start..<found], as: UTF8.self))
-    start = found + needle.count
+    start = found + separator.utf8.count
   }
   pieces.append(String(decoding: bytes[start...], as: UTF8.self))
   return pieces
 }
 
 /// `str.split()` without a separator: runs of white space separate, none at the ends count.
-func splitAtSpaces(_ text: String, limit: Int) -> [String] {
+///
+/// - Throws: as `splitText`.
+func splitAtSpaces(_ text: String, limit: Int) throws -> [String] {
   let scalars = Array(text.unicodeScalars)
   var pieces: [String] = []
   var index = 0
   while true {
     while index < scalars.count, isPythonSpace(scalars[index]) { index += 1 }
     if index == scalars.count { return pieces }
+    try TemplateValue.requireElements(pieces.count + 1)
     if pieces.count == limit {
       pieces.append(String(scalars[index...]))
       return pieces
@@ -168,7 +203,9 @@ func splitAtSpaces(_ text: String, limit: Int) -> [String] {
 }
 
 /// `str.splitlines()` for the line ends that templates and their data hold.
-func splitLines(_ text: String) -> [String] {
+///
+/// - Throws: as `splitText`.
+func splitLines(_ text: String) throws -> [String] {
   var lines: [String] = []
   var current = String.UnicodeScalarView()
   var previous: Unicode.Scalar?
@@ -177,6 +214,7 @@ func splitLines(_ text: String) -> [String] {
     defer { previous = scalar }
     if scalar == "\n", previous == "\r" { continue }
     if scalar == "\n" || scalar == "\r" {
+      try TemplateValue.requireElements(lines.count + 1)
       lines.append(String(current))
       current = String.UnicodeScalarView()
       isOpen = false
@@ -211,7 +249,21 @@ func replaced(_ text: String, _ old: String, with new: String, limit: Int) throw
     }
     return limit < 0 || count < limit ? result + new : result
   }
-  return try joinedText(splitText(text, at: old, limit: limit), by: new)
+  let bytes = Array(text.utf8)
+  let search = TextSearch(old)
+  let replacement = Array(new.utf8)
+  var result: [UInt8] = []
+  var start = 0
+  var count = 0
+  while limit < 0 || count < limit, let found = search.next(in: bytes, from: start) {
+    result += bytes[start..<found]
+    result += replacement
+    try TemplateValue.requireLength(result.count)
+    start = found + old.utf8.count
+    count += 1
+  }
+  result += bytes[start...]
+  return String(decoding: result, as: UTF8.self)
 }
 
 func stripped(

@@ -58,7 +58,7 @@ public struct RowTemplate: Sendable {
   ) throws -> [Result] {
     let scope = TemplateScope(parent: nil)
     for (name, value) in row.members { scope[name] = TemplateValue(value) }
-    let interpreter = TemplateInterpreter()
+    let interpreter = TemplateInterpreter(input: .object(row))
     do {
       return try statements.map { statement in
         guard case .output(let expression) = statement.kind else {
@@ -67,7 +67,9 @@ public struct RowTemplate: Sendable {
         }
         let reader = StrictReader(row: row, scope: scope, interpreter: interpreter)
         try reader.check(expression)
-        return try convert(try interpreter.evaluate(expression, in: scope))
+        let value = try interpreter.evaluate(expression, in: scope)
+        try interpreter.spend(value.spellingCost())
+        return try convert(value)
       }
     } catch let failure as TemplateFailure {
       throw ChatTemplateError(

@@ -1,3 +1,5 @@
+import Documents
+
 /// What a template may cost. It comes with a model, hence from strangers: a few characters can ask for
 /// endless loops, or for values that are small in memory and endless to print.
 extension TemplateValue {
@@ -5,8 +7,10 @@ extension TemplateValue {
   static let maximumDepth = 100
   /// Of one value that a template makes; see `weight`.
   static let maximumWeight = 1 << 24
-  /// Stands for what a value costs beside its text.
-  static let nodeWeight = 16
+  /// Stands for what a value costs beside its text: a box, and its place in a list.
+  static let nodeWeight = 64
+  /// Values that a text is taken apart into, or a list repeated to, at most.
+  static let maximumElements = maximumWeight / nodeWeight
 
   /// Bytes of text, and some for every value inside, counted as often as it occurs: a measure of what
   /// it takes to print, compare or copy a value.
@@ -52,10 +56,52 @@ extension TemplateValue {
     try requireLength(overflow ? .max : product)
   }
 
-  /// What it costs to go over a value once, but not into what is inside it.
+  /// - Throws: likewise, when there would be more elements than a template may make.
+  static func requireElements(_ count: Int) throws {
+    if count > maximumElements {
+      throw TemplateFailure("the template makes a list of more than \(maximumElements) elements")
+    }
+  }
+
+  /// What it costs to go over a value once, but not into what is inside it: over a text, character by
+  /// character.
   var readingCost: Int {
-    if case .string(let text) = self { return Self.nodeWeight + text.utf8.count }
-    return Self.nodeWeight * (1 + (elements?.count ?? 0))
+    switch self {
+    case .string(let text): TemplateWork.step + TemplateWork.character * text.utf8.count
+    case .list(let elements), .tuple(let elements): TemplateWork.step * (1 + elements.count)
+    case .dictionary(let fields): TemplateWork.step * (1 + fields.keys.count)
+    default: TemplateWork.step
+    }
+  }
+
+  /// What it costs to compare a value with another, or to look at all that is in it.
+  func comparisonCost() throws -> Int {
+    switch self {
+    case .string(let text): TemplateWork.step + text.utf8.count
+    case .list, .tuple, .dictionary: try weight() / 4
+    default: TemplateWork.step
+    }
+  }
+
+  /// What it costs to spell a value; nothing for a text, which is its own spelling.
+  func spellingCost() throws -> Int {
+    if case .string = self { return 0 }
+    return try 4 * weight()
+  }
+}
+
+extension JSONValue {
+  /// As `TemplateValue.weight` of what a template is given, without a bound.
+  var templateWeight: Int {
+    switch self {
+    case .null, .bool, .integer, .number: TemplateValue.nodeWeight
+    case .string(let text): TemplateValue.nodeWeight + text.utf8.count
+    case .array(let elements): elements.reduce(TemplateValue.nodeWeight) { $0 + $1.templateWeight }
+    case .object(let object):
+      object.members.reduce(TemplateValue.nodeWeight) {
+        $0 + $1.key.utf8.count + $1.value.templateWeight
+      }
+    }
   }
 }
 
@@ -68,21 +114,45 @@ extension TemplateFields {
   }
 }
 
-/// Counts what a template has cost.
+/// Counts what a template has cost, and what it has printed.
 struct TemplateWork {
-  /// About a second's worth.
-  static let maximum = 1 << 27
+  /// Looking at a value, or evaluating an expression.
+  static let step = 16
   static let statement = 64
   static let turn = 512
+  /// What most texts take a byte to be rewritten, compared with a byte that is copied.
+  static let character = 8
 
+  /// Half a second's worth, and some pages of text; more for what the template was given: a
+  /// conversation may be long.
+  private let maximum: Int
+  private let maximumOutput: Int
   private var spent = 0
+  private var printed = 0
+
+  /// - Parameter input: `templateWeight` of the template's variables.
+  init(input: Int) {
+    maximum = 1 << 26 + 128 * input
+    maximumOutput = 1 << 16 + 32 * input
+  }
 
   /// - Throws: `TemplateFailure` when the template has done more than it may.
   mutating func spend(_ amount: Int) throws {
     spent += amount
-    if spent > Self.maximum {
+    if spent > maximum {
       throw TemplateFailure(
-        "the template does more work than any conversation needs (\(Self.maximum) steps and bytes)")
+        "the template does more work than a conversation of this length needs (\(maximum) steps and bytes)"
+      )
+    }
+  }
+
+  /// - Throws: `TemplateFailure` when the template has printed more than it may, also into names.
+  mutating func print(_ bytes: Int) throws {
+    printed += bytes
+    if printed > maximumOutput {
+      throw TemplateFailure(
+        "the template prints more than a conversation of this length needs (\(maximumOutput) bytes)"
+      )
     }
   }
 }

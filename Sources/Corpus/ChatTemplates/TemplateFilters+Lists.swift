@@ -29,11 +29,12 @@ extension TemplateFilters {
       }
       return .list(try value.iterated().reversed())
     },
-    "join": { value, call, _ in
+    "join": { value, call, interpreter in
       let bound = try call.bound(to: ["d", "attribute"])
-      let separator = try bound[0]?.text() ?? ""
+      let separator = try bound[0].map(interpreter.spelled) ?? ""
       let pieces = try value.iterated().map { element in
-        try (bound[1].map { try attribute($0, of: element) } ?? element).text()
+        try interpreter.spend(bound[1]?.readingCost ?? 0)
+        return try interpreter.spelled(bound[1].map { try attribute($0, of: element) } ?? element)
       }
       return .string(try joinedText(pieces, by: separator))
     },
@@ -88,12 +89,12 @@ extension TemplateFilters {
     "map": { value, call, interpreter in
       let elements = try value.iterated()
       guard call.positional.isEmpty else {
-        guard case .string(let name) = call.positional[0], let filter = known[name] else {
+        guard case .string(let name) = call.positional[0], known[name] != nil else {
           throw TemplateFailure.unknown(
             "filter", try call.positional[0].text(), known: Array(known.keys))
         }
         let rest = call.dropFirst(name: name)
-        return .list(try elements.map { try filter($0, rest, interpreter) })
+        return .list(try elements.map { try interpreter.filtered($0, rest) })
       }
       let bound = try call.bound(to: ["attribute", "default"], required: 1)
       return .list(
@@ -102,10 +103,18 @@ extension TemplateFilters {
           return member.isUndefined ? bound[1] ?? member : member
         })
     },
-    "select": { value, call, _ in try chosen(value, call, ofAttribute: false, keeps: true) },
-    "reject": { value, call, _ in try chosen(value, call, ofAttribute: false, keeps: false) },
-    "selectattr": { value, call, _ in try chosen(value, call, ofAttribute: true, keeps: true) },
-    "rejectattr": { value, call, _ in try chosen(value, call, ofAttribute: true, keeps: false) },
+    "select": { value, call, interpreter in
+      try chosen(value, call, ofAttribute: false, keeps: true, interpreter)
+    },
+    "reject": { value, call, interpreter in
+      try chosen(value, call, ofAttribute: false, keeps: false, interpreter)
+    },
+    "selectattr": { value, call, interpreter in
+      try chosen(value, call, ofAttribute: true, keeps: true, interpreter)
+    },
+    "rejectattr": { value, call, interpreter in
+      try chosen(value, call, ofAttribute: true, keeps: false, interpreter)
+    },
   ]
 
   /// How often sorting looks at an element, about.
@@ -126,7 +135,8 @@ extension TemplateFilters {
   }
 
   private static func chosen(
-    _ value: TemplateValue, _ call: TemplateCall, ofAttribute: Bool, keeps: Bool
+    _ value: TemplateValue, _ call: TemplateCall, ofAttribute: Bool, keeps: Bool,
+    _ interpreter: TemplateInterpreter
   ) throws -> TemplateValue {
     var rest = call.positional[...]
     let path = ofAttribute ? rest.popFirst() : nil
@@ -135,9 +145,11 @@ extension TemplateFilters {
     if let test, !TemplateTests.known.contains(test) {
       throw TemplateFailure.unknown("test", test, known: TemplateTests.known)
     }
+    let cost = try rest.reduce(path?.readingCost ?? 0) { try $0 + $1.comparisonCost() }
     return .list(
       try value.iterated().filter { element in
         let member = try path.map { try attribute($0, of: element) } ?? element
+        try interpreter.spend(cost + (test == nil ? 0 : member.comparisonCost()))
         let holds = try test.map { try TemplateTests.holds($0, member, Array(rest)) }
         return (holds ?? member.isTrue) == keeps
       })

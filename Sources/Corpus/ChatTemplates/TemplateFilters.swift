@@ -6,6 +6,11 @@ enum TemplateFilters {
 
   static let known: [String: Filter] = textFilters.merging(listFilters) { first, _ in first }
 
+  /// Those that spell values which are no texts.
+  static let spelling: Set<String> = [
+    "string", "upper", "lower", "capitalize", "title", "trim", "replace", "indent", "tojson",
+  ]
+
   private static let textFilters: [String: Filter] = [
     "safe": { value, call, _ in
       try call.none()
@@ -55,7 +60,7 @@ enum TemplateFilters {
         let width = try bound[0].integer(of: "width") ?? 4
         indentation = String(repeating: " ", count: max(0, min(width, 10_000)))
       }
-      let lines = splitLines(try value.text() + "\n")
+      let lines = try splitLines(try value.text() + "\n")
       try TemplateValue.requireLength(indentation.utf8.count, times: lines.count)
       let indented = lines.enumerated().map { index, line in
         let isIndented = index == 0 ? bound[1].isTrue : bound[2].isTrue || !line.isEmpty

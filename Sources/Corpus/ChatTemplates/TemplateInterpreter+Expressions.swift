@@ -35,8 +35,11 @@ extension TemplateInterpreter {
     case .attribute(let base, let name): return try value(base).attribute(name)
     case .element(let base, let key):
       let whole = try value(base)
-      try spend(whole.readingCost)
-      return try whole.element(value(key))
+      let key = try value(key)
+      // A text's characters are counted from its ends; a list's places are known.
+      if whole.elements == nil { try spend(whole.readingCost) }
+      try spend(key.readingCost + key.spellingCost())
+      return try whole.element(key)
     case .slice(let base, let lower, let upper, let step):
       let whole = try value(base)
       try spend(whole.readingCost)
@@ -55,12 +58,18 @@ extension TemplateInterpreter {
       if let extra = operands.named.first {
         throw TemplateFailure("the test \"\(name)\" has no parameter \"\(extra.name)\"")
       }
-      for operand in operands.positional { try spend(operand.weight() + tested.weight()) }
+      try spend(tested.readingCost)
+      for operand in operands.positional {
+        try spend(operand.comparisonCost() + operand.readingCost / 3 + tested.comparisonCost())
+      }
       return .boolean(try TemplateTests.holds(name, tested, operands.positional))
     case .negation(let operand): return .boolean(try !value(operand).isTrue)
     case .sign(let isNegative, let operand): return try signed(value(operand), isNegative)
     case .arithmetic(let symbol, let left, let right):
-      return try weighed(value(left).combine(symbol, value(right)))
+      let first = try value(left)
+      let second = try value(right)
+      if symbol == "~" { try spend(first.spellingCost() + second.spellingCost()) }
+      return try weighed(first.combine(symbol, second))
     case .both(let left, let right):
       let first = try value(left)
       return first.isTrue ? try value(right) : first
@@ -71,7 +80,11 @@ extension TemplateInterpreter {
       var left = try value(first)
       for (symbol, operand) in rest {
         let right = try value(operand)
-        try spend(left.weight() + right.weight())
+        try spend(left.comparisonCost() + right.comparisonCost())
+        // Looking for a text takes a table as long as it is.
+        if symbol == "in" || symbol == "not in" {
+          try spend((left.readingCost + right.readingCost) / 3)
+        }
         if try !left.compare(symbol, right) { return .boolean(false) }
         left = right
       }
@@ -115,7 +128,8 @@ extension TemplateInterpreter {
     switch value {
     case .method(let receiver, let name):
       try spend(receiver.readingCost)
-      if receiver.elements != nil { try spend(receiver.weight()) }
+      if receiver.elements != nil { try spend(receiver.comparisonCost()) }
+      for argument in call.positional { try spend(argument.readingCost) }
       return try weighed(receiver.call(name, call))
     case .macro(let macro, let outer):
       let result = try self.call(macro, definedIn: outer, call)
@@ -167,7 +181,7 @@ extension TemplateInterpreter {
       }
       return .list(kept.map { .integer($0) })
     case "raise_exception":
-      let message = try call.bound(to: ["message"], required: 1)[0]!.text()
+      let message = try spelled(call.bound(to: ["message"], required: 1)[0]!)
       throw TemplateFailure(message, kind: .raised)
     default:
       var fields = TemplateFields()

@@ -1,9 +1,10 @@
+import Documents
+
 /// Runs the statements of one template once.
 ///
 /// A template comes with a model, hence from strangers: the text it makes, the statements it runs,
 /// the depth of its calls and all its work are bounded.
 final class TemplateInterpreter {
-  static let maximumOutput = 1 << 26
   static let maximumSteps = 1_000_000
   static let maximumDepth = 400
   static let maximumMacroDepth = 50
@@ -20,11 +21,13 @@ final class TemplateInterpreter {
   /// Line of what runs now, for errors.
   private(set) var line = 1
   private var output = ""
-  private var outputLength = 0
-  private var work = TemplateWork()
+  private var work: TemplateWork
   private var steps = 0
   private var depth = 0
   private var macroDepth = 0
+
+  /// - Parameter input: what the template is given, for which it may work.
+  init(input: JSONValue) { work = TemplateWork(input: input.templateWeight) }
 
   func render(
     _ statements: [TemplateStatement], with variables: [(String, TemplateValue)]
@@ -51,15 +54,15 @@ final class TemplateInterpreter {
 
   private func print(_ text: String) throws {
     output += text
-    outputLength += text.utf8.count
-    if outputLength > Self.maximumOutput {
-      throw TemplateFailure("the template prints more than \(Self.maximumOutput) bytes")
-    }
+    try work.print(text.utf8.count)
   }
 
   // MARK: Statements
 
   private func run(_ statements: [TemplateStatement], in scope: TemplateScope) throws -> Flow {
+    depth += 1
+    defer { depth -= 1 }
+    try requireDepth()
     for statement in statements {
       steps += 1
       if steps > Self.maximumSteps {
@@ -76,7 +79,7 @@ final class TemplateInterpreter {
   private func run(_ statement: TemplateStatement, in scope: TemplateScope) throws -> Flow {
     switch statement.kind {
     case .text(let text): try print(text)
-    case .output(let expression): try print(try evaluate(expression, in: scope).text())
+    case .output(let expression): try print(spelled(evaluate(expression, in: scope)))
     case .conditional(let branches, let otherwise):
       for branch in branches where try evaluate(branch.condition, in: scope).isTrue {
         return try run(branch.body, in: scope)
@@ -99,7 +102,7 @@ final class TemplateInterpreter {
       return try run(body, in: inner)
     case .filtered(let filters, let body):
       let (text, flow) = try captured(body, in: TemplateScope(parent: scope))
-      try print(try filtered(.string(text), filters, in: scope).text())
+      try print(spelled(filtered(.string(text), filters, in: scope)))
       return flow
     case .generation(let body):
       let start = output.utf8.count
@@ -117,7 +120,7 @@ final class TemplateInterpreter {
   }
 
   private func run(_ loop: TemplateLoop, in scope: TemplateScope) throws {
-    var elements = try evaluate(loop.source, in: scope).iterated()
+    var elements = try elements(of: evaluate(loop.source, in: scope))
     if let condition = loop.condition {
       elements = try elements.filter { element in
         try spend(TemplateWork.turn)
@@ -167,7 +170,7 @@ final class TemplateInterpreter {
       if value.elements != nil || value.isContainer { try spend(value.weight()) }
       namespace.fields[attribute] = value
     case .tuple(let parts):
-      let elements = try value.iterated()
+      let elements = try elements(of: value)
       if elements.count != parts.count {
         throw TemplateFailure("cannot give \(elements.count) values to \(parts.count) names")
       }
@@ -183,9 +186,19 @@ final class TemplateInterpreter {
     try filters.reduce(value) { value, use in
       let call = try call(use.name, use.arguments, in: scope)
       line = use.line
-      try spend(value.readingCost)
-      return try weighed(TemplateFilters.known[use.name]!(value, call, self))
+      return try filtered(value, call)
     }
+  }
+
+  /// What a filter makes of a value, paid for.
+  func filtered(_ value: TemplateValue, _ call: TemplateCall) throws -> TemplateValue {
+    // Asked of a list at every turn, these only look at its ends.
+    let isQuick = ["length", "count", "first", "last", "default", "d"].contains(call.name)
+    if !isQuick || value.elements == nil { try spend(value.readingCost) }
+    if TemplateFilters.spelling.contains(call.name) { try spend(value.spellingCost()) }
+    for argument in call.positional { try spend(argument.readingCost) }
+    for argument in call.named { try spend(argument.value.readingCost) }
+    return try weighed(TemplateFilters.known[call.name]!(value, call, self))
   }
 
   func call(
@@ -219,17 +232,34 @@ final class TemplateInterpreter {
     depth += 1
     defer { depth -= 1 }
     line = expression.line
-    try spend(TemplateValue.nodeWeight)
-    if depth > Self.maximumDepth {
-      throw TemplateFailure("expressions nest deeper than \(Self.maximumDepth) levels")
-    }
+    try spend(TemplateWork.step)
+    try requireDepth()
     return try body()
+  }
+
+  private func requireDepth() throws {
+    if depth > Self.maximumDepth {
+      throw TemplateFailure(
+        "blocks, calls and expressions nest deeper than \(Self.maximumDepth) levels")
+    }
   }
 
   func returnTo(_ line: Int) { self.line = line }
 
   /// Pays for work.
   func spend(_ amount: Int) throws { try work.spend(amount) }
+
+  /// What a loop runs over, paid for where it has to be made.
+  private func elements(of value: TemplateValue) throws -> [TemplateValue] {
+    if value.elements == nil { try spend(4 * value.readingCost) }
+    return try value.iterated()
+  }
+
+  /// What an output prints, paid for.
+  func spelled(_ value: TemplateValue) throws -> String {
+    try spend(value.spellingCost())
+    return try value.text()
+  }
 
   /// A value that was made, paid for.
   func weighed(_ value: TemplateValue) throws -> TemplateValue {

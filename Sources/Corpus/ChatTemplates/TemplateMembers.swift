@@ -178,11 +178,17 @@ extension String {
     case "find", "rfind", "count":
       let part = try call.bound(to: ["part"], required: 1)[0].text(of: "part") ?? ""
       if part.isEmpty { throw TemplateFailure("\(method): the text to look for is empty") }
-      let pieces = splitText(self, at: part, limit: -1)
-      if method == "count" { return .integer(pieces.count - 1) }
-      if pieces.count == 1 { return .integer(-1) }
-      let before = method == "find" ? pieces[0] : pieces.dropLast().joined(separator: part)
-      return .integer(before.unicodeScalars.count)
+      let bytes = Array(utf8)
+      let search = TextSearch(part)
+      var (count, found) = (0, -1)
+      var start = 0
+      while let next = search.next(in: bytes, from: start) {
+        (count, found, start) = (count + 1, next, next + part.utf8.count)
+        if method == "find" { break }
+      }
+      if method == "count" { return .integer(count) }
+      // Places are counted in code points.
+      return .integer(found < 0 ? -1 : bytes[..<found].count { $0 & 0xC0 != 0x80 })
     case "join":
       let pieces = try call.bound(to: ["pieces"], required: 1)[0]!.iterated()
       return .string(
@@ -190,11 +196,11 @@ extension String {
           pieces.map { try Optional($0).text(of: "an element to join") ?? "" }, by: self))
     default:
       try call.none()
-      return plainMethod(method)
+      return try plainMethod(method)
     }
   }
 
-  private func plainMethod(_ method: String) -> TemplateValue {
+  private func plainMethod(_ method: String) throws -> TemplateValue {
     let scalars = unicodeScalars
     func all(_ holds: (Unicode.Scalar) -> Bool) -> TemplateValue {
       .boolean(!isEmpty && scalars.allSatisfy(holds))
@@ -206,7 +212,7 @@ extension String {
     case "title":
       return .string(
         titled(self, capital: \.properties.titlecaseMapping) { $0.properties.isCased })
-    case "splitlines": return .list(splitLines(self).map { .string($0) })
+    case "splitlines": return .list(try splitLines(self).map { .string($0) })
     case "isdigit":
       return all { $0.properties.numericType == .decimal || $0.properties.numericType == .digit }
     case "isspace": return all(isPythonSpace)
@@ -230,11 +236,11 @@ extension String {
       if fromEnd, limit >= 0 {
         throw TemplateFailure("rsplit with a limit needs a separator")
       }
-      return splitAtSpaces(self, limit: limit)
+      return try splitAtSpaces(self, limit: limit)
     }
     if separator.isEmpty { throw TemplateFailure("split: the separator is empty") }
-    guard fromEnd, limit >= 0 else { return splitText(self, at: separator, limit: limit) }
-    let pieces = splitText(self, at: separator, limit: -1)
+    guard fromEnd, limit >= 0 else { return try splitText(self, at: separator, limit: limit) }
+    let pieces = try splitText(self, at: separator, limit: -1)
     let kept = max(1, pieces.count - limit)
     return [pieces[..<kept].joined(separator: separator)] + pieces[kept...]
   }

@@ -12,8 +12,16 @@ extension TemplateParser {
     }
   }
 
-  private func node(_ line: Int, _ kind: TemplateExpression.Kind) -> TemplateExpression {
-    TemplateExpression(line: line, kind: kind)
+  private func node(
+    _ line: Int, _ kind: TemplateExpression.Kind
+  ) throws -> TemplateExpression {
+    let expression = TemplateExpression(line: line, kind: kind)
+    if expression.height > TemplateInterpreter.maximumDepth {
+      throw failure(
+        "expressions nest deeper than \(TemplateInterpreter.maximumDepth) levels; split them with set"
+      )
+    }
+    return expression
   }
 
   /// An expression, or several with commas between, which make a tuple.
@@ -30,11 +38,11 @@ extension TemplateParser {
     var elements = [first]
     while skip(",") {
       switch token.kind {
-      case .blockEnd, .outputEnd, .symbol(")"): return node(line, .tuple(elements))
+      case .blockEnd, .outputEnd, .symbol(")"): return try node(line, .tuple(elements))
       default: elements.append(try allowsConditional ? expression() : either())
       }
     }
-    return node(line, .tuple(elements))
+    return try node(line, .tuple(elements))
   }
 
   mutating func expression() throws -> TemplateExpression {
@@ -47,7 +55,8 @@ extension TemplateParser {
         try parser.checkChain(links)
         let condition = try parser.either()
         let otherwise = parser.skipWord("else") ? try parser.expression() : nil
-        value = parser.node(line, .conditional(value, condition: condition, otherwise: otherwise))
+        value = try parser.node(
+          line, .conditional(value, condition: condition, otherwise: otherwise))
       }
       return value
     }
@@ -60,7 +69,7 @@ extension TemplateParser {
     while skipWord("or") {
       links += 1
       try checkChain(links)
-      value = node(line, .either(value, try both()))
+      value = try node(line, .either(value, try both()))
     }
     return value
   }
@@ -72,14 +81,14 @@ extension TemplateParser {
     while skipWord("and") {
       links += 1
       try checkChain(links)
-      value = node(line, .both(value, try negation()))
+      value = try node(line, .both(value, try negation()))
     }
     return value
   }
 
   private mutating func negation() throws -> TemplateExpression {
     let line = token.line
-    if skipWord("not") { return node(line, .negation(try nested { try $0.negation() })) }
+    if skipWord("not") { return try node(line, .negation(try nested { try $0.negation() })) }
     return try comparison()
   }
 
@@ -97,7 +106,7 @@ extension TemplateParser {
         position += 2
         rest.append(("not in", try sum()))
       } else {
-        return rest.isEmpty ? first : node(line, .comparison(first, rest))
+        return try rest.isEmpty ? first : node(line, .comparison(first, rest))
       }
     }
   }
@@ -112,7 +121,7 @@ extension TemplateParser {
       links += 1
       try checkChain(links)
       position += 1
-      value = node(line, .arithmetic(symbol, value, try operand(&self)))
+      value = try node(line, .arithmetic(symbol, value, try operand(&self)))
     }
     return value
   }
@@ -132,7 +141,7 @@ extension TemplateParser {
     var value: TemplateExpression
     if isNext("-") || isNext("+") {
       let isNegative = skip("-") || !skip("+")
-      value = node(
+      value = try node(
         line, .sign(negative: isNegative, try nested { try $0.signed(takesFilters: false) }))
     } else {
       value = try postfix(primary())
@@ -146,10 +155,10 @@ extension TemplateParser {
     switch token.kind {
     case .name(let name):
       switch name {
-      case "true", "True": return node(token.line, .boolean(true))
-      case "false", "False": return node(token.line, .boolean(false))
-      case "none", "None": return node(token.line, .none)
-      default: return node(token.line, .name(name))
+      case "true", "True": return try node(token.line, .boolean(true))
+      case "false", "False": return try node(token.line, .boolean(false))
+      case "none", "None": return try node(token.line, .none)
+      default: return try node(token.line, .name(name))
       }
     case .string(var text):
       // Literals side by side are one string, as in Python.
@@ -157,18 +166,18 @@ extension TemplateParser {
         text += more
         position += 1
       }
-      return node(token.line, .string(text))
-    case .integer(let value): return node(token.line, .integer(value))
-    case .number(let value): return node(token.line, .number(value))
+      return try node(token.line, .string(text))
+    case .integer(let value): return try node(token.line, .integer(value))
+    case .number(let value): return try node(token.line, .number(value))
     case .symbol("("):
-      if skip(")") { return node(token.line, .tuple([])) }
+      if skip(")") { return try node(token.line, .tuple([])) }
       let value = try tuple(purpose: "an expression")
       try expect(")", "to close the bracket of line \(token.line)")
       return value
     case .symbol("["):
-      return node(token.line, .list(try elements(until: "]") { try $0.expression() }))
+      return try node(token.line, .list(try elements(until: "]") { try $0.expression() }))
     case .symbol("{"):
-      return node(
+      return try node(
         token.line,
         .dictionary(
           try elements(until: "}") { parser in
@@ -206,15 +215,15 @@ extension TemplateParser {
       if skip(".") {
         if case .integer(let index) = token.kind {
           position += 1
-          value = node(line, .element(value, node(line, .integer(index))))
+          value = try node(line, .element(value, node(line, .integer(index))))
         } else {
-          value = node(line, .attribute(value, try expectName("an attribute after the dot")))
+          value = try node(line, .attribute(value, try expectName("an attribute after the dot")))
         }
       } else if skip("[") {
         value = try subscripted(value, line: line)
         try expect("]", "to close the bracket of line \(line)")
       } else if isNext("(") {
-        value = node(line, .call(value, try arguments()))
+        value = try node(line, .call(value, try arguments()))
       } else {
         return value
       }
@@ -225,10 +234,10 @@ extension TemplateParser {
     -> TemplateExpression
   {
     let lower = isNext(":") ? nil : try expression()
-    guard skip(":") else { return node(line, .element(value, lower!)) }
+    guard skip(":") else { return try node(line, .element(value, lower!)) }
     let upper = isNext(":") || isNext("]") ? nil : try expression()
     let step = skip(":") && !isNext("]") ? try expression() : nil
-    return node(line, .slice(value, lower, upper, step: step))
+    return try node(line, .slice(value, lower, upper, step: step))
   }
 
   private mutating func filtersAndTests(_ base: TemplateExpression) throws -> TemplateExpression {
@@ -239,13 +248,13 @@ extension TemplateParser {
       try checkChain(links)
       let line = token.line
       if skip("|") {
-        value = node(line, .filter(value, try filterUse()))
+        value = try node(line, .filter(value, try filterUse()))
       } else if skipWord("is") {
         let isNegated = skipWord("not")
         let test = try test(value, line: line)
-        value = isNegated ? node(line, .negation(test)) : test
+        value = try isNegated ? node(line, .negation(test)) : test
       } else if isNext("(") {
-        value = node(line, .call(value, try arguments()))
+        value = try node(line, .call(value, try arguments()))
       } else {
         return value
       }
@@ -271,14 +280,14 @@ extension TemplateParser {
         TemplateFailure.unknown("test", name, known: TemplateTests.known).message, line: line)
     }
     switch token.kind {
-    case .symbol("("): return node(line, .test(value, name, try arguments()))
+    case .symbol("("): return try node(line, .test(value, name, try arguments()))
     case .name(let word) where !["else", "or", "and", "is", "if", "not", "in"].contains(word):
       break
     case .string, .integer, .number, .symbol("["), .symbol("{"): break
-    default: return node(line, .test(value, name, TemplateArguments()))
+    default: return try node(line, .test(value, name, TemplateArguments()))
     }
     let operand = try postfix(primary())
-    return node(line, .test(value, name, TemplateArguments(positional: [operand])))
+    return try node(line, .test(value, name, TemplateArguments(positional: [operand])))
   }
 
   private mutating func arguments() throws -> TemplateArguments {
@@ -298,6 +307,7 @@ extension TemplateParser {
       } else {
         arguments.positional.append(try parser.expression())
       }
+      try parser.checkArguments(arguments.positional.count + arguments.named.count)
     }
     return arguments
   }

@@ -12,7 +12,18 @@ struct TemplateParser {
   var depth = 0
   private var loops = 0
 
+  /// Bytes of a template: real ones have some thousands.
+  static let longestSource = 1 << 20
+  /// Arguments of a call, and parameters of a macro.
+  static let maximumArguments = 256
+
   static func parse(_ source: String, location: String) throws -> [TemplateStatement] {
+    if source.utf8.count > longestSource {
+      throw ChatTemplateError(
+        kind: .syntax, location: location, line: 1,
+        message:
+          "the template has \(source.utf8.count) bytes, expected at most \(longestSource)")
+    }
     var parser = TemplateParser(
       location: location, tokens: try TemplateLexer.tokens(of: source, location: location))
     return try parser.body(until: []).statements
@@ -74,6 +85,12 @@ struct TemplateParser {
       throw failure("nested deeper than \(Self.maximumDepth) levels; simplify the template")
     }
     return try parse(&self)
+  }
+
+  func checkArguments(_ count: Int) throws {
+    if count > Self.maximumArguments {
+      throw failure("more than \(Self.maximumArguments) arguments of one macro or call")
+    }
   }
 
   // MARK: Statements
@@ -209,6 +226,7 @@ struct TemplateParser {
     var parameters: [(name: String, fallback: TemplateExpression?)] = []
     while !isNext(")") {
       if !parameters.isEmpty { try expect(",", "between parameters") }
+      try checkArguments(parameters.count + 1)
       let parameter = try expectName("the name of a parameter")
       parameters.append((parameter, skip("=") ? try expression() : nil))
     }

@@ -2,6 +2,14 @@
 struct TemplateExpression: Sendable {
   let line: Int
   let kind: Kind
+  /// Levels of expressions, this one included: evaluating and releasing it goes as deep.
+  let height: Int
+
+  init(line: Int, kind: Kind) {
+    self.line = line
+    self.kind = kind
+    height = 1 + (kind.parts.map(\.height).max() ?? 0)
+  }
 
   indirect enum Kind: Sendable {
     case none
@@ -32,9 +40,33 @@ struct TemplateExpression: Sendable {
   }
 }
 
+extension TemplateExpression.Kind {
+  /// The expressions that this one is made of.
+  fileprivate var parts: [TemplateExpression] {
+    switch self {
+    case .none, .boolean, .integer, .number, .string, .name: []
+    case .list(let elements), .tuple(let elements): elements
+    case .dictionary(let members): members.flatMap { [$0.key, $0.value] }
+    case .attribute(let base, _), .negation(let base), .sign(_, let base): [base]
+    case .element(let left, let right), .arithmetic(_, let left, let right),
+      .both(let left, let right), .either(let left, let right):
+      [left, right]
+    case .slice(let base, let lower, let upper, let step):
+      [base] + [lower, upper, step].compactMap { $0 }
+    case .call(let base, let arguments), .test(let base, _, let arguments): [base] + arguments.parts
+    case .filter(let base, let use): [base] + use.arguments.parts
+    case .comparison(let first, let rest): [first] + rest.map(\.operand)
+    case .conditional(let chosen, let condition, let otherwise):
+      [chosen, condition] + (otherwise.map { [$0] } ?? [])
+    }
+  }
+}
+
 struct TemplateArguments: Sendable {
   var positional: [TemplateExpression] = []
   var named: [(name: String, value: TemplateExpression)] = []
+
+  fileprivate var parts: [TemplateExpression] { positional + named.map(\.value) }
 }
 
 struct TemplateFilterUse: Sendable {

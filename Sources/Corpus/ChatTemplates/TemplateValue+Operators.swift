@@ -42,7 +42,8 @@ extension TemplateValue {
       guard case .string(let part) = needle else {
         throw TemplateFailure("cannot look for \(needle.kind) in a string; expected a string")
       }
-      return firstIndex(of: Array(part.utf8), in: Array(text.utf8)) != nil
+      if part.utf8.count > text.utf8.count { return false }
+      return TextSearch(part).next(in: Array(text.utf8)) != nil
     case .dictionary(let fields):
       if case .string(let key) = needle { return fields[key] != nil }
       return false
@@ -79,11 +80,13 @@ extension TemplateValue {
     case ("+", .tuple(let left), .tuple(let right)): return .tuple(left + right)
     case ("*", .string(let text), _):
       if let count = other.wholeNumber {
+        if text.isEmpty { return self }
         try Self.requireLength(text.utf8.count, times: count)
-        return .string(String(repeating: text, count: max(0, count)))
+        return .string(repeated(text, count))
       }
     case ("*", .list(let elements), _):
       if let count = other.wholeNumber {
+        if elements.isEmpty { return self }
         try Self.requireLength(elements.count * Self.nodeWeight, times: count)
         return .list((0..<max(0, count)).flatMap { _ in elements })
       }

@@ -185,13 +185,10 @@ extension TemplateValue {
 }
 
 extension String {
-  /// A text of more characters is not taken apart.
-  private static let maximumScalars = 1 << 20
-
+  /// What to take apart into characters.
   fileprivate func requireFewScalars() throws -> String.UnicodeScalarView {
-    if utf8.count > Self.maximumScalars, unicodeScalars.count > Self.maximumScalars {
-      throw TemplateFailure(
-        "the template takes a text of more than \(Self.maximumScalars) characters apart")
+    if utf8.count > TemplateValue.maximumElements {
+      try TemplateValue.requireElements(unicodeScalars.count)
     }
     return unicodeScalars
   }

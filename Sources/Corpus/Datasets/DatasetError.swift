@@ -16,6 +16,16 @@ public struct DatasetError: ExitCoded, Equatable, CustomStringConvertible {
     DatasetError(exitCode: .badData, description: message)
   }
 
+  /// A file that cannot be read, or is none.
+  init(_ failure: DocumentFile.Failure) {
+    self.init(exitCode: failure.exitCode, description: failure.description)
+  }
+
+  init(exitCode: ExitCode, description: String) {
+    self.exitCode = exitCode
+    self.description = description
+  }
+
   static func cannot(_ operation: String, _ path: String, _ errorNumber: Int32) -> DatasetError {
     DatasetError(
       exitCode: errorNumber == ENOENT ? .missingInput : .inputOutput,

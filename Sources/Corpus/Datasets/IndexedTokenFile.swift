@@ -80,6 +80,12 @@ public struct IndexedTokenFile: Sendable {
       documents: try index.next("the number of documents") as UInt64
     )
     let (sequences, starts) = try index.counts(counts.sequences, counts.documents)
+    guard sequences <= tokenCount + Self.maximumEmpty, starts <= sequences + Self.maximumEmpty
+    else {
+      throw index.error(
+        "says that it has \(sequences) sequences and \(starts) documents, but \(path) has"
+          + " \(tokenCount) ids; more than \(Self.maximumEmpty) of them would be empty")
+    }
     let sizes: [Int32] = try index.next(sequences, "the sizes")
     let pointers: [Int64] = try index.next(sequences, "the pointers")
     let documents: [Int64] = try index.next(starts, "the documents")
@@ -87,12 +93,44 @@ public struct IndexedTokenFile: Sendable {
     let ranges = try zip(sizes, pointers).enumerated().map { position, entry in
       try Self.range(entry.0, entry.1, position, width: width, bytes: size, path: path, index)
     }
+    try Self.requireApart(ranges, width: width, index)
     self.documents = try Self.documents(documents, ranges, index)
+  }
+
+  /// Sequences and documents without ids that are not refused.
+  private static let maximumEmpty = 1 << 16
+
+  /// Sequences may stand in any order, but every id is in one of them: a few bytes of an index could
+  /// else ask for the whole file again and again.
+  private static func requireApart(
+    _ ranges: [Range<Int>], width: Width, _ index: IndexCursor
+  ) throws {
+    let inOrder = zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }
+    if inOrder { return }
+    let order = ranges.indices.filter { !ranges[$0].isEmpty }.sorted {
+      ranges[$0].lowerBound < ranges[$1].lowerBound
+    }
+    for (first, second) in zip(order, order.dropFirst())
+    where ranges[second].lowerBound < ranges[first].upperBound {
+      throw index.error(
+        "sequence \(max(first, second)) overlaps sequence \(min(first, second)): they take the bytes"
+          + " \(bytes(ranges[max(first, second)], width)) and \(bytes(ranges[min(first, second)], width)),"
+          + " expected sequences that share none")
+    }
+  }
+
+  private static func bytes(_ range: Range<Int>, _ width: Width) -> String {
+    "\(range.lowerBound * width.bytes) to \(range.upperBound * width.bytes)"
   }
 
   private static func map(_ path: String) throws -> Data {
     var status = stat()
     if stat(path, &status) != 0 { throw DatasetError.cannot("open the tokens", path, errno) }
+    do throws(DocumentFile.Failure) {
+      try InputFile.requireRegular(status, path)
+    } catch {
+      throw DatasetError(error)
+    }
     // There is nothing to map of an empty file.
     if status.st_size == 0 { return Data() }
     do {

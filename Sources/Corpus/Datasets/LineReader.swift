@@ -1,3 +1,4 @@
+import Documents
 import Foundation
 
 /// Reads a text file line by line; what it holds in memory is bounded by the longest line.
@@ -45,8 +46,11 @@ final class LineReader {
   init(path: String, bufferSize: Int = 1 << 20) throws {
     self.path = path
     buffer = [UInt8](repeating: 0, count: bufferSize)
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw DatasetError.cannot("open it", path, errno) }
+    do throws(DocumentFile.Failure) {
+      descriptor = try InputFile.open(path)
+    } catch {
+      throw DatasetError(error)
+    }
     let count = try fill(&buffer)
     (start, end) = (0, count)
     guard buffer[..<count].starts(with: [0x1F, 0x8B]) else { return }
@@ -116,9 +120,10 @@ final class LineReader {
   private static func fill(
     _ bytes: inout [UInt8], _ descriptor: Int32, _ path: String
   ) throws -> Int {
-    var count: Int
-    repeat { count = read(descriptor, &bytes, bytes.count) } while count < 0 && errno == EINTR
-    if count < 0 { throw DatasetError.cannot("read it", path, errno) }
-    return count
+    do throws(DocumentFile.Failure) {
+      return try InputFile.read(descriptor, path, into: &bytes)
+    } catch {
+      throw DatasetError(error)
+    }
   }
 }

@@ -15,9 +15,16 @@ struct AddedToken: Sendable {
 }
 
 extension AddedToken {
+  /// A text is compared with every added token at every place.
+  private static let longestContent = 4096
+
   init(_ component: TokenizerComponent, id: Int32) throws {
     self.id = id
     content = Array(try component.string("content").utf8)
+    if content.count > Self.longestContent {
+      throw component.failure(
+        "content", "has \(content.count) bytes, expected at most \(Self.longestContent)")
+    }
     isSpecial = try component.boolean("special", default: false)
     isNormalized = try component.boolean("normalized", default: !isSpecial)
     stripsLeft = try component.boolean("lstrip", default: false)

@@ -106,6 +106,8 @@ indirect enum Normalizer: Sendable {
 struct LiteralReplacement {
   let pattern: [UInt8]
   let content: [UInt8]
+  /// It is compared with a text at every place.
+  static let longestPattern = 256
 
   init(_ component: TokenizerComponent) throws {
     guard let pattern = component.value("pattern")?["String"]?.stringValue, !pattern.isEmpty
@@ -116,13 +118,19 @@ struct LiteralReplacement {
           + "expected {\"String\": …}; regular expressions are not supported here")
     }
     self.pattern = Array(pattern.utf8)
+    if self.pattern.count > Self.longestPattern {
+      throw component.failure(
+        "pattern",
+        "has \(self.pattern.count) bytes, expected at most \(Self.longestPattern)")
+    }
     content = Array(try component.string("content").utf8)
   }
 }
 
 extension [UInt8] {
-  /// Every occurrence of a non-empty pattern, from left to right, replaced.
+  /// Every occurrence of a pattern, from left to right, replaced; an empty pattern occurs nowhere.
   func replacing(_ pattern: [UInt8], with content: [UInt8]) -> [UInt8] {
+    if pattern.isEmpty { return self }
     var output: [UInt8] = []
     output.reserveCapacity(count)
     var position = 0

@@ -49,6 +49,11 @@ indirect enum PreTokenizer: Sendable {
     let invert = try component.boolean("invert", default: false)
     let pattern = component.value("pattern")
     if let literal = pattern?["String"]?.stringValue, !literal.isEmpty {
+      if literal.utf8.count > LiteralReplacement.longestPattern {
+        throw component.failure(
+          "pattern",
+          "has \(literal.utf8.count) bytes, expected at most \(LiteralReplacement.longestPattern)")
+      }
       return .splitLiteral(Array(literal.utf8), behaviour, invert: invert)
     }
     guard let expression = pattern?["Regex"]?.stringValue else {

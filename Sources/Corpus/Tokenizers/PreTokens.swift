@@ -58,9 +58,13 @@ struct PreTokens {
       parts.removeAll(keepingCapacity: true)
       find(cursor, piece, &parts)
       if invert { for index in parts.indices { parts[index].isMatch.toggle() } }
+      let first = refined.count
       Self.resolve(parts, behaviour, into: &refined)
       // An expression may match nothing: what is empty then is no piece.
-      if parts.contains(where: { $0.start == $0.end }) { refined.removeAll { $0.start == $0.end } }
+      if parts.contains(where: { $0.start == $0.end }) {
+        let kept = refined[first...].filter { $0.start < $0.end }
+        refined.replaceSubrange(first..., with: kept)
+      }
     }
   }
 

@@ -29,6 +29,43 @@ struct SplitExpression: Sendable, Equatable {
     self.pattern = pattern
     var parser = SplitExpressionParser(pattern)
     root = try parser.parse()
+    guard let length = Self.length(of: root), length <= Self.maximumLength else {
+      throw SplitExpressionError(
+        description: "is longer than any known pattern, or repeats a longer group than any does")
+    }
+  }
+
+  /// Parts that follow each other in a pattern, and in a group that is repeated. Each is kept on the
+  /// stack, those of a group once a turn.
+  private static let maximumLength = 2000
+  private static let maximumGroupLength = 64
+
+  /// How many parts follow each other in the longest of alternatives; nil where a group that is repeated
+  /// is too long.
+  private static func length(of node: Node) -> Int? {
+    switch node {
+    case .scalar, .lineStart, .lineEnd, .wordBorder: return 1
+    case .sequence(let nodes):
+      var total = 1
+      for node in nodes {
+        guard let length = length(of: node) else { return nil }
+        total += length
+      }
+      return total
+    case .alternatives(let nodes):
+      var longest = 0
+      for node in nodes {
+        guard let length = length(of: node) else { return nil }
+        longest = max(longest, length)
+      }
+      return 1 + longest
+    case .ahead(let inner, _): return length(of: inner).map { $0 + 1 }
+    case .repetition(let inner, _, let most, _):
+      guard let length = length(of: inner), most < 2 || length <= maximumGroupLength else {
+        return nil
+      }
+      return length + 1
+    }
   }
 
   /// Adds the matches in a piece and what lies between them.

@@ -58,7 +58,10 @@ struct SplitExpressionParser {
 
   private mutating func repeated(_ node: Node) throws -> Node {
     var node = node
+    var levels = 0
     while next.map({ "*+?{".unicodeScalars.contains($0) }) == true {
+      levels += 1
+      if levels > Self.maximumDepth { throw failure("repeats repetitions") }
       let isInterval = next == "{"
       let (least, most) = try bounds()
       // Behind an interval a plus repeats it, and a question mark behind {n} makes it optional.
@@ -158,6 +161,9 @@ struct SplitExpressionParser {
   // MARK: Sets
 
   private mutating func set() throws -> ScalarSet {
+    depth += 1
+    defer { depth -= 1 }
+    if depth > Self.maximumDepth { throw failure("nests deeper than \(Self.maximumDepth) sets") }
     var set = ScalarSet()
     let isNegated = take("^")
     var isFirst = true

@@ -27,6 +27,9 @@ extension Tokenizer {
       postProcessor: try root.component("post_processor").map { try PostProcessor($0) }
         ?? PostProcessor(),
       decoder: try root.component("decoder").map(TokenDecoder.init))
+    let rewriting = (parts.normalizer?.rewriting ?? []) + (preTokenizer?.rewriting ?? [])
+    try TextGrowth.check(rewriting, root, parts.normalizer == nil ? "pre_tokenizer" : "normalizer")
+    try TextGrowth.check(parts.decoder?.rewriting ?? [], root, "decoder")
     if root.value("added_tokens") != nil {
       for component in try root.components("added_tokens") {
         parts.addedTokens.append(try Self.addedToken(component, in: model))
@@ -55,6 +58,8 @@ extension Tokenizer.Parts {
     beginningOfText = try Self.tokenContent(configuration, "bos_token")
     endOfText = try Self.tokenContent(configuration, "eos_token")
     if let added = try configuration.component("added_tokens_decoder") {
+      var knownIDs = Set(addedTokens.map(\.id))
+      var knownContents = Set(addedTokens.map(\.content))
       for key in added.object.keys {
         guard let component = try added.component(key) else { continue }
         guard let id = Int32(key), TokenizerComponent.ids.contains(Int(id)) else {
@@ -62,8 +67,10 @@ extension Tokenizer.Parts {
             key, "expected a token id as key, from 0 to \(TokenizerComponent.ids.upperBound)")
         }
         let token = try AddedToken(component, id: id)
-        let isKnown = addedTokens.contains { $0.content == token.content || $0.id == id }
-        if !isKnown { addedTokens.append(token) }
+        if knownIDs.contains(id) || knownContents.contains(token.content) { continue }
+        addedTokens.append(token)
+        knownIDs.insert(id)
+        knownContents.insert(token.content)
       }
     }
     try overridePostProcessor(configuration)

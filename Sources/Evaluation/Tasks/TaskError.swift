@@ -20,8 +20,8 @@ public struct TaskError: ExitCoded, Equatable, CustomStringConvertible {
 
   /// Mistakes of a task file, each with its JSON path.
   static func mistaken(_ path: String, _ error: DocumentError) -> TaskError {
-    let count = error.diagnostics.count
-    let lines = error.diagnostics.map { "\n  \($0)" }.joined()
+    let count = error.count
+    let lines = error.lines.map { "\n  \($0)" }.joined()
     return .badData("\(path): \(count) \(count == 1 ? "mistake" : "mistakes")\(lines)")
   }
 }

@@ -5,15 +5,12 @@ import Foundation
 public enum TextFile {
   /// - Throws: `DocumentFile.Failure` when it cannot be read, `InputError` when it is not UTF-8.
   public static func read(_ path: String) throws -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw failure(path, "open it") }
+    let descriptor = try InputFile.openOrInherit(path)
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     while true {
-      let count = Foundation.read(descriptor, &buffer, buffer.count)
-      if count < 0, errno == EINTR { continue }
-      if count < 0 { throw failure(path, "read it") }
+      let count = try InputFile.read(descriptor, path, into: &buffer)
       if count == 0 { break }
       bytes += buffer[..<count]
     }
@@ -23,10 +20,6 @@ public enum TextFile {
         "is not UTF-8; convert the text, for example with iconv")
     }
     return text
-  }
-
-  private static func failure(_ path: String, _ operation: String) -> DocumentFile.Failure {
-    DocumentFile.Failure(path: path, operation: operation, errorNumber: errno)
   }
 
   private static func firstInvalidByte(_ bytes: [UInt8]) -> Int {

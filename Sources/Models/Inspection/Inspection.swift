@@ -109,16 +109,10 @@ public struct Inspection: Sendable {
 
   /// The first four bytes, each as a character.
   private static func magic(of path: String) throws -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 {
-      throw DocumentFile.Failure(path: path, operation: "open it", errorNumber: errno)
-    }
+    let descriptor = try InputFile.open(path)
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 4)
-    let count = read(descriptor, &bytes, 4)
-    if count < 0 {
-      throw DocumentFile.Failure(path: path, operation: "read it", errorNumber: errno)
-    }
+    let count = try InputFile.read(descriptor, path, into: &bytes)
     return String(String.UnicodeScalarView(bytes[..<count].map { Unicode.Scalar($0) }))
   }
 

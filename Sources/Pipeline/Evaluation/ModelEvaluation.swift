@@ -223,6 +223,8 @@ public struct ModelEvaluation {
   }
 
   private func provenance(_ request: Request) throws -> JSONObject {
+    // The hash is of what the file holds now.
+    try model.source.requireUnchanged(digest: nil)
     var object = JSONObject([
       ("program", .string("linearize \(EnvironmentReport.version)")),
       ("model", .string(model.location)),

@@ -1,3 +1,4 @@
+import Checkpoints
 import Corpus
 import Documents
 import Models
@@ -20,7 +21,8 @@ public final class StageContext {
   public let run: RunDirectory
   /// The model that is converted.
   public internal(set) var teacher: LoadedModel
-  /// SHA-256 of the weights that the run began with.
+  /// What the run began with, and the SHA-256 of its weights.
+  let original: ModelSource
   let teacherDigest: String
   /// Shares the teacher's weights; its mixers and adapters are what is trained.
   public internal(set) var student: Decoder
@@ -66,6 +68,7 @@ public final class StageContext {
     studentDocument = resolved["student"] ?? .null
     self.run = run
     self.teacher = teacher
+    original = teacher.source
     self.teacherDigest = teacherDigest
     self.student = student
     self.data = data

@@ -212,6 +212,7 @@ final class TrainingLoop {
   // MARK: Checkpoints
 
   private func save(step: Int) throws {
+    try context.requireTeacher()
     try context.metrics.synchronize()
     var tensors: [(String, Tensor)] = []
     for (entry, moment) in zip(parameters, optimizer.state) {

@@ -134,6 +134,7 @@ struct LogitCache {
           context.progress.update(step: slot + 1, tokens: length)
         }
         try file.close()
+        try context.requireTeacher()
       },
       verify: { try LogitCacheHeader.read($0).require(header, path: path) })
     context.progress.end()

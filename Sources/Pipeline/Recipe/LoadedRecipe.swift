@@ -44,14 +44,16 @@ public struct LoadedRecipe: Sendable {
   }
 
   private static func document(at path: String) throws(RecipeError) -> JSONValue {
-    let bytes: Data
-    do {
-      bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    let bytes: [UInt8]
+    do throws(DocumentFile.Failure) {
+      bytes = try DocumentFile(path).bytes()
     } catch {
       let reason =
-        !FileManager.default.fileExists(atPath: path)
-        ? "does not exist"
-        : FilePath.isFolder(path) ? "is a folder, expected a recipe" : "cannot be read"
+        switch error.errorNumber {
+        case ENOENT: "does not exist"
+        case EISDIR: "is a folder, expected a recipe"
+        default: "cannot be read: \(error.reason ?? String(cString: strerror(error.errorNumber)))"
+        }
       throw .unreadable(path: path, absolutePath: absolute(path), reason: reason)
     }
     do {

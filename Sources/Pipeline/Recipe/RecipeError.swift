@@ -35,17 +35,19 @@ public enum RecipeError: ExitCoded, Equatable, CustomStringConvertible {
     case .malformed(let path, let error):
       return "\(path): \(error)"
     case .mistaken(let path, let error):
-      let count = error.diagnostics.count
-      let lines = error.diagnostics.map { "\n  \($0)" }.joined()
+      let count = error.count
+      let lines = error.lines.map { "\n  \($0)" }.joined()
       return "\(path): \(count) \(count == 1 ? "mistake" : "mistakes")\(lines)"
     case .malformedOverride(let text):
       return "--set \(text): expected path=value or ~path, such as stages[0].steps=30, "
         + "output=runs/trial or ~data.test"
     case .missingInputs(let recipe, let inputs):
-      let lines = inputs.map {
-        "\n  \($0.field): \"\($0.path)\" does not exist (tried \($0.absolutePath))"
-          + Self.remedy(for: $0.path)
-      }.joined()
+      let told = 40
+      let lines =
+        inputs.prefix(told).map {
+          "\n  \($0.field): \"\($0.path)\" does not exist (tried \($0.absolutePath))"
+            + Self.remedy(for: $0.path)
+        }.joined() + (inputs.count > told ? "\n  and \(inputs.count - told) more" : "")
       return "\(recipe): \(inputs.count) missing \(inputs.count == 1 ? "input" : "inputs"); "
         + "paths in a recipe are relative to the current directory\(lines)"
     }

@@ -20,6 +20,8 @@ public final class RunDirectory: Sendable {
   public let path: String
   /// True when the folder held this run before, so that checkpoints are to be looked for.
   public let isResumed: Bool
+  /// What a resumed run has to say of versions that are not those it was begun with.
+  public let notes: [String]
   private let lock: RunLock
 
   /// What a run has from its birth on; `inputs.json` and `env.json` come before it.
@@ -55,6 +57,7 @@ public final class RunDirectory: Sendable {
       let foreign = try Self.ownNames.filter { try Self.holdsSomething("\(path)/\($0)") }
       if !foreign.isEmpty { throw RunError.foreignFiles(path: path, names: foreign) }
     }
+    notes = isResumed ? try RunVersions.notes(path, environment: environment) : []
     // The lock says that nobody writes here now.
     try Leftovers.remove(below: path)
     try DocumentFile(path + "/env.json").replace(with: environment.pretty)
@@ -139,6 +142,11 @@ public final class RunDirectory: Sendable {
     let storedInputs = try DocumentFile(path + "/inputs.json").read()
     var inputs = inputs
     if storedInputs[RunInputs.teacherFiles] == nil { inputs.removeMember(RunInputs.teacherFiles) }
+    if storedInputs["numerics"]?[RunInputs.openblasVersion] == nil, var object = inputs.objectValue
+    {
+      object["numerics"]?.removeMember(RunInputs.openblasVersion)
+      inputs = .object(object)
+    }
     let differences =
       given.differences(from: stored)
       + inputs.differences(from: storedInputs, at: "inputs")

@@ -12,6 +12,9 @@ enum RunInputs {
   /// none.
   static let teacherFiles = "teacherFiles"
 
+  /// Member of `numerics`; runs of earlier versions have none.
+  static let openblasVersion = "openblasVersion"
+
   /// - Throws: `PublicationError` when a file cannot be read.
   static func document(
     _ data: DataSpecification, teacher: ModelSource, teacherDigest: String
@@ -30,6 +33,7 @@ enum RunInputs {
       // run resumed on another machine would not be the same run.
       "numerics": [
         "openblasCore": .string(OpenBLASInformation.core),
+        openblasVersion: .string(OpenBLASInformation.version),
         "threads": .integer(WorkerPool.shared.workers),
       ],
     ]

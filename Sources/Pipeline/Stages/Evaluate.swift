@@ -223,6 +223,7 @@ private struct EvaluationPass {
       seed: context.seed, clock: context.clock, progress: progress
     ).run()
     let (mean, byLayer) = transferLoss(test)
+    try context.requireTeacher()
     var report = EvaluationReport(
       title: context.name + (folder == context.run.path ? "" : ", \(stage.id)"),
       teacherName: context.teacher.location,

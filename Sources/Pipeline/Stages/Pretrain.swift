@@ -53,6 +53,7 @@ extension Pretrain: TrainingStage {
       path = context.run.artefactPath(of: stage)
       let start = context.clock()
       try train(stage.id, in: context)
+      try context.requireTeacher()
       try write(context.hasStudent ? context.artefact(of: stage) : nil, to: path, in: context)
       context.progress.log("\(stage.id): \(path), \(Int((context.clock() - start).rounded())) s")
     }

@@ -30,6 +30,7 @@ extension SoftmaxLayerSelection {
     let start = context.clock()
     let result = try choose(stage, in: context)
     context.keepSoftmax(in: result.chosen)
+    try context.requireTeacher()
     try DocumentFile(Self.scoresPath(of: stage, in: context.run)).replace(
       with: result.document.pretty)
     var artefact = context.artefact(of: stage)

@@ -28,6 +28,7 @@ extension TrainingStage {
     var artefact = context.artefact(of: stage)
     artefact.adapters = context.adapters
     artefact.tensors = StudentArtefact.tensors(of: context.student)
+    try context.requireTeacher()
     try artefact.write(to: path)
     context.progress.log("\(stage.id): \(path), \(Int((context.clock() - start).rounded())) s")
     BufferPool.shared.drain()
@@ -53,6 +54,11 @@ extension StageContext {
         stage: stage.id, step: 0, signalName: interruption.signalName ?? "a signal")
     }
   }
+
+  /// Before anything is kept that names the teacher by its hash.
+  ///
+  /// - Throws: `CheckpointError` when its files are not those any more that the run began with.
+  func requireTeacher() throws { try original.requireUnchanged(digest: teacherDigest) }
 
   /// What a stage left before.
   ///

@@ -98,10 +98,15 @@ public struct Study: Sendable {
     self.runs = runs
   }
 
+  private static let longestStudy = 1 << 22
+
   /// Whether a file is a study and not a recipe; false for one that cannot be read.
   public static func isStudy(at path: String) -> Bool {
     do {
-      let document = try DocumentFile(path).read()
+      let bytes = try DocumentFile(path).bytes()
+      // What is that long is read once, as what it is most likely to be.
+      if bytes.count > longestStudy { return false }
+      let document = try JSONValue(parsing: bytes)
       return document["recipes"] != nil || document["variants"] != nil
     } catch {
       return false

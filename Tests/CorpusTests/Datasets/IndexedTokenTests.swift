@@ -206,6 +206,20 @@ struct IndexedTokenTests {
       testDescription: "odd pointer", change: { $0[50] = 5 },
       message: "a.idx: sequence 1 takes 2 bytes from byte 5, but PATH/a.bin has 8 (2 an id)"),
     Hostile(
+      testDescription: "overlap", change: { $0[50] = 4 },
+      message:
+        "a.idx: sequence 1 overlaps sequence 0: they take the bytes 4 to 6 and 0 to 6, expected "
+        + "sequences that share none"),
+    Hostile(
+      testDescription: "overlap out of order",
+      change: {
+        ($0[34], $0[38]) = (2, 2)
+        ($0[42], $0[50]) = (2, 0)
+      },
+      message:
+        "a.idx: sequence 1 overlaps sequence 0: they take the bytes 0 to 4 and 2 to 6, expected "
+        + "sequences that share none"),
+    Hostile(
       testDescription: "documents fall", change: { $0[66] = 7 },
       message: "a.idx: document 0 goes from sequence 0 to 7, expected rising numbers up to 2"),
     Hostile(

@@ -124,6 +124,101 @@ struct TokenizerErrorTests {
     #expect(error?.reason.hasPrefix("the pattern \(pattern) \(reason)") == true, "\(pattern)")
   }
 
+  private static func replacement(_ pattern: String, _ content: String) -> JSONValue {
+    ["type": "Replace", "pattern": ["String": .string(pattern)], "content": .string(content)]
+  }
+
+  @Test(
+    arguments: [
+      (
+        "normalizer",
+        [
+          "type": "Sequence",
+          "normalizers": .array(Array(repeating: replacement("a", "aa"), count: 60)),
+        ]
+      ),
+      ("normalizer", replacement("a", String(repeating: "b", count: 5000))),
+      ("normalizer", ["type": "Prepend", "prepend": .string(String(repeating: "b", count: 5000))]),
+      (
+        "normalizer",
+        [
+          "type": "Sequence",
+          "normalizers": .array(
+            (0..<40).flatMap { _ in [replacement("a", "bb"), replacement("b", "aa")] }),
+        ]
+      ),
+      (
+        "pre_tokenizer",
+        [
+          "type": "Sequence",
+          "pretokenizers": .array(Array(repeating: ["type": "ByteLevel"], count: 60)),
+        ]
+      ),
+      (
+        "decoder",
+        [
+          "type": "Sequence",
+          "decoders": .array(Array(repeating: replacement("a", "aa"), count: 60)),
+        ]
+      ),
+      (
+        "decoder",
+        [
+          "type": "Sequence",
+          "decoders": .array(Array(repeating: replacement("a", "b"), count: 300)),
+        ]
+      ),
+    ] as [(String, JSONValue)])
+  func `Rewriting that makes texts many times as long is refused`(key: String, value: JSONValue) {
+    var json = Self.minimal
+    json[key] = value
+    let error = #expect(throws: TokenizerError.self) {
+      try Tokenizer(tokenizerJSON: .object(json), configuration: nil, location: "t.json")
+    }
+    #expect(error?.path == "$.\(key)")
+    #expect(error?.reason.contains("expected at most") == true, "\(error?.reason ?? "")")
+  }
+
+  @Test func `Rewriting as real files do it is not refused`() throws {
+    var json = Self.minimal
+    // Patterns of which none makes what another looks for.
+    let quotes = ["\u{201C}", "\u{201D}", "\u{2026}", "½", "¼", "¾", "ß", "æ", "œ", "ﬁ", "ﬂ", "№"]
+      .map {
+        Self.replacement($0, "xyz" + $0 + "xyz")
+      }
+    json["normalizer"] = [
+      "type": "Sequence",
+      "normalizers": .array(
+        [["type": "NFKC"], ["type": "Lowercase"]] + quotes
+          + [["type": "Prepend", "prepend": "▁"], Self.replacement(" ", "▁")]),
+    ]
+    json["pre_tokenizer"] = [
+      "type": "Sequence",
+      "pretokenizers": [["type": "Digits"], ["type": "ByteLevel", "add_prefix_space": false]],
+    ]
+    _ = try Tokenizer(tokenizerJSON: .object(json), configuration: nil, location: "t.json")
+  }
+
+  @Test func `Many added tokens are read in a moment`() throws {
+    var tokens = JSONObject()
+    for id in 10..<200_010 { tokens["\(id)"] = ["content": .string("<|\(id)|>"), "special": true] }
+    let clock = ContinuousClock()
+    let start = clock.now
+    let tokenizer = try Tokenizer(
+      tokenizerJSON: .object(Self.minimal),
+      configuration: ["added_tokens_decoder": .object(tokens)],
+      location: "t.json")
+    #expect(clock.now - start < .seconds(10))
+    #expect(tokenizer.encode("a<|77|>a<|200009|>") == [0, 77, 0, 200_009])
+  }
+
+  @Test(arguments: [
+    "a" + String(repeating: "*", count: 1000), String(repeating: "[", count: 1000),
+    String(repeating: "a*", count: 5000), "(?:" + String(repeating: "a?", count: 200) + ")*b",
+  ]) func `A pattern that would take the whole stack is refused`(pattern: String) {
+    #expect(throws: SplitExpressionError.self) { try SplitExpression(pattern) }
+  }
+
   @Test func `A pattern that would try without end ends`() throws {
     let expression = try SplitExpression(#"(?:\w+\w+)+x"#)
     var tokens = PreTokens(
