@@ -16,10 +16,11 @@ struct ExportCommand: ParsableCommand {
 
       A GGUF file holds what llama.cpp has code for: teachers, with adapters merged if they were \
       adapted, RAD-RWKV6, RAD-RWKV7 without rotary positions and balanced state, and hybrids as of \
-      --format qwen3.5. Anything else is refused.
+      --format qwen3.5 and granite-hybrid. Anything else is refused.
 
       --format qwen3.5 writes a Qwen 3 teacher's hybrid, gated delta nets in some layers and softmax in \
-      others, as a folder that transformers 5 opens as a text model of Qwen3.5, with its own code.
+      others, as a folder that transformers 5 opens as a text model of Qwen3.5, with its own code; --format \
+      granite-hybrid a Llama-like teacher's hybrid of mamba-2 as a GraniteMoeHybrid.
 
       --format peft writes a student's adapters as a folder that PEFT opens, and in it, as base, the \
       student without them.
@@ -35,6 +36,7 @@ struct ExportCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument {
     case safetensors, gguf, peft
     case qwen35 = "qwen3.5"
+    case graniteHybrid = "granite-hybrid"
   }
 
   enum ElementType: String, CaseIterable, ExpressibleByArgument {
@@ -74,7 +76,7 @@ struct ExportCommand: ParsableCommand {
       valueName: "path"), completion: .directory)
   var output: String
 
-  @Option(help: "A folder of safetensors, one GGUF file, adapters, or a folder as Qwen3.5.")
+  @Option(help: "A folder of safetensors, one GGUF file, adapters, or a folder as other models.")
   var format = Format.safetensors
 
   @Option(
@@ -137,17 +139,22 @@ struct ExportCommand: ParsableCommand {
         try open(), type: dtype?.exportType, shardBytes: try shardBytes())
       let names = try export.run(to: output)
       options.log("\(output): \(names.joined(separator: ", "))")
-    case .qwen35:
-      let export = Qwen35Export(
-        try open(), type: dtype?.exportType, mergesAdapters: merge, shardBytes: try shardBytes())
-      let names = try export.run(to: output)
-      options.log("\(output): \(names.joined(separator: ", "))")
+    case .qwen35: try run(as: .qwen35)
+    case .graniteHybrid: try run(as: .graniteHybrid)
     case .gguf:
       let export = GGUFExport(
         try open(), type: type?.exportType, mergesAdapters: merge)
       let bytes = try export.run(to: output)
       options.log("\(output): \(bytes) bytes")
     }
+  }
+
+  private func run(as native: NativeModel) throws {
+    let export = NativeExport(
+      try open(), as: native, type: dtype?.exportType, mergesAdapters: merge,
+      shardBytes: try shardBytes())
+    let names = try export.run(to: output)
+    options.log("\(output): \(names.joined(separator: ", "))")
   }
 
   private func shardBytes() throws -> Int {

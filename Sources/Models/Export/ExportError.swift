@@ -9,8 +9,8 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
   case notCarried(path: String, found: String, expected: String)
   /// What a GGUF file has no place for, or llama.cpp no code.
   case notInGGUF(path: String, architecture: String, refusals: [Refusal])
-  /// What Qwen3.5 does not compute.
-  case notInQwen35(path: String, refusals: [Refusal])
+  /// What a model that other programs have the code for does not compute.
+  case notNative(path: String, model: String, refusals: [Refusal])
   /// What PEFT has no form for.
   case notInPEFT(path: String, found: String, expected: String)
   /// An exported folder, which is one with its teacher.
@@ -31,7 +31,7 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
 
   public var exitCode: ExitCode {
     switch self {
-    case .occupied, .notCarried, .notInGGUF, .notInQwen35, .notInPEFT, .notMergedApart, .noAdapters,
+    case .occupied, .notCarried, .notInGGUF, .notNative, .notInPEFT, .notMergedApart, .noAdapters,
       .fileExists:
       .usage
     case .overflow: .badData
@@ -54,8 +54,8 @@ public enum ExportError: ExitCoded, Equatable, CustomStringConvertible {
       "\(path): llama.cpp has no code for this model"
         + (architecture == "none" ? "" : " (as \(architecture))") + ": "
         + refusals.map(\.words).joined(separator: ". ") + ". Nothing was written"
-    case .notInQwen35(let path, let refusals):
-      "\(path): is no hybrid that Qwen3.5's code computes: "
+    case .notNative(let path, let model, let refusals):
+      "\(path): is no hybrid that \(model)'s code computes: "
         + refusals.map(\.words).joined(separator: ". ") + ". Nothing was written"
     case .notInPEFT(let path, let found, let expected):
       "\(path): \(found) is no adapter of PEFT's; what would fit: \(expected). Nothing was written"

@@ -6,7 +6,7 @@ import Transformers
 
 /// Writes a model as one GGUF file that llama.cpp runs without any code of this program's: a teacher
 /// or a merged one as its own architecture, RAD-RWKV6 as `rwkv6qwen2`, RAD-RWKV7 as `arwkv7`, a Qwen 3
-/// teacher's hybrid of gated delta nets as `qwen35`.
+/// teacher's hybrid of gated delta nets as `qwen35`, a Llama-like one's of Mamba-2 as `granitehybrid`.
 ///
 /// What llama.cpp has no code for is refused by name before anything is written.
 public struct GGUFExport {
@@ -82,14 +82,15 @@ public struct GGUFExport {
     case "rad-rwkv6": return GGUFRADRWKV6(decoder, document).model
     case "rad-rwkv7": return GGUFRADRWKV7(decoder, document).model
     case "gated-delta-net": return GGUFQwen35(decoder, document).model
+    case "mamba-2": return GGUFGranite(decoder, document).model
     default:
       var refused = GGUFModel(architecture: "none")
       let name = document["mixer"]?.stringValue ?? "window-memory"
       refused.refuse(
         "the mixer \(name)",
         expected:
-          "rad-rwkv6, rad-rwkv7, gated-delta-net beside layers that kept softmax, or softmax in "
-          + "every layer with adapters merged")
+          "rad-rwkv6, rad-rwkv7, gated-delta-net or mamba-2 beside layers that kept softmax, or softmax "
+          + "in every layer with adapters merged")
       return refused
     }
   }

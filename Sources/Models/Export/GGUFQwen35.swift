@@ -10,7 +10,9 @@ struct GGUFQwen35 {
   /// - Parameter document: the recipe's student with every default spelled.
   init(_ decoder: Decoder, _ document: JSONValue) {
     let student = Qwen35Student(decoder, document)
-    for refusal in student.refusals { model.refuse(refusal.found, expected: refusal.expected) }
+    for refusal in student.hybrid.refusals {
+      model.refuse(refusal.found, expected: refusal.expected)
+    }
     guard model.refusals.isEmpty else { return }
     describe(student)
     for part in student.tables { add(part, prefix: "") }
@@ -20,22 +22,22 @@ struct GGUFQwen35 {
   }
 
   private mutating func describe(_ student: Qwen35Student) {
-    let configuration = student.decoder.configuration
+    let configuration = student.hybrid.configuration
     let attention = configuration.attention
     let (heads, dim) = (JSONValue.integer(attention.queryHeads), attention.headDim)
     model.describe(configuration, context: configuration.maximumPositions)
-    model.describeNorms(of: student.decoder)
+    model.describeNorms(of: student.hybrid.decoder)
     let sizes: [(String, JSONValue)] = [
       ("attention.head_count", heads),
       ("attention.head_count_kv", .integer(attention.keyValueHeads)),
       ("attention.key_length", .integer(dim)), ("attention.value_length", .integer(dim)),
-      ("rope.freq_base", .number(student.theta)), ("rope.dimension_count", .integer(dim)),
+      ("rope.freq_base", .number(student.hybrid.theta)), ("rope.dimension_count", .integer(dim)),
       ("rope.dimension_sections", .array((student.sections + [0]).map { .integer($0) })),
       ("ssm.conv_kernel", 4), ("ssm.state_size", .integer(dim)), ("ssm.group_count", heads),
       ("ssm.time_step_rank", heads), ("ssm.inner_size", .integer(attention.queryWidth)),
       (
         "attention.recurrent_layers",
-        .array((0..<configuration.layers).map { .bool(student.isLinear($0)) })
+        .array((0..<configuration.layers).map { .bool(student.hybrid.isLinear($0)) })
       ),
     ]
     for (key, value) in sizes { model.set(key, value) }

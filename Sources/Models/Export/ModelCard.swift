@@ -9,11 +9,11 @@ struct ModelCard {
   private let student: StudentArtefact
   /// Type of the file's tensors.
   private let type: ExportType
-  /// Whether transformers has the model's code itself, as Qwen3.5's.
-  private let isNative: Bool
+  /// The model that it is to transformers, which has the code itself; nil where the folder has it.
+  private let native: String?
 
-  init(_ model: LoadedModel, student: StudentArtefact, type: ExportType, isNative: Bool = false) {
-    self.isNative = isNative
+  init(_ model: LoadedModel, student: StudentArtefact, type: ExportType, native: String? = nil) {
+    self.native = native
     self.model = model
     self.student = student
     self.type = type
@@ -77,13 +77,13 @@ struct ModelCard {
     return table.markdown
   }
 
-  private var loading: String { isNative ? nativeLoading : ownLoading }
+  private var loading: String { native.map(nativeLoading) ?? ownLoading }
 
-  private var nativeLoading: String {
+  private func nativeLoading(_ native: String) -> String {
     """
     ## How to load
 
-    Its layers are cases of Qwen3.5's, so that transformers 5 has its code:
+    Its layers are cases of \(native)'s, so that transformers 5 has its code:
 
     ```python
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -143,7 +143,7 @@ struct ModelCard {
         + "far back are recalled less exactly than by the teacher.",
       "It knows and gets wrong what its teacher does; its licence is its teacher's.",
     ]
-    if !isEncoder, !isNative {
+    if !isEncoder, native == nil {
       points.append(
         "A batch may be padded on either side; several texts in one row, told apart by `position_ids`, "
           + "are read as one text. Static caches, assisted decoding and `torch.compile` of whole steps "

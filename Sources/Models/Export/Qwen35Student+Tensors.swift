@@ -5,12 +5,12 @@ import Transformers
 extension Qwen35Student {
   /// Outside of layers; the head unless it is the embeddings.
   var tables: [Part] {
-    let weights = decoder.weights
+    let weights = hybrid.decoder.weights
     var parts = [
       Part("model.embed_tokens.weight", "token_embd.weight", weights.embedding.stored)
     ]
     parts += [norm("model.norm", "output_norm", weights.finalNorm)].compactMap { $0 }
-    if !decoder.isHeadTied, let head = weights.head {
+    if !hybrid.decoder.isHeadTied, let head = weights.head {
       parts.append(Part("lm_head.weight", "output.weight", head.stored))
     }
     return parts
@@ -18,7 +18,7 @@ extension Qwen35Student {
 
   /// Of one layer.
   func block(_ layer: Int) -> [Part] {
-    let block = decoder.weights.blocks[layer]
+    let block = hybrid.decoder.weights.blocks[layer]
     let norms = [
       norm("input_layernorm", "attn_norm", block.attentionNorms.before),
       norm("post_attention_layernorm", "post_attention_norm", block.feedForwardNorms.before),
@@ -32,19 +32,19 @@ extension Qwen35Student {
         projection.map {
           Part("mlp.\(name)_proj.weight", "ffn_\(name).weight", $0.weight.stored)
         }
-      } + (isLinear(layer) ? linear(layer) : softmax(layer))
+      } + (hybrid.isLinear(layer) ? linear(layer) : softmax(layer))
   }
 
   private func softmax(_ layer: Int) -> [Part] {
-    let own = decoder.weights.blocks[layer].attention
-    let hidden = configuration.hiddenSize
+    let own = hybrid.decoder.weights.blocks[layer].attention
+    let (attention, hidden) = (hybrid.attention, hybrid.configuration.hiddenSize)
     let (heads, dim) = (attention.queryHeads, attention.headDim)
     let queries = Part(
       "self_attn.q_proj.weight", "attn_q.weight", shape: [2 * heads * dim, hidden]
     ) {
       // Behind the rows of queries one of zeros, which stands for every row of the gate.
       let zeros = StoredTensor(Tensor(zeros: [1, hidden]))
-      let rows = StoredTensor(joined([own.queries.weight.stored, zeros]))
+      let rows = StoredTensor(NativeHybrid.joined([own.queries.weight.stored, zeros]))
       let order = (0..<2 * heads * dim).map { row -> Int32 in
         let (part, place) = (row / dim, row % dim)
         return Int32(part % 2 == 0 ? part / 2 * dim + place : heads * dim)
@@ -65,27 +65,23 @@ extension Qwen35Student {
   }
 
   private func linear(_ layer: Int) -> [Part] {
-    let projections = decoder.weights.blocks[layer].attention
-    let own = Dictionary(
-      uniqueKeysWithValues: decoder.layers[layer].mixer.parameters.map { ($0.name, $0.value) })
-    let (width, hidden) = (attention.queryWidth, configuration.hiddenSize)
+    let projections = hybrid.decoder.weights.blocks[layer].attention
+    let own = hybrid.parameters(layer)
+    let (width, hidden) = (hybrid.attention.queryWidth, hybrid.configuration.hiddenSize)
     let qkv = Part(
       "linear_attn.in_proj_qkv.weight", "attn_qkv.weight", shape: [3 * width, hidden]
     ) {
-      joined([
-        projections.queries.weight.stored, repeated(projections.keys.weight.stored),
-        repeated(projections.values.weight.stored),
+      NativeHybrid.joined([
+        projections.queries.weight.stored, hybrid.repeated(projections.keys.weight.stored),
+        hybrid.repeated(projections.values.weight.stored),
       ])
     }
     let convolution = Part(
       "linear_attn.conv1d.weight", "ssm_conv1d.weight", .convolution,
       shape: [3 * width, own["q_conv1d.weight"]!.shape[2]]
     ) {
-      let taps = ["q", "k", "v"].map { name in
-        let weight = own["\(name)_conv1d.weight"]!
-        return StoredTensor(weight.reshaped([weight.shape[0], weight.shape[2]]))
-      }
-      return joined([taps[0], repeated(taps[1]), repeated(taps[2])])
+      let taps = ["q", "k", "v"].map { NativeHybrid.taps(own["\($0)_conv1d.weight"]!) }
+      return NativeHybrid.joined([taps[0], hybrid.repeated(taps[1]), hybrid.repeated(taps[2])])
     }
     let others: [(String, String, Part.Kind)] = [
       ("in_proj_z.weight", "attn_gate.weight", .plain),
@@ -102,31 +98,10 @@ extension Qwen35Student {
       ]
   }
 
-  /// As it multiplies, whatever its family adds to the weights.
   private func norm(_ huggingFace: String, _ gguf: String, _ norm: Norm?) -> Part? {
-    guard let norm, case .rms(_, let offset) = norm.kind else { return nil }
-    let weight = norm.weight.tensor
+    guard let norm else { return nil }
     return Part(
-      "\(huggingFace).weight", "\(gguf).weight", .norm, shape: weight.shape.dimensions
-    ) { offset == 0 ? weight : affine(weight, scale: 1, offset: offset) }
-  }
-
-  /// Rows of key or value heads once for every query head.
-  private func repeated(_ weight: StoredTensor) -> StoredTensor {
-    if attention.group == 1 { return weight }
-    let rows = (0..<attention.queryWidth).map { row in
-      let head = row / attention.headDim / attention.group
-      return Int32(head * attention.headDim + row % attention.headDim)
-    }
-    return weight.selectingRows(rows)
-  }
-
-  private func joined(_ parts: [StoredTensor]) -> Tensor {
-    var start = 0
-    let placed = parts.map { part in
-      defer { start += part.shape[0] }
-      return (rows: start..<start + part.shape[0], tensor: part.widened())
-    }
-    return joinedRows(placed, rows: start, width: parts[0].rowLength)
+      "\(huggingFace).weight", "\(gguf).weight", .norm, shape: norm.weight.shape
+    ) { NativeHybrid.weight(norm) }
   }
 }

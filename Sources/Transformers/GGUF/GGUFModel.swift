@@ -76,6 +76,20 @@ public struct GGUFModel {
     if let bias = norm.bias { add("\(name).bias", StoredTensor(bias.tensor)) }
   }
 
+  /// The weights of queries or keys, rows ordered for an architecture that turns neighbours by their
+  /// positions, where this program turns the halves of a head.
+  public mutating func addRotated(_ name: String, _ weight: StoredTensor, heads: Int) {
+    let order = GGUFRows.permutation(rows: weight.shape[0], heads: heads)
+    add(name, weight.selectingRows(order))
+  }
+
+  /// What plain frequencies are divided by to be these, as Llama 3's scaling is told.
+  public mutating func addDivisors(of rotary: RotaryEmbedding) {
+    let plain = RotaryEmbedding(rotaryDim: rotary.rotaryDim, theta: rotary.theta)
+    let divisors = zip(plain.frequencies, rotary.frequencies).map { Float($0 / $1) }
+    add(GGUFNames.ropeDivisors, StoredTensor(Tensor(divisors, [divisors.count])))
+  }
+
   /// Embeddings, the last norm and the head.
   ///
   /// - Parameter needsHead: llama.cpp does not take the embeddings for a head that is not there.

@@ -186,10 +186,7 @@ private struct GGUFTeacherWriter {
         model.refuse("Llama 3's scaling of positions", expected: "none, or linear")
         return
       }
-      let plain = RotaryEmbedding(rotaryDim: rotary.rotaryDim, theta: rotary.theta)
-      let divisors = zip(plain.frequencies, rotary.frequencies).map { Float($0 / $1) }
-      model.add(
-        GGUFNames.ropeDivisors, StoredTensor(Tensor(divisors, [divisors.count])))
+      model.addDivisors(of: rotary)
     case .dynamic:
       model.refuse(
         "a rotary base that grows with the text (rope_type dynamic)", expected: "none, or linear")

@@ -67,8 +67,9 @@ import Transformers
 
   @Test func `the folder holds what transformers' Qwen3.5 has to hold, to the bit`() throws {
     try withTemporaryFolder { folder in
-      let export = Qwen35Export(
-        try goldenStudent(in: folder), type: nil, mergesAdapters: true, shardBytes: 1 << 30)
+      let export = NativeExport(
+        try goldenStudent(in: folder), as: .qwen35, type: nil, mergesAdapters: true,
+        shardBytes: 1 << 30)
       let names = try export.run(to: "\(folder)/out")
       #expect(names == ["README.md", "config.json", "generation_config.json", "model.safetensors"])
       let golden = try ModelSource.open("\(Self.golden)/hybrid.safetensors").tensors
@@ -96,8 +97,10 @@ import Transformers
   @Test func `softmax layers in no period have no interval`() throws {
     try withTemporaryFolder { folder in
       let model = try student(["mixer": "gated-delta-net", "softmaxLayers": [0]], in: folder)
-      _ = try Qwen35Export(model, type: .bfloat16, mergesAdapters: true, shardBytes: 1 << 30)
-        .run(to: "\(folder)/out")
+      _ = try NativeExport(
+        model, as: .qwen35, type: .bfloat16, mergesAdapters: true, shardBytes: 1 << 30
+      )
+      .run(to: "\(folder)/out")
       let configuration = try DocumentFile("\(folder)/out/config.json").read()
       #expect(configuration["full_attention_interval"] == nil)
       #expect(configuration["layer_types"] == ["full_attention", "linear_attention"])
@@ -114,8 +117,10 @@ import Transformers
         model.decoder.layers[0].mixer.parameters.first { $0.name == "A_log" })
       logarithms.value = Tensor([0, 70_000, 0, 0], [4])
       let error = #expect(throws: ExportError.self) {
-        _ = try Qwen35Export(model, type: .float16, mergesAdapters: true, shardBytes: 1 << 30)
-          .run(to: "\(folder)/out")
+        _ = try NativeExport(
+          model, as: .qwen35, type: .float16, mergesAdapters: true, shardBytes: 1 << 30
+        )
+        .run(to: "\(folder)/out")
       }
       #expect(error == .overflow(tensor: "model.layers.0.linear_attn.A_log", value: 70_000))
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
@@ -138,7 +143,7 @@ import Transformers
         try DocumentFile("\(folder)/tokenizer_config.json").replace(with: document.pretty)
       }
       let model = try student(hybrid, of: folder, in: folder)
-      _ = try Qwen35Export(model, type: nil, mergesAdapters: true, shardBytes: 1 << 30)
+      _ = try NativeExport(model, as: .qwen35, type: nil, mergesAdapters: true, shardBytes: 1 << 30)
         .run(to: "\(folder)/out")
       let written = try DocumentFile("\(folder)/out/tokenizer_config.json").read()
       #expect(written["tokenizer_class"]?.stringValue == name ?? "PreTrainedTokenizerFast")
@@ -202,7 +207,7 @@ import Transformers
       let model = try student(document, in: folder)
       let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
       let error = #expect(throws: ExportError.self) {
-        try Qwen35Export(model, type: nil, mergesAdapters: merge, shardBytes: 1 << 30)
+        try NativeExport(model, as: .qwen35, type: nil, mergesAdapters: merge, shardBytes: 1 << 30)
           .run(to: "\(folder)/out")
       }
       for word in words { #expect(error?.description.contains(word) == true, "\(word): \(error!)") }
@@ -216,8 +221,10 @@ import Transformers
       try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
       let model = try student(hybrid, of: folder, in: folder)
       let error = #expect(throws: ExportError.self) {
-        _ = try Qwen35Export(model, type: nil, mergesAdapters: true, shardBytes: 1 << 30)
-          .run(to: "\(folder)/out")
+        _ = try NativeExport(
+          model, as: .qwen35, type: nil, mergesAdapters: true, shardBytes: 1 << 30
+        )
+        .run(to: "\(folder)/out")
       }
       for words in ["no norm of every head of queries and keys", "epsilon 1e-05", "as in qwen3"] {
         #expect(error?.description.contains(words) == true, "\(words): \(error!)")
