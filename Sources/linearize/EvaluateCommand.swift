@@ -85,7 +85,9 @@ struct MeasuredOptions: ParsableArguments {
   var tokens: String?
 
   @Option(
-    help: ArgumentHelp("A text, encoded without special tokens.", valueName: "path"),
+    help: ArgumentHelp(
+      "A text, or JSONL of documents (text), each cut by itself; encoded without special tokens.",
+      valueName: "path"),
     completion: .file())
   var text: String?
 

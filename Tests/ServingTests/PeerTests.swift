@@ -14,7 +14,7 @@ import Testing
     let own = try #require(Listener.port(try socket.sockname()))
     let other = try elsewhere.connect(from: own)
     let (peer, otherPeer) = (try here.accept(), try elsewhere.accept())
-    defer { close(peer.file.rawValue); close(otherPeer.file.rawValue) }
+    defer { for socket in [peer, otherPeer] { close(socket.file.rawValue) } }
 
     let address = HTTPRequest.Address.ip4("127.0.0.1", port: own)
     let found = try #require(Peer(at: address, to: here.port))
@@ -47,7 +47,9 @@ import Testing
       return client
     }
 
-    func accept() throws -> Socket { Socket(file: try Socket(file: .init(rawValue: socket)).accept().file) }
+    func accept() throws -> Socket {
+      Socket(file: try Socket(file: .init(rawValue: socket)).accept().file)
+    }
 
     static func port(_ address: Socket.Address) -> UInt16? {
       if case .ip4(_, let port) = address { port } else { nil }

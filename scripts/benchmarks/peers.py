@@ -124,8 +124,12 @@ def decode(arguments):
     parameters.cpuparams.n_threads = arguments.threads
     parameters.cpuparams_batch.n_threads = arguments.threads
     server = xllamacpp.Server(parameters)
+    with open(arguments.tokens) as file:
+        ids = json.load(file)
+    # A text that is too short is read again: speed does not depend on what is read.
+    prompt = (ids * (arguments.length // len(ids) + 1))[: arguments.length]
     request = {
-        "prompt": tokens(arguments)[0],
+        "prompt": prompt,
         "n_predict": arguments.steps,
         "cache_prompt": False,
         "ignore_eos": True,

@@ -1,7 +1,7 @@
 """usage: corpus.py PACKAGES_DIR VERSIONS_FILE OUTPUT_DIR
 
-Writes train.jsonl, validation.jsonl, test.jsonl and manifest.json into OUTPUT_DIR from Debian
-packages unpacked under PACKAGES_DIR/NAME. VERSIONS_FILE has one line `name version sha256` for each
+Writes train.jsonl, validation.jsonl, test.jsonl, long/validation.jsonl, long/test.jsonl and
+manifest.json into OUTPUT_DIR from Debian packages unpacked under PACKAGES_DIR/NAME. VERSIONS_FILE has one line `name version sha256` for each
 package. The same packages give the same bytes: a document's split and place follow from the
 SHA-256 of its text alone. Standard library only.
 """
@@ -58,6 +58,39 @@ SOURCES = [
     },
 ]
 
+# Manuals of which nothing is trained on, in documents that are longer than a context: what a model
+# remembers from far back shows where a window is one text.
+LONG_CHARACTERS = (20_000, 40_000)  # at least 4,096 tokens each; no manual outweighs the others
+LONG_SALT = "linearize 10\n"  # as above
+LONG_SOURCES = [
+    {
+        "package": "r-doc-html",
+        "title": "The R manuals",
+        "licence": "GPL-2.0-or-later",
+        "read": lambda root: sources.pages(root / "usr/share/R/doc/manual"),
+    },
+    {
+        "package": "debian-policy",
+        "title": "The Debian Policy Manual and the Filesystem Hierarchy Standard",
+        "licence": "GPL-2.0-or-later (policy), LDPA-3.0 (FHS)",
+        "read": lambda root: sources.pages(
+            root / "usr/share/doc/debian-policy", "*/*.html", without={"index.html"}
+        ),
+    },
+    {
+        "package": "debian-reference-en",
+        "title": "Debian Reference",
+        "licence": "GPL-2.0-or-later",
+        "read": lambda root: sources.pages(root / "usr/share/debian-reference", "ch*.en.html"),
+    },
+    {
+        "package": "harden-doc",
+        "title": "Securing Debian Manual",
+        "licence": "GPL-2.0-or-later",
+        "read": lambda root: sources.pages(root / "usr/share/doc/harden-doc/html/en-US"),
+    },
+]
+
 
 def is_prose(paragraph):
     """Sentences, not listings: mostly letters and spaces, and enough lower-case words."""
@@ -84,39 +117,34 @@ def split_of(digest):
     return "test" if share < HELD_OUT else "validation" if share < 2 * HELD_OUT else "train"
 
 
+def short_text(title, paragraphs):
+    text = document(title, paragraphs)
+    return text, text and split_of(hashlib.sha256((SALT + text).encode()).hexdigest())
+
+
+def long_text(title, paragraphs):
+    """A document's beginning, in whole paragraphs, and the split it is in."""
+    text = document(title, paragraphs) or ""
+    least, most = LONG_CHARACTERS
+    if len(text) > most:
+        text = text[: text.rindex("\n\n", 0, most)]
+    digest = hashlib.sha256((LONG_SALT + text).encode()).hexdigest()
+    return (text, "test" if digest[0] < "8" else "validation") if len(text) >= least else (None, None)
+
+
 def main(packages, versions, output):
     installed = {}
     for line in pathlib.Path(versions).read_text().splitlines():
         name, version, digest = line.split()
         installed[name] = {"version": version, "sha256": digest}
-    splits, seen = {"train": [], "validation": [], "test": []}, set()
-    described = []
-    for source in SOURCES:
-        name = source["package"]
-        counts = {split: 0 for split in splits}
-        sizes = {split: 0 for split in splits}
-        for title, paragraphs in source["read"](pathlib.Path(packages) / name):
-            text = document(title, paragraphs)
-            if text is None:
-                continue
-            digest = hashlib.sha256((SALT + text).encode()).hexdigest()
-            if digest in seen:
-                continue
-            seen.add(digest)
-            split = split_of(digest)
-            counts[split] += 1
-            sizes[split] += len(text.encode())
-            # reversed: the digest's first digits already chose the split
-            splits[split].append((digest[::-1], {"text": text, "source": f"{name}: {title}"}))
-        if not counts["train"]:
-            sys.exit(f"no text found in package {name} {installed[name]['version']}")
-        described.append(
-            {"package": name, **installed[name], "title": source["title"]}
-            | {"licence": source["licence"], "documents": counts, "textBytes": sizes}
-        )
-
-    manifest = {"format": 1, "sources": described, "splits": {}}
-    pathlib.Path(output).mkdir(parents=True, exist_ok=True)
+    manifest = {"format": 1, "sources": [], "splits": {}}
+    output = pathlib.Path(output)
+    (output / "long").mkdir(parents=True, exist_ok=True)
+    splits = {"train": [], "validation": [], "test": []}
+    manifest["sources"] += collect(SOURCES, short_text, SALT, splits, packages, installed)
+    long = {"validation": [], "test": []}
+    manifest["sources"] += collect(LONG_SOURCES, long_text, LONG_SALT, long, packages, installed)
+    splits |= {f"long/{split}": documents for split, documents in long.items()}
     for split, documents in splits.items():
         lines = [
             json.dumps(entry, ensure_ascii=False) + "\n" for _, entry in sorted(documents, key=first)
@@ -132,7 +160,35 @@ def main(packages, versions, output):
         }
     publish(output, "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     for split, facts in manifest["splits"].items():
-        print(f"{split:>10}: {facts['documents']:5} documents, {facts['textBytes']:9,} bytes of text")
+        print(f"{split:>15}: {facts['documents']:5} documents, {facts['textBytes']:9,} bytes of text")
+
+
+def collect(wanted, read, salt, splits, packages, installed):
+    """Adds the documents of packages to splits. Returns what is said of each in the manifest."""
+    seen, described = set(), []
+    for source in wanted:
+        name = source["package"]
+        counts = {split: 0 for split in splits}
+        sizes = {split: 0 for split in splits}
+        for title, paragraphs in source["read"](pathlib.Path(packages) / name):
+            text, split = read(title, paragraphs)
+            if text is None:
+                continue
+            digest = hashlib.sha256((salt + text).encode()).hexdigest()
+            if digest in seen:
+                continue
+            seen.add(digest)
+            counts[split] += 1
+            sizes[split] += len(text.encode())
+            # reversed: the digest's first digits already chose the split
+            splits[split].append((digest[::-1], {"text": text, "source": f"{name}: {title}"}))
+        if not sum(counts.values()):
+            sys.exit(f"no text found in package {name} {installed[name]['version']}")
+        described.append(
+            {"package": name, **installed[name], "title": source["title"]}
+            | {"licence": source["licence"], "documents": counts, "textBytes": sizes}
+        )
+    return described
 
 
 def first(pair):

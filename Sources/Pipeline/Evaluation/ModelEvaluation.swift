@@ -14,7 +14,8 @@ public struct ModelEvaluation {
   public enum Source: Sendable, Equatable {
     /// JSON: one list of ids, or a list of lists, each cut by itself.
     case tokens(String)
-    /// Plain text, encoded without special tokens.
+    /// Plain text, or JSON Lines (`.jsonl`) whose rows have a `text`, each cut by itself; encoded
+    /// without special tokens.
     case text(String)
 
     /// The file, as the user named it.
@@ -153,7 +154,7 @@ public struct ModelEvaluation {
       lists = try TokenFile(
         path, vocabularySize: model.decoder.configuration.vocabularySize
       ).sequences
-    case .text(let path): lists = [try encode(path)]
+    case .text(let path): lists = try encode(path)
     }
     var windows: [EvaluationSequence] = []
     for list in lists {
@@ -206,10 +207,13 @@ public struct ModelEvaluation {
 
   // MARK: Windows
 
-  private func encode(_ path: String) throws -> [Int32] {
-    let tokens = try model.requireTokenizer().encode(try TextFile.read(path))
+  private func encode(_ path: String) throws -> [[Int32]] {
+    let tokenizer = try model.requireTokenizer()
+    let texts =
+      path.hasSuffix(".jsonl") ? try DocumentTexts.read(path) : [try TextFile.read(path)]
+    let tokens = texts.map { tokenizer.encode($0) }
     let size = model.decoder.configuration.vocabularySize
-    if let id = tokens.first(where: { Int($0) >= size }) {
+    if let id = tokens.lazy.joined().first(where: { Int($0) >= size }) {
       throw InputError(
         path, nil,
         "the tokenizer gives the id \(id), but \(model.location) has an embedding of \(size) rows; "

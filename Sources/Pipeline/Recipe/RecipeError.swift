@@ -46,9 +46,22 @@ public enum RecipeError: ExitCoded, Equatable, CustomStringConvertible {
       let lines =
         inputs.prefix(told).map {
           "\n  \($0.field): \"\($0.path)\" does not exist (tried \($0.absolutePath))"
+            + Self.remedy(for: $0.path)
         }.joined() + (inputs.count > told ? "\n  and \(inputs.count - told) more" : "")
       return "\(recipe): \(inputs.count) missing \(inputs.count == 1 ? "input" : "inputs"); "
         + "paths in a recipe are relative to the current directory\(lines)"
     }
+  }
+
+  /// What the shipped recipes read is made by scripts of this repository.
+  private static let scripts = [
+    "data/text/": "scripts/fetch-text",
+    "models/SmolLM2-135M-Instruct.Q4_1.gguf": "scripts/fetch-teacher",
+    "models/all-minilm-l6-v2": "scripts/fetch-encoder",
+  ]
+
+  private static func remedy(for path: String) -> String {
+    guard let script = scripts.first(where: { path.hasPrefix($0.key) })?.value else { return "" }
+    return "; \(script) makes it"
   }
 }

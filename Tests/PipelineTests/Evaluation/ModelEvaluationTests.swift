@@ -1,3 +1,4 @@
+import Corpus
 import Documents
 import Evaluation
 import Foundation
@@ -56,6 +57,35 @@ import Testing
       let fromText = try evaluate(model, .text("\(folder)/text.txt"), length: 8)
       let fromTokens = try evaluate(model, .tokens("\(folder)/ids.json"), length: 8)
       #expect(fromText[.teacher] == fromTokens[.teacher])
+    }
+  }
+
+  @Test func `Windows of documents lie within one document`() throws {
+    try withTemporaryFolder { folder in
+      try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
+      let model = try LoadedModel.open(folder)
+      let texts = [
+        "the cat and the dog and the bird 123", "a dog", "the bird and 7 cats and 9 dogs",
+      ]
+      let rows: [JSONValue] = texts.map { ["source": "a book", "text": .string($0)] }
+      try DocumentFile("\(folder)/text.jsonl").replace(
+        with: rows.map(\.compact).joined(separator: "\n"))
+      let tokenizer = try model.requireTokenizer()
+      let lists = texts.map { JSONValue.array(tokenizer.encode($0).map { .integer(Int($0)) }) }
+      try DocumentFile("\(folder)/ids.json").replace(with: JSONValue.array(lists).compact)
+      let fromText = try evaluate(model, .text("\(folder)/text.jsonl"), length: 8)
+      let fromTokens = try evaluate(model, .tokens("\(folder)/ids.json"), length: 8)
+      #expect(fromText[.teacher] == fromTokens[.teacher])
+      try DocumentFile("\(folder)/bad.jsonl").replace(with: "{\"text\": 1}\n{}\n{\"text\":")
+      let error = #expect(throws: DatasetError.self) {
+        _ = try evaluate(model, .text("\(folder)/bad.jsonl"), length: 8)
+      }
+      let lines = "\(try #require(error))".split(separator: "\n")
+      #expect(lines.count == 3)
+      #expect(lines[0].hasSuffix(#"line 1: "text": found the integer 1, expected a string"#))
+      #expect(
+        lines[1].hasSuffix(
+          #"line 2: found an object of 0 members, expected an object with "text""#))
     }
   }
 

@@ -56,4 +56,23 @@ import Testing
           """)
     }
   }
+
+  @Test func `What a shipped recipe reads is missing with the script that makes it`() {
+    let error = RecipeError.missingInputs(
+      recipe: "r.json",
+      [
+        .init(
+          field: "$.teacher.path", path: "models/other.gguf", absolutePath: "/w/models/other.gguf"),
+        .init(
+          field: "$.data.test[0].path", path: "data/text/test.jsonl",
+          absolutePath: "/w/data/text/test.jsonl"),
+      ])
+    #expect(
+      error.description == """
+        r.json: 2 missing inputs; paths in a recipe are relative to the current directory
+          $.teacher.path: "models/other.gguf" does not exist (tried /w/models/other.gguf)
+          $.data.test[0].path: "data/text/test.jsonl" does not exist (tried /w/data/text/test.jsonl); \
+        scripts/fetch-text makes it
+        """)
+  }
 }
