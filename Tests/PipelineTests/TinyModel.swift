@@ -21,6 +21,18 @@ extension TinyModel {
     ).run().code
   }
 
+  /// How often a whole run asks whether it is to stop. The run is removed.
+  func polls(of recipe: LoadedRecipe) throws -> Int {
+    let count = Mutex(0)
+    let counting = Interruption {
+      count.withLock { $0 += 1 }
+      return 0
+    }
+    _ = try run(recipe, interruption: counting)
+    try FileManager.default.removeItem(atPath: folder + "/run")
+    return count.withLock { $0 }
+  }
+
   /// Runs until the interruption has been asked about so many times, then goes on to the end.
   func runInterrupted(_ recipe: LoadedRecipe, afterPolls count: Int) throws {
     let error = #expect(throws: Preempted.self) {
@@ -58,6 +70,13 @@ extension Interruption {
         return $0 > limit ? SIGTERM : 0
       }
     }
+  }
+}
+
+extension Interruption {
+  /// Asks to stop once a file or folder is there.
+  static func once(exists path: String) -> Interruption {
+    Interruption { FileManager.default.fileExists(atPath: path) ? SIGTERM : 0 }
   }
 }
 

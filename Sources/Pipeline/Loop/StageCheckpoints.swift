@@ -20,6 +20,9 @@ struct TrainingState {
     index = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.0, $0) })
   }
 
+  /// Whether a signal came before the last step's validation was done.
+  var isValidationPending: Bool { document[TrainingLoop.pendingValidation] == true }
+
   /// - Throws: `StateMismatch` when the checkpoint has no such tensor, or of another shape.
   func tensor(_ name: String, _ shape: Shape) throws -> Tensor {
     guard let position = index[name] else {

@@ -22,6 +22,11 @@ final class TrainingLoop {
   /// The optimizer's group of every parameter; nil for the rates of all others.
   private let groups: [ParameterGroup?]
   private var best: (loss: Double, step: Int, values: [Tensor])?
+  /// Steps done by the newest checkpoint.
+  private var savedStep = 0
+
+  /// Member of a checkpoint that was made before its step's validation was done.
+  static let pendingValidation = "pendingValidation"
 
   /// - Parameters:
   ///   - name: of the stage, also the folder of its checkpoints.
@@ -86,12 +91,13 @@ final class TrainingLoop {
   ///
   /// - Throws: `Preempted` after saving, `NonFiniteValue`, and what the objective throws.
   func run(_ objective: any Objective) throws {
-    let first = try restore()
+    let (first, isValidationPending) = try restore()
     context.progress.begin(stage: name, totalSteps: totalSteps, firstStep: first)
-    if first == 0 { try validateStart(objective) }
+    if first == 0 { try stopping(after: 0) { try validateStart(objective) } }
+    if isValidationPending { try validatePending(after: first - 1, objective) }
     for step in first..<totalSteps {
       let start = context.clock()
-      let (means, tokens) = try train(objective, step: step)
+      let (means, tokens) = try stopping(after: step) { try train(objective, step: step) }
       let norm = optimizer.gradientNorm
       try requireFinite(means, step: step)
       try requireFinite("the gradient's norm", norm, step: step)
@@ -106,28 +112,62 @@ final class TrainingLoop {
         step: step + 1, means: means, tokens: tokens, learningRate: learningRate,
         groupRates: groupRates, gradientNorm: norm)
       try context.metrics.append(record.metrics(stage: name))
-      let validationLoss = try validateIfDue(after: step, objective)
-      let seconds = context.clock() - start
-      let memory = ProcessMemory.peakBytes
-      try context.timings.append(
-        record.timings(stage: name, seconds: seconds, peakMemoryBytes: memory))
-      context.scalars.append(
-        record.scalars(
-          seconds: seconds, peakMemoryBytes: memory, validationLoss: validationLoss,
-          layers: context.student.layers.count), stage: name, step: step + 1
-      ) { context.progress.log($0) }
-      context.progress.update(step: step + 1, tokens: tokens, measures: [("loss", means.loss)])
-      let isDue = (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
-      let isSaved = isDue || context.interruption.isRequested
-      if isSaved { try save(step: step + 1) }
-      // One that came meanwhile waits for the next step: what it is told to be saved must be.
-      if let signal = context.interruption.signalName, isSaved {
-        throw Preempted(stage: name, step: step + 1, signalName: signal)
+      let log = { (validationLoss: Double?) in
+        try self.log(record, since: start, validationLoss: validationLoss)
       }
+      let validationLoss = try stopping(
+        after: step + 1, isValidating: true, whenStopped: { try log(nil) }
+      ) { try validateIfDue(after: step, objective) }
+      try log(validationLoss)
+      context.progress.update(step: step + 1, tokens: tokens, measures: [("loss", means.loss)])
+      // One that comes after this is noticed within the next step: what it is told to be saved must be.
+      let signal = context.interruption.signalName
+      if isSaveDue(after: step) || signal != nil { try save(step: step + 1) }
+      if let signal { throw Preempted(stage: name, step: step + 1, signalName: signal) }
     }
     context.progress.end()
     if specification.keepBest, let best {
       for (entry, value) in zip(parameters, best.values) { entry.parameter.value = value }
+    }
+  }
+
+  private func isSaveDue(after step: Int) -> Bool {
+    (step + 1) % specification.checkpointEvery == 0 || step + 1 == totalSteps
+  }
+
+  private func log(_ record: StepRecord, since start: Double, validationLoss: Double?) throws {
+    let seconds = context.clock() - start
+    let memory = ProcessMemory.peakBytes
+    try context.timings.append(
+      record.timings(stage: name, seconds: seconds, peakMemoryBytes: memory))
+    context.scalars.append(
+      record.scalars(
+        seconds: seconds, peakMemoryBytes: memory, validationLoss: validationLoss,
+        layers: context.student.layers.count), stage: name, step: record.step
+    ) { context.progress.log($0) }
+  }
+
+  // MARK: Signals
+
+  /// Does what changes nothing that a checkpoint holds until it is done. When a signal is noticed within
+  /// it, what was done before is saved, and nothing of it: a step of a large model takes minutes, and
+  /// Slurm waits half a minute.
+  ///
+  /// - Parameters:
+  ///   - step: steps that are done.
+  ///   - isValidating: whether it is the validation after the last of them, to be done when the stage
+  ///     goes on.
+  ///   - whenStopped: done before saving.
+  private func stopping<Result>(
+    after step: Int, isValidating: Bool = false, whenStopped: () throws -> Void = {},
+    _ body: () throws -> Result
+  ) throws -> Result {
+    do {
+      return try body()
+    } catch let request as StopRequest {
+      try whenStopped()
+      if step > savedStep { try save(step: step, isValidationPending: isValidating) }
+      throw Preempted(stage: name, step: step, signalName: request.signalName)
     }
   }
 
@@ -143,6 +183,7 @@ final class TrainingLoop {
     var measured: [[LossTerm]] = []
     var tokens = 0
     for micro in stride(from: context.job.rank, to: count, by: context.job.size) {
+      try context.interruption.check()
       let part = indices[micro * size..<(micro + 1) * size]
       let batch = MicroBatch(
         sequences: PackedBatch(part.map { data.train[$0] }), places: part.map { .train($0) },
@@ -156,6 +197,7 @@ final class TrainingLoop {
   private func validationMeans(_ objective: any Objective) throws -> LossMeans {
     let size = objective.validationBatchSize
     let measured = try stride(from: 0, to: data.validation.count, by: size).map { start in
+      try context.interruption.check()
       let part = start..<min(start + size, data.validation.count)
       return try objective.measure(
         MicroBatch(
@@ -195,6 +237,17 @@ final class TrainingLoop {
     return loss
   }
 
+  /// Validation that a signal broke off, before anything else is done.
+  private func validatePending(after step: Int, _ objective: any Objective) throws {
+    let loss = try stopping(after: step + 1) { try validateIfDue(after: step, objective) }
+    if let loss {
+      context.scalars.append([("validation_loss", loss)], stage: name, step: step + 1) {
+        context.progress.log($0)
+      }
+    }
+    if isSaveDue(after: step) { try save(step: step + 1) }
+  }
+
   private func requireFinite(_ means: LossMeans, step: Int) throws {
     for (layer, loss) in means.byLayer {
       try requireFinite("the loss of layer \(layer)", loss, step: step)
@@ -211,7 +264,7 @@ final class TrainingLoop {
 
   // MARK: Checkpoints
 
-  private func save(step: Int) throws {
+  private func save(step: Int, isValidationPending: Bool = false) throws {
     try context.requireTeacher()
     try context.metrics.synchronize()
     var tensors: [(String, Tensor)] = []
@@ -225,24 +278,26 @@ final class TrainingLoop {
         tensors.append(("best/\(entry.name)", value))
       }
     }
-    let state: JSONValue = [
+    var state: JSONObject = [
       "stage": .string(name), "step": .integer(step), "totalSteps": .integer(totalSteps),
       "schedule": schedule.state, "metricsPosition": .integer(context.metrics.position),
       "bestLoss": best.map { .number($0.loss) } ?? .null,
       "bestStep": best.map { .integer($0.step) } ?? .null,
     ]
-    try checkpoints.save(TrainingState(step: step, document: state, tensors: tensors))
+    if isValidationPending { state[Self.pendingValidation] = true }
+    try checkpoints.save(TrainingState(step: step, document: .object(state), tensors: tensors))
+    savedStep = step
     try context.run.setStatus(RunStatus(state: .running, stage: name, step: step))
   }
 
-  /// - Returns: steps done before.
-  private func restore() throws -> Int {
+  /// - Returns: steps done before, and whether the last one's validation is still to be done.
+  private func restore() throws -> (step: Int, isValidationPending: Bool) {
     guard let state = try checkpoints.latest() else {
       let status = try context.run.status()
       if let status, status.stage == name, status.step > 0 {
         throw LostCheckpoints(stage: name, step: status.step, folder: checkpoints.folder)
       }
-      return 0
+      return (0, false)
     }
     let read = state.tensor
     let moments = try parameters.map { entry in
@@ -264,6 +319,7 @@ final class TrainingLoop {
       )
     }
     context.progress.log("\(name): continues after step \(state.step)")
-    return state.step
+    savedStep = state.step
+    return (state.step, state.isValidationPending)
   }
 }

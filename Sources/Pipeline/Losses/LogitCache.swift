@@ -120,9 +120,7 @@ struct LogitCache {
         let remaining = try file.createDataset(
           Self.remainingMass, shape: [rows, 1], type: .float32, rowsPerChunk: length)
         for slot in sequences.slots {
-          if let signal = context.interruption.signalName {
-            throw Preempted(stage: stage, step: 0, signalName: signal)
-          }
+          try context.stopIfAsked(in: stage)
           let batch = PackedBatch([sequences[slot]])
           let hidden = teacher.hiddenStates(
             batch.tokens, layout: batch.layout, on: Tape(isRecording: false))

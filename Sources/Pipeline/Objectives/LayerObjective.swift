@@ -55,13 +55,15 @@ struct LayerObjective: Objective {
   let teacher: Decoder
   let student: Decoder
   let losses: LayerLosses
+  /// Asked layer by layer: of a large model a pass takes minutes.
+  var interruption = Interruption.none
 
-  func measure(_ batch: MicroBatch, share: Double?) -> [LossTerm] {
-    measure(batch.sequences, share: share)
+  func measure(_ batch: MicroBatch, share: Double?) throws -> [LossTerm] {
+    try measure(batch.sequences, share: share)
   }
 
   /// - Returns: terms of the converted layers, in their order.
-  func measure(_ sequences: PackedBatch, share: Double?) -> [LossTerm] {
+  func measure(_ sequences: PackedBatch, share: Double?) throws -> [LossTerm] {
     // One text a sequence is mostly padding.
     let batch = teacher.configuration.isEncoder ? sequences.withoutPadding : sequences
     let converted = student.convertedLayers
@@ -69,7 +71,8 @@ struct LayerObjective: Objective {
     // The loss is the mean over layers.
     let layerShare = share.map { $0 / Double(converted.count) }
     var terms: [LossTerm] = []
-    teacher.forEachLayer(batch.tokens, .besideStudent(batch.layout)) { visit in
+    try teacher.forEachLayer(batch.tokens, .besideStudent(batch.layout)) { visit in
+      try interruption.check()
       let attention = TeacherAttention(visit.layer, normed: visit.normed, visit.pass)
       let index = visit.layer.index
       if converted.contains(index) {

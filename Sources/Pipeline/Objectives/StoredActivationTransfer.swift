@@ -90,7 +90,10 @@ struct StoredActivationTransfer {
 
   private func isTrained(_ name: String, totalSteps: Int) throws -> Bool {
     let folder = try context.run.checkpointsPath(stage: name)
-    return try StageCheckpoints(folder: folder, log: { _ in }).latest()?.step == totalSteps
+    guard let last = try StageCheckpoints(folder: folder, log: { _ in }).latest() else {
+      return false
+    }
+    return last.step == totalSteps && !last.isValidationPending
   }
 
   private func remove(_ path: String?) throws {
@@ -125,10 +128,6 @@ struct StoredActivationTransfer {
         let output = try file.createDataset(
           ActivationBlock.output, shape: [rows, width], type: .float32, rowsPerChunk: length)
         for slot in sequences.slots {
-          if let signal = context.interruption.signalName {
-            throw Preempted(
-              stage: id, step: 0, signalName: signal)
-          }
           let batch = PackedBatch([sequences[slot]])
           let layout = batch.layout
           let pass = ForwardPass.besideStudent(layout)
@@ -136,6 +135,8 @@ struct StoredActivationTransfer {
             try source.map { try read($0, slot: slot, length: length, width: width) }
               ?? context.teacher.decoder.embed(batch.tokens, layout: layout))
           let x = try context.teacher.decoder.forEachLayer(first, pass, in: block.layers) { visit in
+            // Nothing of a file that is not whole is kept.
+            try context.stopIfAsked(in: id)
             try inputs[visit.layer.index - block.layers[0].index].writeRows(
               start: slot * length, visit.normed.value)
             return visit.finish(
@@ -179,7 +180,7 @@ struct StoredActivationTransfer {
       StoredLayerObjective(
         teacher: context.teacher.decoder, student: context.student, losses: losses,
         sequences: sequences, block: block, convertedCount: convertedCount,
-        slotsAfter: { slots(after: $0, sequences) }))
+        interruption: context.interruption, slotsAfter: { slots(after: $0, sequences) }))
   }
 
   /// What this process trains on after a batch; nil after validation, and at the end.
@@ -205,6 +206,8 @@ private final class StoredLayerObjective: Objective {
   private let block: ActivationBlock
   /// Layers of all blocks.
   private let convertedCount: Int
+  /// Asked layer by layer.
+  private let interruption: Interruption
   private let slotsAfter: (MicroBatch) -> [Int]?
   /// Opened with the first batch: of a block that is trained already there may be no file.
   private lazy var rows = Result {
@@ -216,7 +219,8 @@ private final class StoredLayerObjective: Objective {
 
   init(
     teacher: Decoder, student: Decoder, losses: LayerLosses, sequences: StageSequences,
-    block: ActivationBlock, convertedCount: Int, slotsAfter: @escaping (MicroBatch) -> [Int]?
+    block: ActivationBlock, convertedCount: Int, interruption: Interruption,
+    slotsAfter: @escaping (MicroBatch) -> [Int]?
   ) {
     self.teacher = teacher
     self.student = student
@@ -224,6 +228,7 @@ private final class StoredLayerObjective: Objective {
     self.sequences = sequences
     self.block = block
     self.convertedCount = convertedCount
+    self.interruption = interruption
     self.slotsAfter = slotsAfter
   }
 
@@ -233,6 +238,7 @@ private final class StoredLayerObjective: Objective {
     let layerShare = share.map { $0 / Double(convertedCount) }
     let pass = ForwardPass.besideStudent(batch.sequences.layout)
     return try block.targets.enumerated().flatMap { number, index in
+      try interruption.check()
       let normed = try rows.take(StoredRows.Part(dataset: number, slots: slots))
       // While this layer trains, what trains next is read.
       if number + 1 < block.targets.count {

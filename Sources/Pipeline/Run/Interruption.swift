@@ -5,7 +5,12 @@ import Synchronization
 /// Process-wide, because signal handlers are.
 private let pendingSignal = Atomic<Int32>(0)
 
-/// Tells a training loop, between two steps, whether it was asked to save and stop.
+/// A signal that was noticed within work which leaves no trace until it is done.
+struct StopRequest: Error {
+  let signalName: String
+}
+
+/// Tells a training loop, between two steps and within them, whether it was asked to save and stop.
 ///
 /// Slurm sends SIGTERM before it kills, and SIGUSR1 when asked to with `--signal`; a terminal that
 /// closes sends SIGHUP, a limit of processor time SIGXCPU. All mean the same here, as does Ctrl-C.
@@ -55,6 +60,11 @@ public struct Interruption: Sendable {
 
   /// Whether a signal asked the process to save and stop.
   public var isRequested: Bool { poll() != 0 }
+
+  /// - Throws: `StopRequest` once a signal asked the process to save and stop.
+  func check() throws {
+    if let signalName { throw StopRequest(signalName: signalName) }
+  }
 
   /// `SIGTERM`; `nil` while nothing was asked.
   public var signalName: String? {

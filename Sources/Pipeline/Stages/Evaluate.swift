@@ -222,7 +222,7 @@ private struct EvaluationPass {
       location: context.teacher.location,
       seed: context.seed, clock: context.clock, progress: progress
     ).run()
-    let (mean, byLayer) = transferLoss(test)
+    let (mean, byLayer) = try transferLoss(test)
     try context.requireTeacher()
     var report = EvaluationReport(
       title: context.name + (folder == context.run.path ? "" : ", \(stage.id)"),
@@ -263,23 +263,23 @@ private struct EvaluationPass {
       begin: { context.progress.begin(stage: "evaluate \($0)", totalSteps: $1) },
       update: { done, tokens, measures in
         context.progress.update(step: done, tokens: tokens, measures: measures)
-        if let signal = context.interruption.signalName {
-          throw Preempted(stage: stage.id, step: 0, signalName: signal)
-        }
+        try context.stopIfAsked(in: stage.id)
       }, end: { context.progress.end() })
   }
 
   /// Losses of the transfer stage before this one, mean and by layer; nil for layers that keep
   /// softmax. Adapters are the student's concern, not the transfer's: inputs are the teacher's.
-  private func transferLoss(_ test: [PackedSequence]) -> (mean: Double?, byLayer: [Double?]) {
+  private func transferLoss(
+    _ test: [PackedSequence]
+  ) throws -> (mean: Double?, byLayer: [Double?]) {
     let transfer = context.stages[..<stage.index]
       .compactMap { $0.specification as? any TransferStage }.last
     guard let transfer else { return (nil, []) }
     let objective = LayerObjective(
       teacher: context.teacher.decoder, student: context.student, losses: transfer.losses)
     let means = LossMeans(
-      of: test.prefix(Self.transferSequences)
-        .map { objective.measure(PackedBatch([$0]), share: nil) })
+      of: try test.prefix(Self.transferSequences)
+        .map { try objective.measure(PackedBatch([$0]), share: nil) })
     var byLayer = [Double?](repeating: nil, count: context.student.layers.count)
     for (layer, loss) in means.byLayer { byLayer[layer] = loss }
     return (byLayer.compactMap { $0 }.mean, byLayer)

@@ -49,7 +49,7 @@ extension Pretrain: TrainingStage {
       path = found
       context.progress.log("\(stage.id): done before, taken from \(path)")
     } else {
-      try context.stopIfAsked(before: stage)
+      try context.stopIfAsked(in: stage.id)
       path = context.run.artefactPath(of: stage)
       let start = context.clock()
       try train(stage.id, in: context)

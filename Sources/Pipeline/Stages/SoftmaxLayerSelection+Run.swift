@@ -26,7 +26,7 @@ extension SoftmaxLayerSelection {
       context.progress.log("\(stage.id): done before, taken from \(path)")
       return
     }
-    try context.stopIfAsked(before: stage)
+    try context.stopIfAsked(in: stage.id)
     let start = context.clock()
     let result = try choose(stage, in: context)
     context.keepSoftmax(in: result.chosen)
@@ -57,9 +57,7 @@ extension SoftmaxLayerSelection {
       done += tokens
       // The total is an estimate: low layers take more of a pass than others.
       context.progress.update(step: min(done, max(0, total - 1)), tokens: tokens)
-      if let signal = context.interruption.signalName {
-        throw Preempted(stage: stage.id, step: 0, signalName: signal)
-      }
+      try context.stopIfAsked(in: stage.id)
     }
     context.progress.end()
     return result

@@ -16,7 +16,7 @@ extension TrainingStage {
       context.progress.log("\(stage.id): done before, taken from \(path)")
       return
     }
-    try context.stopIfAsked(before: stage)
+    try context.stopIfAsked(in: stage.id)
     let path = context.run.artefactPath(of: stage) + ".h5"
     let start = context.clock()
     let isTrainable = context.student.parameters.map(\.parameter.isTrainable)
@@ -48,10 +48,12 @@ struct ForeignArtefact: ExitCoded, CustomStringConvertible {
 }
 
 extension StageContext {
-  func stopIfAsked(before stage: RecipeStage) throws {
-    if interruption.isRequested {
-      throw Preempted(
-        stage: stage.id, step: 0, signalName: interruption.signalName ?? "a signal")
+  /// Before work of a stage that keeps nothing until it is done, and within it.
+  ///
+  /// - Throws: `Preempted` once a signal asked the run to stop.
+  func stopIfAsked(in stage: String) throws {
+    if let signal = interruption.signalName {
+      throw Preempted(stage: stage, step: 0, signalName: signal)
     }
   }
 

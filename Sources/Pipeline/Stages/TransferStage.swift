@@ -32,7 +32,9 @@ extension TransferStage {
   func makeObjective(
     _ id: String, data: RecipeData, in context: StageContext
   ) -> any Objective {
-    LayerObjective(teacher: context.teacher.decoder, student: context.student, losses: losses)
+    LayerObjective(
+      teacher: context.teacher.decoder, student: context.student, losses: losses,
+      interruption: context.interruption)
   }
 }
 

@@ -47,7 +47,7 @@ private let artefacts = [
     let expected = try artefacts.map(teacher.bytes)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     let error = #expect(throws: Preempted.self) {
-      try teacher.run(recipe, interruption: .after(polls: 2 * polls))
+      try teacher.run(recipe, interruption: .after(polls: 10 * polls))
     }
     #expect(error?.exitCode == .preempted)
     _ = try teacher.run(recipe, resume: true)
@@ -106,14 +106,16 @@ private let artefacts = [
     let recipe = try teacher.recipe("stages[0].activations={\"storage\":\"bfloat16\"}")
     _ = try teacher.run(recipe)
     let expected = try artefacts.map(teacher.bytes)
-    for polls in [3, 20, 26, 36, 50] {
-      try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    let all = try teacher.polls(of: recipe)
+    for polls in (0..<8).map({ $0 * all / 8 }) {
       #expect(throws: Preempted.self) {
         try teacher.run(recipe, interruption: .after(polls: polls))
       }
       _ = try teacher.run(recipe, resume: true)
       #expect(try teacher.bytes(artefacts[0]) == expected[0], "\(polls)")
       #expect(try teacher.bytes("run/metrics.jsonl") == expected[2], "\(polls)")
+      try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     }
   }
 
@@ -124,7 +126,12 @@ private let artefacts = [
     _ = try teacher.run(recipe)
     let expected = try teacher.bytes(artefacts[0])
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
-    #expect(throws: Preempted.self) { try teacher.run(recipe, interruption: .after(polls: 36)) }
+    #expect(throws: Preempted.self) {
+      try teacher.run(
+        recipe,
+        interruption: .once(
+          exists: teacher.folder + "/run/activations/attention-transfer/block-0000.h5"))
+    }
     let error = #expect(throws: RunError.self) {
       try teacher.run(try teacher.recipe("stages[0].activations={}"), resume: true)
     }
@@ -146,8 +153,12 @@ private let artefacts = [
     let paths = [artefacts[0], "run/metrics.jsonl"]
     let expected = try paths.map(teacher.bytes)
     // Within the capture and the training of every block, the last one's too.
-    for polls in [5, 30, 40, 55, 65, 72, 80] {
-      try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+    let all = try teacher.polls(of: recipe)
+    for polls in (0..<14).map({ 5 + $0 * (all - 5) / 14 }) {
+      if teacher.exists("run") {
+        try FileManager.default.removeItem(atPath: teacher.folder + "/run")
+      }
       try teacher.runInterrupted(recipe, afterPolls: polls)
       #expect(try paths.map(teacher.bytes) == expected, "\(polls)")
     }
@@ -203,7 +214,10 @@ private let artefacts = [
     let expected = try teacher.bytes(artefacts[1])
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     #expect(throws: Preempted.self) {
-      try teacher.run(recipe, interruption: .after(polls: 19))
+      try teacher.run(
+        recipe,
+        interruption: .once(
+          exists: teacher.folder + "/run/checkpoints/low-rank-adaptation/step-00000002"))
     }
     _ = try teacher.run(recipe, resume: true)
     #expect(try teacher.bytes(artefacts[1]) == expected)

@@ -90,8 +90,11 @@ import Transformers
       .filter { $0["stage"] == "finetune" }.compactMap { $0["tokens"]?.intValue }
     #expect(tokens == [Int](repeating: 96, count: 6))
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
-    #expect(throws: Preempted.self) { try teacher.run(recipe, interruption: .after(polls: 16)) }
-    #expect(teacher.exists("run/checkpoints/finetune"))
+    let checkpoint = "run/checkpoints/finetune/step-00000002"
+    #expect(throws: Preempted.self) {
+      try teacher.run(recipe, interruption: .once(exists: "\(teacher.folder)/\(checkpoint)"))
+    }
+    #expect(teacher.exists(checkpoint))
     _ = try teacher.run(recipe, resume: true)
     #expect(try teacher.bytes(artefact) == expected)
   }

@@ -94,7 +94,7 @@ import Transformers
       OutputAlignment($0)
     }
     let layers = Double(student.convertedLayers.count)
-    return LayerObjective(teacher: teacher, student: student, losses: stage.losses)
+    return try LayerObjective(teacher: teacher, student: student, losses: stage.losses)
       .measure(batch, share: factor.map { $0 * layers }).map(\.mean)
   }
 

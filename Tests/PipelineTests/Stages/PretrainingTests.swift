@@ -119,7 +119,7 @@ private let artefacts = [
     let expected = try artefacts.map(teacher.bytes)
     try FileManager.default.removeItem(atPath: teacher.folder + "/run")
     let error = #expect(throws: Preempted.self) {
-      try teacher.run(recipe, interruption: .after(polls: 2 * polls))
+      try teacher.run(recipe, interruption: .after(polls: 3 * polls))
     }
     #expect(error?.exitCode == .preempted)
     _ = try teacher.run(recipe, resume: true)
