@@ -115,9 +115,9 @@ final class TrainingLoop {
       let log = { (validationLoss: Double?) in
         try self.log(record, since: start, validationLoss: validationLoss)
       }
+      let validate = { try self.validateIfDue(after: step, objective) }
       let validationLoss = try stopping(
-        after: step + 1, isValidating: true, whenStopped: { try log(nil) }
-      ) { try validateIfDue(after: step, objective) }
+        after: step + 1, isValidating: true, whenStopped: { try log(nil) }, validate)
       try log(validationLoss)
       context.progress.update(step: step + 1, tokens: tokens, measures: [("loss", means.loss)])
       // One that comes after this is noticed within the next step: what it is told to be saved must be.
