@@ -74,18 +74,15 @@ extension QuantizedCheckpoint {
     let scales = try scales(name, (count - 1) / state.blockSize + 1, state.nested, tensors)
     let (rows, columns) = (state.shape[0], state.shape[1])
     let round = try rounding(state.type, stateName)
-    let buffer = ByteBuffer(count: count * 4)
-    let floats = buffer.base.bindMemory(to: Float.self, capacity: count)
-    WorkerPool.shared.parallel(rows) { row in
-      for place in row * columns..<(row + 1) * columns {
+    return Self.unpacked(rows: rows, columns: columns) { row, floats in
+      for column in 0..<columns {
+        let place = row * columns + column
         // The upper four bits come first.
         let byte = bytes[place >> 1]
         let number = table[Int(place & 1 == 0 ? byte >> 4 : byte & 15)]
-        floats[place] = round(number * scales[place / state.blockSize])
+        floats[column] = round(number * scales[place / state.blockSize])
       }
     }
-    return StoredTensor(
-      elementType: .float32, shape: [rows, columns], bytes: buffer.bytes, owner: buffer)
   }
 
   private func state(
@@ -157,16 +154,13 @@ extension QuantizedCheckpoint {
       throw mistake(format, found: "another order of elements", expected: "rows, 0")
     }
     let scales = try numbers(scaleName, rows, tensors)
-    let buffer = ByteBuffer(count: rows * columns * 4)
-    let floats = buffer.base.bindMemory(to: Float.self, capacity: rows * columns)
-    WorkerPool.shared.parallel(rows) { row in
+    return Self.unpacked(rows: rows, columns: columns) { row, floats in
       // As bitsandbytes rounds it.
-      for place in row * columns..<(row + 1) * columns {
-        floats[place] = Float(Int8(bitPattern: bytes[place])) * scales[row] * Self.unit
+      for column in 0..<columns {
+        let integer = Int8(bitPattern: bytes[row * columns + column])
+        floats[column] = Float(integer) * scales[row] * Self.unit
       }
     }
-    return StoredTensor(
-      elementType: .float32, shape: [rows, columns], bytes: buffer.bytes, owner: buffer)
   }
 
   /// 1 / 127.

@@ -46,20 +46,15 @@ extension QuantizedCheckpoint {
     let numbers = Self.numbers
     let factors = scales.numbers
     let factorsOfRow = (columns - 1) / block.columns + 1
-    let buffer = ByteBuffer(count: rows * columns * 4)
-    let floats = buffer.base.bindMemory(to: Float.self, capacity: rows * columns)
-    WorkerPool.shared.parallel(rows) { row in
+    return Self.unpacked(rows: rows, columns: columns) { row, floats in
       for part in 0..<factorsOfRow {
         let factor = factors[row / block.rows * factorsOfRow + part]
         let start = part * block.columns
         for column in start..<min(columns, start + block.columns) {
-          let place = row * columns + column
-          floats[place] = numbers[Int(bytes[place])] * factor
+          floats[column] = numbers[Int(bytes[row * columns + column])] * factor
         }
       }
     }
-    return StoredTensor(
-      elementType: .float32, shape: [rows, columns], bytes: buffer.bytes, owner: buffer)
   }
 
   /// What of a matrix shares a scale: blocks where the settings say so, all, or a row.

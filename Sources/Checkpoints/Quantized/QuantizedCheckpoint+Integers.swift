@@ -141,17 +141,11 @@ extension QuantizedCheckpoint {
   }
 
   private static func floats(_ layer: PackedLayer) -> StoredTensor {
-    let buffer = ByteBuffer(count: layer.inputs * layer.outputs * 4)
-    let floats = buffer.base.bindMemory(to: Float.self, capacity: layer.inputs * layer.outputs)
     // As many outputs as a line of the cache has integers of.
-    let step = 16 << layer.layout.outputShift
-    WorkerPool.shared.parallel((layer.outputs + step - 1) / step) { block in
-      for output in block * step..<min(layer.outputs, (block + 1) * step) {
-        layer.unpack(output: output, into: floats + output * layer.inputs)
-      }
+    unpacked(
+      rows: layer.outputs, columns: layer.inputs, together: 16 << layer.layout.outputShift
+    ) { output, row in
+      layer.unpack(output: output, into: row)
     }
-    return StoredTensor(
-      elementType: .float32, shape: [layer.outputs, layer.inputs], bytes: buffer.bytes,
-      owner: buffer)
   }
 }

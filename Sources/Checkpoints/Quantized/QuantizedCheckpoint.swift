@@ -85,6 +85,24 @@ struct QuantizedCheckpoint {
       remedy: "copy them from quantize_config.json, where there is one")
   }
 
+  /// `[rows, columns]` floats in memory, rows filled over all workers.
+  ///
+  /// - Parameter together: rows whose packed numbers share lines of the cache.
+  static func unpacked(
+    rows: Int, columns: Int, together: Int = 1,
+    _ fill: (_ row: Int, UnsafeMutablePointer<Float>) -> Void
+  ) -> StoredTensor {
+    let buffer = ByteBuffer(count: rows * columns * 4)
+    let floats = buffer.base.bindMemory(to: Float.self, capacity: rows * columns)
+    WorkerPool.shared.parallel((rows + together - 1) / together) { task in
+      for row in task * together..<min(rows, (task + 1) * together) {
+        fill(row, floats + row * columns)
+      }
+    }
+    return StoredTensor(
+      elementType: .float32, shape: [rows, columns], bytes: buffer.bytes, owner: buffer)
+  }
+
   // MARK: Settings
 
   /// What says how GPTQ's words are to be read, under its old name and its new one.

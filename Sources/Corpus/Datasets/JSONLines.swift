@@ -19,9 +19,27 @@ public enum JSONLines {
   /// All rows of a file. Lines of white space alone are no rows.
   ///
   /// - Throws: `DatasetError` with the bad lines, or when the file cannot be read.
-  public static func read(_ path: String) throws -> [Row] {
+  public static func read(_ path: String) throws -> [Row] { try read(path) { $0 } }
+
+  /// The `text` of every row.
+  ///
+  /// - Throws: as `read`, and with rows that have none.
+  public static func texts(_ path: String) throws -> [String] {
+    try read(path) { row in
+      guard let text = row.object["text"] else {
+        throw LineMistake(message: "found an object without \"text\", expected one with it")
+      }
+      guard let string = text.stringValue else {
+        throw LineMistake(message: "\"text\": found \(text.kindDescription), expected a string")
+      }
+      return string
+    }
+  }
+
+  /// - Parameter make: throws `LineMistake` for a row that is not as it should be.
+  private static func read<Value>(_ path: String, _ make: (Row) throws -> Value) throws -> [Value] {
     let reader = try RowReader(path: path)
-    var rows: [Row] = []
+    var values: [Value] = []
     var bad = BadLines()
     while let line = try reader.next() {
       do {
@@ -29,7 +47,7 @@ public enum JSONLines {
         guard let object = value.objectValue else {
           throw LineMistake(message: "found \(value.kindDescription), expected a JSON object")
         }
-        rows.append(Row(line: line.number, object: object))
+        values.append(try make(Row(line: line.number, object: object)))
       } catch let mistake as LineMistake {
         try bad.report(path, line: line.number, mistake.message)
       } catch let error as JSONError {
@@ -37,6 +55,6 @@ public enum JSONLines {
       }
     }
     try bad.throwIfAny()
-    return rows
+    return values
   }
 }

@@ -210,7 +210,7 @@ public struct ModelEvaluation {
   private func encode(_ path: String) throws -> [[Int32]] {
     let tokenizer = try model.requireTokenizer()
     let texts =
-      path.hasSuffix(".jsonl") ? try DocumentTexts.read(path) : [try TextFile.read(path)]
+      path.hasSuffix(".jsonl") ? try JSONLines.texts(path) : [try TextFile.read(path)]
     let tokens = texts.map { tokenizer.encode($0) }
     let size = model.decoder.configuration.vocabularySize
     if let id = tokens.lazy.joined().first(where: { Int($0) >= size }) {

@@ -14,89 +14,28 @@ import Transformers
 /// A Qwen 3 teacher's hybrid of gated delta nets as a model of Qwen3.5, held against transformers' own
 /// class (scripts/goldens/qwen3_5.py); the rest is `scripts/check-huggingface` and `scripts/check-gguf`.
 @Suite struct Qwen35ExportTests {
-  private static let tests = FilePath.folder(
-    of: FilePath.folder(of: FilePath.folder(of: #filePath)))
-  private static let teacher = tests + "/TransformersTests/Goldens/qwen3"
-  private static let golden = tests + "/ModelsTests/Goldens/qwen3_5"
-
-  private let hybrid: JSONValue = ["mixer": "gated-delta-net", "softmaxLayers": [1]]
-
-  /// Adapters that change nothing.
-  private func student(_ document: JSONValue, of teacher: String = teacher, in folder: String)
-    throws
-    -> LoadedModel
-  {
-    let path = "\(folder)/student.h5"
-    try TinyCheckpoint.writeStudent(of: teacher, to: path, student: document)
-    let model = try LoadedModel.open(path)
-    for adapter in model.decoder.layers.flatMap({ $0.adapters.values }) {
-      adapter.b.value = Tensor(zeros: adapter.b.value.shape)
-    }
-    return model
-  }
-
-  /// The golden's hybrid, whose parameters its script draws likewise.
-  private func goldenStudent(in folder: String) throws -> LoadedModel {
-    let model = try student(hybrid, in: folder)
-    let middles = ["norm.weight": 1.0, "dt_bias": -2, "A_log": 0.5]
-    for parameter in model.decoder.layers[0].mixer.parameters {
-      var generator = SeededGenerator(seed: 5, purpose: "qwen3_5.\(parameter.name)")
-      let shape = parameter.value.shape
-      parameter.value = Tensor(
-        (0..<shape.count).map { _ in
-          Float((middles[parameter.name] ?? 0) + generator.uniform() - 0.5)
-        }, shape)
-    }
-    return model
-  }
+  private let native = NativeExportCase(
+    format: .qwen35, golden: "qwen3_5", teacher: "qwen3",
+    hybrid: ["mixer": "gated-delta-net", "softmaxLayers": [1]], purpose: "qwen3_5",
+    middles: ["norm.weight": 1.0, "dt_bias": -2, "A_log": 0.5])
 
   @Test func `logits of a hybrid are those of transformers' Qwen3.5`() throws {
-    try withTemporaryFolder { folder in
-      let model = try goldenStudent(in: folder)
-      let expected = try #require(
-        try ModelSource.open("\(Self.golden)/hybrid.safetensors").tensors["logits"]
-      ).widened()
-      let count = expected.shape[0]
-      let tokens = (0..<count).map { Int32(1 + 7 * $0 % 96) }
-      let hidden = model.decoder.hiddenStates(
-        tokens, layout: SequenceLayout(length: count), on: Tape(isRecording: false))
-      let logits = model.decoder.logits(hidden.value).elements
-      #expect(relativeRMS(logits, expected.elements.map(Double.init)) < 1e-5)
-    }
+    try native.checkLogits()
   }
 
   @Test func `the folder holds what transformers' Qwen3.5 has to hold, to the bit`() throws {
-    try withTemporaryFolder { folder in
-      let export = NativeExport(
-        try goldenStudent(in: folder), as: .qwen35, type: nil, mergesAdapters: true,
-        shardBytes: 1 << 30)
-      let names = try export.run(to: "\(folder)/out")
-      #expect(names == ["README.md", "config.json", "generation_config.json", "model.safetensors"])
-      let golden = try ModelSource.open("\(Self.golden)/hybrid.safetensors").tensors
-      let found = try ModelSource.open("\(folder)/out").tensors
-      let expected = golden.filter { $0.key.hasPrefix("state.") }
-      #expect(Set(found.keys.map { "state.\($0)" }) == Set(expected.keys))
-      for (name, tensor) in found {
-        let wanted = try #require(expected["state.\(name)"])
-        #expect(tensor.shape == wanted.shape, "\(name)")
-        #expect(tensor.widened().elements == wanted.widened().elements, "\(name)")
-      }
-      let configuration = try DocumentFile("\(folder)/out/config.json").read()
-      let wanted = try DocumentFile("\(Self.golden)/config.json").read()
-      for (key, value) in try #require(wanted.objectValue).members {
-        #expect(configuration[key] == value, "\(key)")
-      }
+    try native.checkFolder { configuration, card in
       #expect(configuration["model_type"] == "qwen3_5_text")
       #expect(configuration["architectures"] == ["Qwen3_5ForCausalLM"])
       #expect(configuration["full_attention_interval"] == 2)
-      let card = try TextFile.read("\(folder)/out/README.md")
-      #expect(card.contains("Qwen3.5") && !card.contains("trust_remote_code"))
+      #expect(card.contains("Qwen3.5"))
     }
   }
 
   @Test func `softmax layers in no period have no interval`() throws {
     try withTemporaryFolder { folder in
-      let model = try student(["mixer": "gated-delta-net", "softmaxLayers": [0]], in: folder)
+      let model = try native.student(
+        ["mixer": "gated-delta-net", "softmaxLayers": [0]], in: folder)
       _ = try NativeExport(
         model, as: .qwen35, type: .bfloat16, mergesAdapters: true, shardBytes: 1 << 30
       )
@@ -112,7 +51,7 @@ import Transformers
 
   @Test func `a number beyond float16 is refused by the name of its tensor`() throws {
     try withTemporaryFolder { folder in
-      let model = try goldenStudent(in: folder)
+      let model = try native.goldenStudent(in: folder)
       let logarithms = try #require(
         model.decoder.layers[0].mixer.parameters.first { $0.name == "A_log" })
       logarithms.value = Tensor([0, 70_000, 0, 0], [4])
@@ -134,7 +73,7 @@ import Transformers
     try withTemporaryFolder { folder in
       for file in ["config.json", "model.safetensors"] {
         try FileManager.default.copyItem(
-          atPath: "\(Self.teacher)/\(file)", toPath: "\(folder)/\(file)")
+          atPath: "\(NativeExportCase.teacher("qwen3"))/\(file)", toPath: "\(folder)/\(file)")
       }
       try DocumentFile("\(folder)/tokenizer.json").replace(
         with: TinyCheckpoint.tokenizerDocument.pretty)
@@ -142,7 +81,7 @@ import Transformers
         let document: JSONValue = ["tokenizer_class": .string(name), "eos_token": "<end>"]
         try DocumentFile("\(folder)/tokenizer_config.json").replace(with: document.pretty)
       }
-      let model = try student(hybrid, of: folder, in: folder)
+      let model = try native.student(of: folder, in: folder)
       _ = try NativeExport(model, as: .qwen35, type: nil, mergesAdapters: true, shardBytes: 1 << 30)
         .run(to: "\(folder)/out")
       let written = try DocumentFile("\(folder)/out/tokenizer_config.json").read()
@@ -154,7 +93,7 @@ import Transformers
   /// What llama.cpp's loader asks for, with its extents in the file's order reversed.
   @Test func `a GGUF file has the tensors and keys of qwen35`() throws {
     try withTemporaryFolder { folder in
-      let model = try goldenStudent(in: folder)
+      let model = try native.goldenStudent(in: folder)
       try GGUFExport(model, type: .f32, mergesAdapters: true).run(to: "\(folder)/out.gguf")
       let file = try ModelSource.open("\(folder)/out.gguf")
       let expected: [String: [Int]] = [
@@ -204,7 +143,7 @@ import Transformers
   func `what Qwen3.5 does not have is refused by name, and nothing is written`(index: Int) throws {
     let (document, merge, words) = Self.refusals[index]
     try withTemporaryFolder { folder in
-      let model = try student(document, in: folder)
+      let model = try native.student(document, in: folder)
       let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
       let error = #expect(throws: ExportError.self) {
         try NativeExport(model, as: .qwen35, type: nil, mergesAdapters: merge, shardBytes: 1 << 30)
@@ -219,7 +158,7 @@ import Transformers
   @Test func `a teacher whose softmax layers Qwen3.5 does not have is refused`() throws {
     try withTemporaryFolder { folder in
       try TinyCheckpoint.write(TinyCheckpoint.llama(), to: folder)
-      let model = try student(hybrid, of: folder, in: folder)
+      let model = try native.student(of: folder, in: folder)
       let error = #expect(throws: ExportError.self) {
         _ = try NativeExport(
           model, as: .qwen35, type: nil, mergesAdapters: true, shardBytes: 1 << 30

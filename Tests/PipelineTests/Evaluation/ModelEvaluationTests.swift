@@ -85,7 +85,7 @@ import Testing
       #expect(lines[0].hasSuffix(#"line 1: "text": found the integer 1, expected a string"#))
       #expect(
         lines[1].hasSuffix(
-          #"line 2: found an object of 0 members, expected an object with "text""#))
+          #"line 2: found an object without "text", expected one with it"#))
     }
   }
 
